@@ -1,0 +1,3 @@
+"""Postroad: a durable message broker."""
+
+__version__ = "0.1.0"
