@@ -1,5 +1,62 @@
-"""Build step: compiles the modules of hot_modules.txt with mypyc where that is possible."""
+"""Build step: compiles the modules of hot_modules.txt with mypyc where that is possible.
 
-from setuptools import setup
+POSTROAD_PURE=1 leaves everything in Python. POSTROAD_COMPILE=require turns a failed compilation
+into a failed build; without it the build goes on with the plain modules.
+"""
 
-setup()
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+REQUIRED = os.environ.get("POSTROAD_COMPILE") == "require"
+# Metadata, sdist and editable installs run this file too and need no type check of everything.
+BUILDING = bool({"build", "build_ext", "bdist_wheel"} & set(sys.argv))
+
+
+def hot_paths() -> list[str]:
+    """Return the paths of the hot modules that exist."""
+    lines = Path("hot_modules.txt").read_text(encoding="utf-8").splitlines()
+    paths = [f"src/{line.strip()}" for line in lines if line.strip() and not line.startswith("#")]
+    return [path for path in paths if Path(path).is_file()]
+
+
+def hot_extensions() -> list[Extension]:
+    """Return what mypyc makes of the hot modules; nothing where it cannot."""
+    paths = hot_paths()
+    if not BUILDING or not paths or os.environ.get("POSTROAD_PURE") == "1":
+        return []
+    try:
+        from mypyc.build import mypycify
+
+        extensions: list[Extension] = mypycify(
+            paths,
+            opt_level=os.environ.get("POSTROAD_OPT_LEVEL", "3"),
+            group_name="postroad",  # names the shared library, which postroad.COMPILED looks for
+        )
+    except (ImportError, SystemExit) as error:  # mypyc leaves by sys.exit on a type error
+        if REQUIRED:
+            raise
+        print(f"postroad: building without compiled modules: {error}", file=sys.stderr)
+        return []
+    for extension in extensions:
+        extension.optional = not REQUIRED
+    return extensions
+
+
+class BuildAllOrNothing(build_ext):
+    """Half of the extensions would not import: keep them all or none."""
+
+    def run(self) -> None:
+        super().run()
+        outputs = [Path(name) for name in self.get_outputs()]
+        if all(path.exists() for path in outputs):
+            return
+        print("postroad: no C compiler found or it failed; using plain Python", file=sys.stderr)
+        for path in outputs:
+            path.unlink(missing_ok=True)
+
+
+setup(ext_modules=hot_extensions(), cmdclass={"build_ext": BuildAllOrNothing})
