@@ -7,8 +7,9 @@ into a failed build; without it the build goes on with the plain modules.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from setuptools import Extension, setup
+from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 REQUIRED = os.environ.get("POSTROAD_COMPILE") == "require"
@@ -23,7 +24,7 @@ def hot_paths() -> list[str]:
     return [path for path in paths if Path(path).is_file()]
 
 
-def hot_extensions() -> list[Extension]:
+def hot_extensions() -> list[Any]:
     """Return what mypyc makes of the hot modules; nothing where it cannot."""
     paths = hot_paths()
     if not BUILDING or not paths or os.environ.get("POSTROAD_PURE") == "1":
@@ -31,7 +32,7 @@ def hot_extensions() -> list[Extension]:
     try:
         from mypyc.build import mypycify
 
-        extensions: list[Extension] = mypycify(
+        extensions = mypycify(
             paths,
             opt_level=os.environ.get("POSTROAD_OPT_LEVEL", "3"),
             group_name="postroad",  # names the shared library, which postroad.COMPILED looks for
