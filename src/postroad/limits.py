@@ -17,3 +17,18 @@ SPARE_SEGMENTS_MAX = (
 ZERO_AHEAD_BYTES = 1024 * 1024  # written before the tail, so that a sync finds its blocks in place
 STORE_FILE_BYTES = 64 * 1024 * 1024  # the offset in a block's id has 26 bits
 STORE_OPEN_FILES_MAX = 64  # store files held open for reading, far below any usual limit of handles
+
+# Sockets.
+READ_BUFFER_BYTES = 64 * 1024  # one read: more than any usual request, shared by all connections
+CONNECTIONS_MAX = 10_000  # open at once; each costs a handle and a few KiB
+LISTEN_BACKLOG = 1_024  # clients that connect within one turn, a fleet's restart included
+ASKS_WAITING_MAX = 256  # of one connection; above it the socket is not read until half are answered
+WRITE_BUFFER_BYTES_MAX = 1024 * 1024  # unsent answers of one connection; above it it is not read
+TICK_MS = 1_000  # coarse on purpose: idle connections cost one call a second
+TICK_SLICE = 1_000  # connections looked at in one turn of the loop
+CLOSE_TICKS_MAX = 5  # a peer has so long to take the last answer and close its side
+STALLED_TICKS_MAX = 60  # a peer that reads nothing for so long is cut off
+DRAIN_MS_MAX = 10_000  # a stop waits so long for answers on their way, then goes on without them
+PAGE_NAMES_MAX = 100_000  # queue names a command line reads when it lists all
+JOURNAL_READ_BYTES = 1024 * 1024  # read at once when scanning a segment
+SYNC_INTERVAL_MS = 100  # `sync = interval`: what a power cut may cost
