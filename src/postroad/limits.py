@@ -5,16 +5,14 @@ can grow has its limit in this file, with its unit at the end of its name.
 """
 
 # Journal and store files.
-GROUP_BYTES_MAX = (
-    16 * 1024 * 1024
-)  # one append: large enough for any batch, small enough to read whole
+GROUP_BYTES_MAX = 16 * 1024 * 1024  # one append: holds any batch, small enough to read whole
 SEGMENT_BYTES = 64 * 1024 * 1024  # a journal segment: 16 of them are the default bound of 1 GiB
 RESERVE_BYTES = 64 * 1024 * 1024  # given back when the disk is full, so that settles go on
 SPARE_SEGMENTS = 2  # room for settles after publishers are refused
-SPARE_SEGMENTS_MAX = (
-    8  # half the default bound: what one checkpoint trims is recycled, more is unlinked
-)
+SPARE_SEGMENTS_MAX = 8  # half the default bound: what a checkpoint trims is recycled, not more
 ZERO_AHEAD_BYTES = 1024 * 1024  # written before the tail, so that a sync finds its blocks in place
+JOURNAL_READ_BYTES = 1024 * 1024  # read at once when scanning a segment
+SYNC_INTERVAL_MS = 100  # `sync = interval`: what a power cut may cost
 STORE_FILE_BYTES = 64 * 1024 * 1024  # the offset in a block's id has 26 bits
 STORE_OPEN_FILES_MAX = 64  # store files held open for reading, far below any usual limit of handles
 
@@ -30,5 +28,27 @@ CLOSE_TICKS_MAX = 5  # a peer has so long to take the last answer and close its 
 STALLED_TICKS_MAX = 60  # a peer that reads nothing for so long is cut off
 DRAIN_MS_MAX = 10_000  # a stop waits so long for answers on their way, then goes on without them
 PAGE_NAMES_MAX = 100_000  # queue names a command line reads when it lists all
-JOURNAL_READ_BYTES = 1024 * 1024  # read at once when scanning a segment
-SYNC_INTERVAL_MS = 100  # `sync = interval`: what a power cut may cost
+
+# Names, messages and blocks.
+NAME_BYTES_MAX = 512  # AMQP allows 255, Amazon 80, Kafka 249; twice the largest leaves room for escapes
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # body and head of one message: what RabbitMQ allows by default
+PUBLISH_BYTES_MAX = 512 * 1024 * 1024  # one atomic publish: it is held in memory until durable
+BLOCK_BYTES = 128 * 1024  # a block closes at this size: what one cold read brings in
+CHUNK_BYTES_MAX = 1024 * 1024  # bodies in one record, and so the largest block of many messages
+BLOCK_MESSAGES_MAX = 16_384  # keeps a block's columns small when bodies are tiny
+
+# HTTP.
+HTTP_HEAD_BYTES_MAX = 32 * 1024  # request line and headers: a presigned URL and session tokens fit
+HTTP_HEADERS_MAX = 128  # names in one head; SDKs send about fifteen
+HTTP_BODY_BYTES_MAX = 2 * 1024 * 1024  # 1 MiB of messages, escaped in JSON or in a form
+HTTP_PIPELINE_MAX = 4_096  # unanswered requests of a connection: what one read can bring
+HTTP_PIPELINE_BYTES_MAX = 16 * 1024 * 1024  # their bodies together
+HTTP_REQUEST_MS_MAX = 60_000  # from first to last byte of a request, else 408
+HTTP_IDLE_MS_MAX = 120_000  # a kept connection without a request; longer than SDKs keep theirs
+
+# AWS request forms.
+SIGNATURE_AGE_MS_MAX = 900_000  # 15 minutes, as AWS allows clocks to differ
+PRESIGNED_S_MAX = 604_800  # a presigned request is good for a week at most
+SIGNING_KEYS_MAX = 1_024  # derived keys kept, one per access key, day and region
+QUERY_FIELDS_MAX = 1_000  # parameters of one form: ten messages with ten attributes use 500
+QUERY_DEPTH_MAX = 8  # dots in a parameter name: Entry.1.MessageAttribute.1.Value.StringValue has 5

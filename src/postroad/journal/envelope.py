@@ -36,6 +36,10 @@ class BadEnvelope(Exception):  # noqa: N818  (the name is the sentence)
     """These bytes are no envelope, or a damaged one."""
 
 
+class UnknownEnvelope(BadEnvelope):
+    """A whole envelope that today's code cannot read: a newer one wrote it. Never cut it away."""
+
+
 @value
 class Envelope:
     """A group taken out of its wrapping; `now_ms` is the engine's clock when it was packed."""
@@ -75,9 +79,9 @@ def unpack(group: bytes) -> Envelope:
         raise BadEnvelope("checksum differs")
     # Only now can a difference be a newer writer's rather than damage.
     if version != VERSION:
-        raise BadEnvelope(f"version {version} is not known here; a newer Postroad wrote it")
+        raise UnknownEnvelope(f"version {version} is not known here; a newer Postroad wrote it")
     if kind not in (CLAIM, DATA) or flags & ~CONTINUES or zero:
-        raise BadEnvelope(f"kind {kind} with flags {flags} is not known here")
+        raise UnknownEnvelope(f"kind {kind} with flags {flags} is not known here")
     return Envelope(kind, flags, epoch, n, now_ms, payload)
 
 
