@@ -13,6 +13,7 @@ SPARE_SEGMENTS_MAX = 8  # half the default bound: what a checkpoint trims is rec
 ZERO_AHEAD_BYTES = 1024 * 1024  # written before the tail, so that a sync finds its blocks in place
 JOURNAL_READ_BYTES = 1024 * 1024  # read at once when scanning a segment
 SYNC_INTERVAL_MS = 100  # `sync = interval`: what a power cut may cost
+CHECKPOINT_WAL_BYTES_MAX = 16 * 1024 * 1024  # what SQLite keeps of its log between checkpoints
 STORE_FILE_BYTES = 64 * 1024 * 1024  # the offset in a block's id has 26 bits
 STORE_OPEN_FILES_MAX = 64  # store files held open for reading, far below any usual limit of handles
 
