@@ -28,7 +28,11 @@ TICK_SLICE = 1_000  # connections looked at in one turn of the loop
 CLOSE_TICKS_MAX = 5  # a peer has so long to take the last answer and close its side
 STALLED_TICKS_MAX = 60  # a peer that reads nothing for so long is cut off
 DRAIN_MS_MAX = 10_000  # a stop waits so long for answers on their way, then goes on without them
-PAGE_NAMES_MAX = 100_000  # queue names a command line reads when it lists all
+
+# The command line.
+PAGE_NAMES = 1_000  # queue names asked for at once
+MOVE_STEP_MESSAGES = 1_000  # moved in one atomic step
+SEND_STEP_MESSAGES = 1_000  # lines of the standard input published in one step
 
 # Names, messages and blocks.
 NAME_BYTES_MAX = 512  # AMQP allows 255, Amazon 80, Kafka 249; twice the largest leaves room for escapes
@@ -53,3 +57,39 @@ PRESIGNED_S_MAX = 604_800  # a presigned request is good for a week at most
 SIGNING_KEYS_MAX = 1_024  # derived keys kept, one per access key, day and region
 QUERY_FIELDS_MAX = 1_000  # parameters of one form: ten messages with ten attributes use 500
 QUERY_DEPTH_MAX = 8  # dots in a parameter name: Entry.1.MessageAttribute.1.Value.StringValue has 5
+
+# Amazon SQS; the values are the service's own quotas.
+SQS_NAME_CHARS_MAX = 80
+SQS_BATCH_ENTRIES_MAX = 10
+SQS_BATCH_ID_CHARS_MAX = 80
+SQS_BATCH_BYTES_MAX = 1_048_576  # bodies and attributes of one batch together
+SQS_MESSAGE_BYTES_MAX = 1_048_576  # the largest, and the default, MaximumMessageSize
+SQS_ATTRIBUTES_MAX = 10  # message attributes of one message
+SQS_ATTRIBUTE_NAME_CHARS_MAX = 256  # of names and of type names
+SQS_RECEIVE_MAX = 10
+SQS_WAIT_S_MAX = 20
+SQS_LEASE_S_MAX = 43_200  # 12 hours, counted from the receive
+SQS_DELAY_S_MAX = 900
+SQS_LEASED_MAX = 120_000  # in flight at once in one queue
+SQS_LIST_MAX = 1_000  # queues in one listing
+SQS_TAGS_MAX = 50
+SQS_TAG_KEY_CHARS_MAX = 128
+SQS_TAG_VALUE_CHARS_MAX = 256
+SQS_POLICY_CHARS_MAX = 65_536  # Policy and RedriveAllowPolicy as text
+SQS_POLICY_ACTIONS_MAX = 7  # of one AddPermission
+SQS_MOVE_TASKS_MAX = 10  # listed of one source
+SQS_MOVE_PER_SECOND_MAX = 500
+SQS_PURGE_INTERVAL_MS = 60_000  # one PurgeQueue per queue in this time
+SQS_DELETED_NAMES_MAX = 1_000  # names remembered where QueueDeletedRecently is switched on
+SQS_KNOWN_MAX = 10_000  # queue addresses and ids kept at hand
+QUEUES_MAX = 100_000  # each takes a few KiB of memory at rest
+MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
+MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
+PEEK_MAX = 1_000  # messages in one look
+DEATHS_KEPT = 16  # entries of a message's history of deaths, the newest
+LAPSE_SLICE = 500  # leases that lapse in one turn
+PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one turn
+DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
+PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
+ROUNDS_MAX = 32  # hand-outs in one turn of the pump
+WAIT_MS_MAX = 86_400_000  # longest standing ask

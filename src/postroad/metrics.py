@@ -1,0 +1,42 @@
+"""Every gauge and counter Postroad tells of, in one table.
+
+It stands near the bottom of the road: whoever counts uses these names, and the page that shows them
+asks only this table. The rule kept here: a name that has been released keeps its meaning.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+PREFIX: Final = "postroad_"
+"""What every name gets on the page of metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a figure means; the unit is at the end of its name."""
+
+    kind: Literal["gauge", "counter"]
+    text: str
+
+
+def gauge(text: str) -> Metric:
+    """Make the row of a figure that goes up and down."""
+    return Metric("gauge", text)
+
+
+def counter(text: str) -> Metric:
+    """Make the row of a figure that only grows while the process runs."""
+    return Metric("counter", text)
+
+
+METRICS: Final[dict[str, Metric]] = {
+    # The sockets.
+    "connections": gauge("Connections open now"),
+    "connections_accepted_total": counter("Connections accepted"),
+    "connections_turned_away_total": counter("Connections refused because too many were open"),
+    "connections_broken_total": counter("Connections closed by a failure of their session"),
+    "connections_stalled_total": counter("Connections cut off because the peer read nothing"),
+    "received_bytes_total": counter("Bytes read from connections"),
+    "sent_bytes_total": counter("Bytes written to connections"),
+    "loop_lag_ms_max": gauge("Longest delay of the event loop since the last look, in ms"),
+}

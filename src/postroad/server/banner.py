@@ -1,0 +1,70 @@
+"""What a server says when it is ready: where it listens, where the data is, what durable means.
+
+It stands beside the start. The rule kept here: whatever is weaker than the default is said aloud.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from postroad import __version__
+from postroad.net.listener import Address
+from postroad.server.config import Settings
+from postroad.server.driver import Driver
+
+CLIENTS: Final = {"sqs": "Amazon SQS"}
+"""Protocol name -> how its users call it."""
+_HERE: Final = ("127.0.0.1", "::1", "localhost")
+
+
+def banner(settings: Settings, driver: Driver, addresses: Mapping[str, Address]) -> str:
+    """Return the lines that greet whoever started the server."""
+    variant = "compiled" if driver.compiled else "pure Python"
+    rows = [("postroad", f"{__version__} ({variant})")]
+    for name, address in addresses.items():
+        rows.append((name, f"{CLIENTS.get(name, name)} clients: http://{address}"))
+    rows.append(("data", str(settings.data.resolve())))
+    rows.append(("durable", driver.durability))
+    rows.append(("opened", _opened(driver)))
+    rows.extend(("warning", line) for line in warnings(settings, driver))
+    return "\n".join(f"{name:<9} {line}" for name, line in rows)
+
+
+def warnings(settings: Settings, driver: Driver) -> list[str]:
+    """Return what the owner of the data should know before relying on it."""
+    lines = []
+    if driver.report.torn_bytes:
+        lines.append(
+            f"the last append was cut short by a crash: {driver.report.torn_bytes:,} bytes that"
+            " were never acknowledged have been cut off"
+        )
+    if settings.sync != "always":
+        lines.append(
+            f"sync = {settings.sync}: what is acknowledged can be lost when the machine fails"
+        )
+    if settings.sqs is not None and settings.sqs.host not in _HERE and not settings.sqs_keys:
+        lines.append(
+            f"{settings.sqs} is open to other machines and asks for no access key;"
+            " set `sqs.keys` in the settings file"
+        )
+    return lines
+
+
+def write_endpoints(file: Path, addresses: Mapping[str, Address]) -> None:
+    """Write name -> "host:port" as a JSON object; a reader sees all of it or nothing.
+
+    Raises `OSError`.
+    """
+    made = file.with_name(f".{file.name}.new")
+    texts = {name: str(address) for name, address in addresses.items()}
+    made.write_text(json.dumps(texts) + "\n", encoding="utf-8")
+    made.replace(file)
+
+
+def _opened(driver: Driver) -> str:
+    report = driver.report
+    return (
+        f"{report.messages:,} messages waiting, {report.groups:,} journal groups read"
+        f" in {report.seconds:.2f} s, epoch {report.epoch}"
+    )

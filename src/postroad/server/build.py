@@ -1,0 +1,141 @@
+"""The one place where the parts of a server are joined: engine, sessions, ports, pages.
+
+It stands at the top of the road. The rule kept here: what was opened is closed in an
+order that loses no answer, also when the start fails half-way.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from postroad.limits import DRAIN_MS_MAX
+from postroad.model.value import value
+from postroad.net.hub import Hub
+from postroad.net.listener import Address, Listener, open_listener
+from postroad.protocols.interface import Session
+from postroad.server.config import Settings
+from postroad.server.driver import Driver, OpenDriver
+from postroad.server.pages import Pages, pages
+
+
+def wall_ms() -> int:
+    """Read the wall clock in ms: for the times on the wire; the engine has a clock of its own."""
+    return time.time_ns() // 1_000_000  # noqa: TID251  (sessions take the time as an argument)
+
+
+async def open_engine(settings: Settings) -> Driver:
+    """Open the data directory with the real engine. Raises `PostroadError`."""
+    from postroad.engine.aio import AsyncDriver
+    from postroad.engine.settings import EngineSettings
+
+    engine = EngineSettings(
+        sync=settings.sync,
+        sync_interval_ms=settings.sync_interval_ms,
+        cache_bytes=settings.cache_bytes,
+        journal_bytes=settings.journal_bytes,
+        segment_bytes=settings.segment_bytes,
+        reserve_bytes=settings.reserve_bytes,
+    )
+    return await AsyncDriver.open(settings.data, engine)
+
+
+@value
+class Parts:
+    """What the sessions of a protocol are made from."""
+
+    settings: Settings
+    driver: Driver
+    pages: Pages
+
+
+def sqs_sessions(parts: Parts) -> Callable[[], Session]:
+    """Return what makes the session of one Amazon SQS connection."""
+    from postroad.protocols.sqs.config import SqsConfig
+    from postroad.protocols.sqs.session import SqsSession
+
+    settings = parts.settings
+    config = SqsConfig(
+        region=settings.sqs_region,
+        account=settings.sqs_account,
+        keys=settings.sqs_keys,
+        secret_key=parts.driver.secret,
+        external_url=settings.sqs_url,
+    )
+    return lambda: SqsSession(config, parts.pages)
+
+
+PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {"sqs": sqs_sessions}
+"""Name of a protocol, which is also the setting that says where it listens -> its sessions."""
+
+
+class Server:
+    """A running broker; `addresses`: protocol name -> where it listens."""
+
+    def __init__(self, settings: Settings, driver: Driver) -> None:
+        """Made by `Server.open`."""
+        self.settings = settings
+        self.driver = driver
+        self.hub = Hub(driver, wall_ms, settings.connections_max)
+        self.addresses: dict[str, Address] = {}
+        self._listeners: list[Listener] = []
+        self._state = "starting"
+
+    @classmethod
+    async def open(cls, settings: Settings, open_driver: OpenDriver = open_engine) -> "Server":
+        """Open the directory and every port. Raises `PostroadError`."""
+        driver = await open_driver(settings)
+        server = cls(settings, driver)
+        try:
+            await server._listen()
+        except BaseException:
+            await server.close()
+            raise
+        server._state = ""
+        return server
+
+    def not_ready(self) -> str:
+        """Say why no work can be taken: `starting`, `stopping`, `failed`; nothing when it can."""
+        return "failed" if self.driver.failed.done() else self._state
+
+    def figures(self) -> dict[str, float]:
+        """Return all gauges and counters by the names of `postroad.metrics`."""
+        return self.driver.figures() | self.hub.figures()
+
+    async def close(self) -> None:
+        """Accept no more, answer whoever waits, seal the journal, then close the connections.
+
+        The connections come last because they carry the answers that the engine still gives.
+        """
+        self._state = "stopping"
+        for listener in self._listeners:
+            listener.close()
+        self.hub.hold()
+        try:
+            await self.driver.close()
+        finally:
+            await self.hub.close(min(self.settings.drain_ms, DRAIN_MS_MAX))
+
+    async def _listen(self) -> None:
+        facts = {
+            "durability": self.driver.durability,
+            "variant": "compiled" if self.driver.compiled else "pure",
+        }
+        parts = Parts(self.settings, self.driver, pages(self.not_ready, self.figures, facts))
+        self.hub.start()
+        for name, sessions in PROTOCOLS.items():
+            address: Address | None = getattr(self.settings, name)
+            if address is not None:
+                listener = await open_listener(self.hub, name, address, sessions(parts))
+                self._listeners.append(listener)
+                self.addresses[name] = listener.address
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Make the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

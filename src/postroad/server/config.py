@@ -1,0 +1,216 @@
+"""The settings of a server: one table, read from the command line, the environment and a TOML file.
+
+It stands at the top of the road. The rule kept here: every setting is one row (its default, its
+three names, its reader and its help), and the command line beats the environment, which beats the
+file, which beats the default.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from postroad.errors import PostroadError
+from postroad.limits import CONNECTIONS_MAX, DRAIN_MS_MAX, RESERVE_BYTES, SEGMENT_BYTES
+from postroad.model.value import value
+from postroad.net.listener import Address
+from postroad.server import kinds
+from postroad.server.kinds import Reader
+
+MIB: Final = 2**20
+
+
+class BadConfig(PostroadError):  # noqa: N818  (the name is the sentence)
+    """A setting cannot be used as it was given."""
+
+
+@value
+class Setting:
+    """One row: `default` is in the same form as a text given; `None` means not set.
+
+    `toml` is the dotted key; `flag` is false for what must not show in a list of processes.
+    """
+
+    name: str
+    toml: str
+    default: str | None
+    read: Reader
+    form: str
+    text: str
+    flag: bool = True
+
+    @property
+    def env(self) -> str:
+        """The name of its environment variable."""
+        return "POSTROAD_" + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The name of its option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+@value
+class Settings:
+    """All settings of a server, read and checked; what each means is told by `SETTINGS`."""
+
+    data: Path
+    endpoints_file: Path | None
+    sqs: Address | None
+    sqs_region: str
+    sqs_account: str
+    sqs_url: str | None
+    sqs_keys: dict[str, str]
+    sync: str
+    sync_interval_ms: int
+    journal_bytes: int
+    segment_bytes: int
+    reserve_bytes: int
+    cache_bytes: int
+    connections_max: int
+    drain_ms: int
+    log_level: str
+
+
+SETTINGS: Final = (
+    Setting(
+        "data", "data", "./postroad-data", kinds.path, "DIR",
+        "The data directory; made when it is not there.", flag=False,
+    ),
+    Setting(
+        "endpoints_file", "endpoints_file", None, kinds.path, "PATH",
+        "Write where each protocol listens into this file, as a JSON object, once all accept.",
+    ),
+    Setting(
+        "sqs", "sqs.listen", "127.0.0.1:9324", kinds.address, "HOST:PORT|off",
+        "Where Amazon SQS clients, health checks and metrics are served; port 0 picks a free one.",
+    ),
+    Setting(
+        "sqs_region", "sqs.region", "us-east-1", kinds.text, "NAME",
+        "The region in queue ARNs and signatures.",
+    ),
+    Setting(
+        "sqs_account", "sqs.account", "000000000000", kinds.account, "DIGITS",
+        "The account in queue URLs and ARNs.",
+    ),
+    Setting(
+        "sqs_url", "sqs.url", None, kinds.url, "URL",
+        "The beginning of queue URLs, where clients see another address than this one.",
+    ),
+    Setting(
+        "sqs_keys", "sqs.keys", None, kinds.keys, "ID:SECRET,...",
+        "Access keys; when there are any, every request must be signed by one of them.", flag=False,
+    ),
+    Setting(
+        "sync", "journal.sync", "always", kinds.choice("always", "interval", "never"),
+        "always|interval|never",
+        "When the journal is made durable: before every acknowledgement, each interval, or never.",
+    ),
+    Setting(
+        "sync_interval_ms", "journal.sync_interval_ms", "100", kinds.number(1, 60_000), "MS",
+        "The interval of `sync = interval`: what a power cut may cost.",
+    ),
+    Setting(
+        "journal_bytes", "journal.bytes", "1GiB", kinds.size(4 * MIB), "SIZE",
+        "The most the journal takes on disk before it is cut behind a checkpoint.",
+    ),
+    Setting(
+        "segment_bytes", "journal.segment_bytes", f"{SEGMENT_BYTES // MIB}MiB", kinds.size(MIB),
+        "SIZE", "The size of one journal file.",
+    ),
+    Setting(
+        "reserve_bytes", "journal.reserve_bytes", f"{RESERVE_BYTES // MIB}MiB", kinds.size(0),
+        "SIZE", "Kept free so that consumers can go on when the disk is full.",
+    ),
+    Setting(
+        "cache_bytes", "store.cache_bytes", "64MiB", kinds.size(MIB), "SIZE",
+        "Memory for message bodies; what does not fit is read from disk.",
+    ),
+    Setting(
+        "connections_max", "net.connections_max", str(CONNECTIONS_MAX),
+        kinds.number(1, 1_000_000), "COUNT", "Connections open at once, all protocols together.",
+    ),
+    Setting(
+        "drain_ms", "net.drain_ms", str(DRAIN_MS_MAX), kinds.number(0, 600_000), "MS",
+        "How long a stop waits for clients to take their last answers.",
+    ),
+    Setting(
+        "log_level", "log_level", "warning",
+        kinds.choice("debug", "info", "warning", "error"), "debug|info|warning|error",
+        "What is logged to the standard error output.",
+    ),
+)  # fmt: skip
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+BY_TOML: Final = {setting.toml: setting for setting in SETTINGS}
+CONFIG_ENV: Final = "POSTROAD_CONFIG"
+"""Names the TOML file where `--config` does not."""
+
+
+def load(
+    options: Mapping[str, str | None], env: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Read all settings; `options` by setting name, those that are `None` were not given.
+
+    Raises `BadConfig`.
+    """
+    if file is None and env.get(CONFIG_ENV):
+        file = Path(env[CONFIG_ENV])
+    values: dict[str, Any] = {"sqs_keys": {}}
+    for setting in SETTINGS:
+        if setting.default is not None:
+            values[setting.name] = setting.read(setting.default)
+        else:
+            values.setdefault(setting.name, None)
+    if file is not None:
+        values.update(_from_file(file))
+    # Only names of the table are looked at: an orchestrator may add POSTROAD_… names of its own.
+    for setting in SETTINGS:
+        if env.get(setting.env):
+            values[setting.name] = _read(setting, env[setting.env], setting.env)
+    for name, given in options.items():
+        if given is not None:
+            setting = BY_NAME[name]
+            values[name] = _read(setting, given, setting.option if setting.flag else name.upper())
+    return Settings(**values)
+
+
+def _from_file(file: Path) -> dict[str, object]:
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadConfig(f"cannot read the settings in `{file}`: {error.strerror}") from error
+    except ValueError as error:
+        raise BadConfig(f"`{file}` is not a TOML file: {error}") from error
+    values = {}
+    for key, given in _flat(tree, ""):
+        if key not in BY_TOML:
+            raise BadConfig(f"`{file}` has an unknown setting `{key}`; {_nearest(key)}")
+        values[BY_TOML[key].name] = _read(BY_TOML[key], given, f"`{key}` in {file}")
+    return values
+
+
+def _flat(tree: Mapping[str, object], above: str) -> Iterator[tuple[str, object]]:
+    """Dotted keys and their values; the table of access keys is a value."""
+    for name, given in tree.items():
+        key = above + name
+        if isinstance(given, dict) and key not in BY_TOML:
+            yield from _flat(given, key + ".")
+        else:
+            yield key, given
+
+
+def _nearest(key: str) -> str:
+    close = difflib.get_close_matches(key, BY_TOML, n=1, cutoff=0.6)
+    if not close:
+        # A right name at a wrong place, such as `region` outside of its table.
+        close = [one for one in BY_TOML if one.rpartition(".")[2] == key.rpartition(".")[2]]
+    return f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(BY_TOML)}"
+
+
+def _read(setting: Setting, given: object, where: str) -> object:
+    try:
+        return setting.read(given)
+    except ValueError as error:
+        shown = "the value" if setting.name == "sqs_keys" else f"`{given}`"
+        raise BadConfig(f"{where}: {shown} is not good: {error}") from error
