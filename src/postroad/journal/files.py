@@ -299,8 +299,9 @@ class FileJournal:
     def _read(
         self, segments: list[SegmentHeader], start: Position, stop: Position
     ) -> Iterator[tuple[Position, bytes]]:
-        for header, following in zip(segments, [*segments[1:], None], strict=True):
-            until = stop if following is None else min(stop, following.first)
+        ends = [min(stop, header.first) for header in segments[1:]]
+        # A journal with no segment yet has one end more than segments.
+        for header, until in zip(segments, [*ends, stop], strict=False):
             if header.first < stop and start < until:
                 yield from self._read_segment(header, start, until)
 

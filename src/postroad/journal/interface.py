@@ -39,14 +39,20 @@ Done: TypeAlias = Callable[[Position | Fault], None]
 class Journal(Protocol):
     """A write-ahead log of groups; a group is what `envelope.pack` made, as it is."""
 
-    max_group: int
-    """Bytes of one append, the envelope included."""
+    @property
+    def max_group(self) -> int:
+        """Bytes of one append, the envelope included."""
+        ...
 
-    last_epoch: int
-    """Highest epoch seen when opened, or claimed since; 0 when there is none."""
+    @property
+    def last_epoch(self) -> int:
+        """Highest epoch seen when opened, or claimed since; 0 when there is none."""
+        ...
 
-    short_of_space: bool
-    """Publishers must be refused; settles go on."""
+    @property
+    def short_of_space(self) -> bool:
+        """Publishers must be refused; settles go on."""
+        ...
 
     def bounds(self) -> tuple[Position, Position]:
         """Return the first position kept and the next to be written."""
