@@ -1,0 +1,95 @@
+"""Answers and errors of the Query protocol as XML.
+
+It is the counterpart of `query`: plain shapes out, spelled by the service's own table. The rule
+kept here: nothing leaves unescaped.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Final
+
+from postroad.model.value import value
+from postroad.protocols.aws.faults import Fault
+
+_DECLARATION: Final = '<?xml version="1.0"?>\n'
+_ESCAPES: Final = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&quot;",
+        "\r": "&#13;",
+    }
+)
+
+
+@value
+class Spelling:
+    """How a list or map among an answer's members is spelled: the element of each entry and, for a
+    map, the elements of its halves."""
+
+    element: str
+    key: str = ""
+    content: str = ""
+
+
+def encode_answer(
+    action: str,
+    shape: Mapping[str, object],
+    *,
+    spellings: Mapping[str, Spelling],
+    namespace: str,
+    request_id: str,
+) -> bytes:
+    """An action's answer. Every action has a result element, be it an empty one, but those that
+    answer nothing."""
+    out = [_DECLARATION, f'<{action}Response xmlns="{namespace}">']
+    if shape:
+        out.append(f"<{action}Result>")
+        _struct(out, shape, spellings)
+        out.append(f"</{action}Result>")
+    out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>")
+    out.append(f"</{action}Response>")
+    return "".join(out).encode()
+
+
+def encode_error(fault: Fault, *, namespace: str, request_id: str) -> bytes:
+    """An error, in the form that SDKs of the Query protocol read."""
+    kind = "Sender" if fault.kind.sender else "Receiver"
+    text = fault.text.encode("utf-8", "replace").decode()
+    clean = "".join(char if char.isprintable() else "?" for char in text)
+    return (
+        f'{_DECLARATION}<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type>'
+        f"<Code>{fault.kind.code}</Code><Message>{clean.translate(_ESCAPES)}</Message><Detail/>"
+        f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    ).encode()
+
+
+def _struct(out: list[str], shape: Mapping[str, object], spellings: Mapping[str, Spelling]) -> None:
+    for name, content in shape.items():
+        spelling = spellings.get(name)
+        if spelling is None:
+            _element(out, name, content, spellings)
+        elif isinstance(content, dict):
+            for key, one in content.items():
+                out.append(f"<{spelling.element}>")
+                _element(out, spelling.key, key, spellings)
+                _element(out, spelling.content, one, spellings)
+                out.append(f"</{spelling.element}>")
+        else:
+            assert isinstance(content, list)
+            for one in content:
+                _element(out, spelling.element, one, spellings)
+
+
+def _element(out: list[str], name: str, content: object, spellings: Mapping[str, Spelling]) -> None:
+    out.append(f"<{name}>")
+    if isinstance(content, dict):
+        _struct(out, content, spellings)
+    elif isinstance(content, bool):
+        out.append("true" if content else "false")
+    elif isinstance(content, bytes):
+        out.append(b64encode(content).decode())
+    else:
+        out.append(str(content).translate(_ESCAPES))
+    out.append(f"</{name}>")

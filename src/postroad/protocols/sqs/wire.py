@@ -1,0 +1,141 @@
+"""Bytes to typed inputs, and answers to bytes, in JSON 1.0 and in the Query form.
+
+The rule kept here: both forms end in the same input values and begin from the same plain answers.
+"""
+
+from collections.abc import Callable
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from postroad.protocols.aws.faults import INVALID_PARAMETER, MALFORMED_INPUT, MALFORMED_QUERY, Fault
+from postroad.protocols.aws.query import (
+    LIST,
+    MAP,
+    SCALAR,
+    STRUCT,
+    MalformedForm,
+    Member,
+    read_form,
+    shape_form,
+)
+from postroad.protocols.aws.xml import encode_answer, encode_error
+from postroad.protocols.http.wire import Request, encode
+from postroad.protocols.sqs.inputs import Rule
+from postroad.protocols.sqs.spec import INPUTS, NAMESPACE, SPELLINGS
+
+Shape = dict[str, object]
+"""An answer in plain form: texts, numbers, truths, bytes, lists and maps."""
+
+_JSON: Final = b"application/x-amz-json-1.0"
+_XML: Final = b"text/xml"
+_encode_json: Final = msgspec.json.Encoder().encode
+
+
+def read_json(action: str, body: bytes) -> Struct | Fault:
+    """The input of an action from a JSON body; none is an empty one."""
+    try:
+        return _JSON_READERS[action](body or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Fault(MALFORMED_INPUT, f"The request body is not valid: {error}")
+
+
+def read_parameters(request: Request) -> dict[str, str] | Fault:
+    """All parameters of a Query request: of its address and, in a POST, of its form."""
+    try:
+        parameters = read_form(request.query) if request.query else {}
+        if request.method == "POST" and request.body:
+            parameters.update(read_form(request.body))
+    except MalformedForm as error:
+        return Fault(MALFORMED_QUERY, str(error))
+    return parameters
+
+
+def read_query(action: str, parameters: dict[str, str]) -> Struct | Fault:
+    """The input of an action from its Query parameters."""
+    try:
+        shape = shape_form(parameters, MEMBERS[action])
+        return msgspec.convert(shape, INPUTS[action], strict=False)
+    except MalformedForm as error:
+        return Fault(MALFORMED_INPUT, str(error))
+    except msgspec.ValidationError as error:
+        return Fault(INVALID_PARAMETER, f"One or more parameters are invalid. Reason: {error}")
+
+
+class Answering:
+    """How a request is answered; each answer has a request id of its own."""
+
+    __slots__ = ("action", "keep_alive", "request_id", "xml")
+
+    def __init__(self, action: str, *, xml: bool, keep_alive: bool, request_id: str) -> None:
+        self.action = action
+        self.xml = xml
+        self.keep_alive = keep_alive
+        self.request_id = request_id
+
+    def answer(self, result: Shape | Fault) -> bytes:
+        """The whole HTTP answer."""
+        if type(result) is dict:
+            if self.xml:
+                body = encode_answer(
+                    self.action,
+                    result,
+                    spellings=SPELLINGS[self.action],
+                    namespace=NAMESPACE,
+                    request_id=self.request_id,
+                )
+                return self._encode(200, _XML, body, b"")
+            return self._encode(200, _JSON, _encode_json(result), b"")
+        assert isinstance(result, Fault)
+        return self._error(result)
+
+    def _error(self, fault: Fault) -> bytes:
+        kind = fault.kind
+        if self.xml:
+            body = encode_error(fault, namespace=NAMESPACE, request_id=self.request_id)
+            return self._encode(kind.status, _XML, body, b"")
+        whose = "Sender" if kind.sender else "Receiver"
+        body = _encode_json({"__type": f"{kind.space}#{kind.shape}", "message": fault.text})
+        extra = f"x-amzn-query-error: {kind.code};{whose}\r\n".encode()
+        return self._encode(kind.status, _JSON, body, extra)
+
+    def _encode(self, status: int, content_type: bytes, body: bytes, extra: bytes) -> bytes:
+        extra = b"x-amzn-RequestId: %b\r\n%b" % (self.request_id.encode(), extra)
+        return encode(status, content_type, body, extra=extra, keep_alive=self.keep_alive)
+
+
+def _members(struct: type[Struct]) -> tuple[Member, ...]:
+    """How the members of an input are spelled in the Query form, read from its class."""
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(_member(name, hint) for name, hint in hints.items())
+
+
+def _member(name: str, hint: Any) -> Member:
+    rule = Rule()
+    if get_origin(hint) is Annotated:
+        hint, rule = get_args(hint)
+    if get_origin(hint) in (UnionType, Union):
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    wire = rule.form or name
+    if get_origin(hint) is list:
+        (inner,) = get_args(hint)
+        return Member(name, wire, LIST, _inner(inner))
+    if get_origin(hint) is dict:
+        _, inner = get_args(hint)
+        return Member(name, wire, MAP, _inner(inner), rule.key, rule.content)
+    inner_members = _inner(hint)
+    return Member(name, wire, STRUCT if inner_members else SCALAR, inner_members)
+
+
+def _inner(hint: Any) -> tuple[Member, ...]:
+    return _members(hint) if isinstance(hint, type) and issubclass(hint, Struct) else ()
+
+
+_JSON_READERS: Final[dict[str, Callable[[bytes], Struct]]] = {
+    action: msgspec.json.Decoder(struct).decode for action, struct in INPUTS.items()
+}
+MEMBERS: Final[dict[str, tuple[Member, ...]]] = {
+    action: _members(struct) for action, struct in INPUTS.items()
+}
