@@ -93,3 +93,4 @@ DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
+RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
