@@ -79,7 +79,7 @@ def list_dead_letter_source_queues(call: Call, given: inputs.ListDeadLetterSourc
     return answer
 
 
-def start_message_move_task(call: Call, given: inputs.StartMessageMoveTask) -> Script:
+def start_message_move_task(_: Call, given: inputs.StartMessageMoveTask) -> Script:
     """Move what a dead-letter queue holds, to one queue or back to where each came from."""
     source = yield from _existing(given.SourceArn, "SourceArn")
     if isinstance(source, Fault):
@@ -101,7 +101,7 @@ def start_message_move_task(call: Call, given: inputs.StartMessageMoveTask) -> S
     return {"TaskHandle": _task_handle(reply.task, given.SourceArn)}
 
 
-def cancel_message_move_task(call: Call, given: inputs.CancelMessageMoveTask) -> Script:
+def cancel_message_move_task(_: Call, given: inputs.CancelMessageMoveTask) -> Script:
     """Stop a running task; what it moved stays moved."""
     handle = _open_handle(given.TaskHandle)
     if isinstance(handle, Fault):
