@@ -1,13 +1,16 @@
 """The files of a journal cut short or changed: found with file and offset, or without harm."""
 
+import contextlib
+import errno
 import random
 from collections.abc import Callable, Iterable
 
 import pytest
 
-from postroad.errors import Corrupt
+from postroad.errors import Corrupt, JournalFailed
+from postroad.journal.envelope import ENVELOPE_BYTES
 from postroad.journal.files import FileJournal
-from postroad.journal.frame import SEAL_FRAME_BYTES
+from postroad.journal.frame import FRAME_BYTES, SEAL_FRAME_BYTES
 from postroad.journal.options import JournalOptions, Sync
 from postroad.journal.segment import HEADER_BYTES
 from tests.journal.groups import appended, data
@@ -156,22 +159,50 @@ def test_damage_before_a_seal_is_never_taken_for_a_torn_end() -> None:
 
 
 def test_what_a_weaker_setting_lost_is_cut_and_never_comes_back() -> None:
+    # Large, so that the zeros written ahead do not reach what must be forgotten.
+    options = JournalOptions(segment_bytes=3_000_000, reserve_bytes=1_000, sync=Sync.NEVER)
     disk = SimDisk(random.Random(1))
-    groups = written(disk, clean_stop=False, options=LOOSE)
-    path = live(disk)[-1]
+    journal = FileJournal(disk, "/j", options)
+    journal.claim(1, 0)
+    for n in range(1, 15):
+        appended(journal, data(n, b"x" * 200_000))
+    (path,) = live(disk)
     ends = frame_ends(disk, path)
-    disk.flip(path, HEADER_BYTES + 20)
-    journal, found = read_all(disk, LOOSE)
-    assert found == groups[: len(groups) - len(ends)]
-    assert journal.torn_bytes == ends[-1] - HEADER_BYTES
+    disk.flip(path, ends[0] + 20)
+    journal, found = read_all(disk, options)
+    assert len(found) == 1
+    assert journal.torn_bytes == ends[-1] - ends[0]
     # A claim, then a group that ends exactly where an old one begins.
     journal.claim(2, 0)
-    room = ends[1] - HEADER_BYTES - 2 * 12 - 2 * 36
+    room = ends[7] - ends[0] - 2 * FRAME_BYTES - 2 * ENVELOPE_BYTES
     appended(journal, data(1, b"x" * room, epoch=2))
-    journal, again = read_all(disk, LOOSE)
-    assert again[:-2] == found
-    assert len(again) == len(found) + 2
+    journal, again = read_all(disk, options)
+    assert len(again) == 3
     assert journal.torn_bytes == 0
+
+
+def test_a_seal_never_reaches_the_disk_before_what_it_seals() -> None:
+    for seed in range(100):
+        disk = SimDisk(random.Random(seed))
+        journal = FileJournal(disk, "/j", LOOSE)
+        journal.claim(1, 0)
+        appended(journal, data(1, b"x" * 700))
+        disk.fail_when = fail_sync_after(seed % 2)
+        with contextlib.suppress(JournalFailed):
+            journal.close()
+        disk.fail_when = None
+        disk.crash()
+        read_all(disk, LOOSE)
+
+
+def fail_sync_after(passing: int) -> Callable[[str, str], int | None]:
+    syncs: list[str] = []
+
+    def fail(name: str, path: str) -> int | None:
+        syncs.extend([path] if name == "sync" else [])
+        return errno.EIO if name == "sync" and len(syncs) > passing else None
+
+    return fail
 
 
 def test_a_setting_made_stricter_or_weaker_begins_a_segment_of_its_own() -> None:
