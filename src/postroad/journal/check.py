@@ -72,12 +72,10 @@ def _check_segment(reader: SegmentReader, until: Position | None) -> Iterator[Fi
     yield Finding(What.SEGMENT, path, 0, HEADER_BYTES, position)
     for offset, body in reader.frames():
         end = offset + FRAME_BYTES + len(body)
-        if position == until and not is_seal(body):
-            break
         yield _found(path, offset, body, position)
         position += not is_seal(body)
     if until is not None and position != until:
-        why = f"group {position} is not whole or not there"
+        why = f"its groups end before position {position}, the next segment begins at {until}"
         yield Finding(What.DAMAGE, path, end, 0, position, why=why)
         yield from _behind(reader, end)
     elif until is None:
