@@ -40,11 +40,12 @@ def encode_answer(
     spellings: Mapping[str, Spelling],
     namespace: str,
     request_id: str,
+    resultless: bool = False,
 ) -> bytes:
-    """An action's answer. Every action has a result element, be it an empty one, but those that
-    answer nothing."""
+    """An action's answer. `resultless`: the action never answers anything, so that even an empty
+    result element would be wrong; with all others SDKs look for it."""
     out = [_DECLARATION, f'<{action}Response xmlns="{namespace}">']
-    if shape:
+    if not resultless:
         out.append(f"<{action}Result>")
         _struct(out, shape, spellings)
         out.append(f"</{action}Result>")

@@ -4,7 +4,7 @@ The rule kept here: of an address only its last two parts matter, of an ARN only
 SQS cannot spell is reached with its odd bytes as `%XX`.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -84,7 +84,7 @@ def token_after(name: str) -> str:
 def after_token(token: str) -> str | Fault:
     """The name a page goes on after."""
     try:
-        return urlsafe_b64decode(token.encode("ascii")).decode()
+        return b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         return Fault(INVALID_PARAMETER, "Invalid or expired next token.")
 

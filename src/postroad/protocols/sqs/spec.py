@@ -46,6 +46,18 @@ INPUTS: Final[dict[str, type[Struct]]] = {
     "TagQueue": inputs.TagQueue,
     "UntagQueue": inputs.UntagQueue,
 }
+RESULTLESS: Final = frozenset({
+    "AddPermission",
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "DeleteQueue",
+    "PurgeQueue",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+})
+"""Actions that answer nothing but that they are done."""
 
 # Queue attributes.
 

@@ -24,7 +24,7 @@ from postroad.protocols.aws.query import (
 from postroad.protocols.aws.xml import encode_answer, encode_error
 from postroad.protocols.http.wire import Request, encode
 from postroad.protocols.sqs.inputs import Rule
-from postroad.protocols.sqs.spec import INPUTS, NAMESPACE, SPELLINGS
+from postroad.protocols.sqs.spec import INPUTS, NAMESPACE, RESULTLESS, SPELLINGS
 
 Shape = dict[str, object]
 """An answer in plain form: texts, numbers, truths, bytes, lists and maps."""
@@ -85,6 +85,7 @@ class Answering:
                     spellings=SPELLINGS[self.action],
                     namespace=NAMESPACE,
                     request_id=self.request_id,
+                    resultless=self.action in RESULTLESS,
                 )
                 return self._encode(200, _XML, body, b"")
             return self._encode(200, _JSON, _encode_json(result), b"")
