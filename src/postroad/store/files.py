@@ -223,9 +223,7 @@ class FileStore:
 
     def _forget_file(self, number: int) -> None:
         with self._lock:
-            if self._written.pop(number, None) is None:
-                return
-            del self._live[number]
+            del self._written[number], self._live[number]
         path = self._path(number)
         self._handles.forget(path)
         self._disk.unlink(path)

@@ -26,9 +26,12 @@ class MemoryStore:
 
     def begin(self, epoch: int) -> None:
         """Give the ids of this run their epoch."""
+        assert self._epoch is None or epoch > self._epoch, "an epoch is used once"
+        left = self._writing()
         self._epoch = epoch
         self._counter = -1
         self._offset = self._file_bytes
+        self._forget_if_empty(left)
 
     def keep_only(self, ids_with_sizes: Iterable[tuple[int, int]]) -> Kept:
         """Say which blocks live; the others are forgotten."""
@@ -100,7 +103,10 @@ class MemoryStore:
         left = self._writing()
         self._counter += 1
         self._offset = 0
-        if left is not None and not self._live.get(left, 1):
+        self._forget_if_empty(left)
+
+    def _forget_if_empty(self, left: int | None) -> None:
+        if left is not None and not self._live[left]:
             del self._live[left], self._written[left]
 
     def _writing(self) -> int | None:

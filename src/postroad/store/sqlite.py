@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS cut (
     row_count INTEGER, row_sum INTEGER, crc INTEGER
 );
 """
+# SQLite quotes the damage in its message, which need not be text any more.
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _SUM_MASK = (1 << 62) - 1
 
 
@@ -60,7 +62,7 @@ class SqliteCheckpoints:
         try:
             self.feed(rows)
             self.commit(cut)
-        except OSError:
+        except (OSError, CorruptCheckpoint):
             self.abort()
             raise
 
@@ -122,7 +124,7 @@ class SqliteCheckpoints:
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.OperationalError as error:
             raise _os_error(error) from error
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise CorruptCheckpoint(b"", str(error)) from error
 
     def _load_cut(self) -> Cut | None:
@@ -131,7 +133,7 @@ class SqliteCheckpoints:
             row = self._db.execute(
                 "SELECT position, epoch, n, now_ms, floor, row_count, row_sum, crc FROM cut"
             ).fetchone()
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise CorruptCheckpoint(b"", str(error)) from error
         if row is None:
             return None
@@ -152,7 +154,7 @@ class SqliteCheckpoints:
                 count += 1
                 total = total + crc & _SUM_MASK
                 yield key, row
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise CorruptCheckpoint(b"", str(error)) from error
         # A page of the database that lost cells looks well but for these.
         if (count, total) != (self._count, self._sum):
@@ -176,7 +178,7 @@ class SqliteCheckpoints:
             return self._db.execute(statement, values)
         except sqlite3.OperationalError as error:
             raise _os_error(error) from error
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise CorruptCheckpoint(b"", str(error)) from error
 
 
