@@ -26,8 +26,12 @@ PUBLISHERS = 100
 
 
 def bench(
-    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="How long each load runs.")] = 2.0,
-    body_bytes: Annotated[int, typer.Option(min=1, max=100_000, help="Size of a body.")] = 100,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=60, metavar="SECONDS", help="How long each load runs.")
+    ] = 2.0,
+    body_bytes: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="BYTES", help="Size of a body.")
+    ] = 100,
     directory: Annotated[
         Path | None,
         typer.Option(

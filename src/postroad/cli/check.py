@@ -4,6 +4,7 @@ It stands over the server's reading of a journal. The rule kept here: nothing in
 changed.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,12 @@ import typer
 from postroad.cli.directory import NoDirectory
 from postroad.cli.options import JsonOption
 from postroad.cli.output import print_json, print_table
+from postroad.errors import PostroadError
+from postroad.server.check import Explained, findings, summary
+
+
+class Damaged(PostroadError):  # noqa: N818  (the name is the sentence)
+    """The journal is not what was written."""
 
 
 def check(
@@ -22,25 +29,36 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Read the whole journal; explain every record, or name the file and byte of the damage."""
-    from postroad.server.check import findings, summary
-
     if not data.is_dir():
         raise NoDirectory(f"there is no data directory `{data}`")
     found = findings(data)
     if records:
-        for one in found:
-            if as_json:
-                print_json(one.as_json())
-            else:
-                for line in one.lines():
-                    print(line)
-        return
-    whole = summary(found)
-    if as_json:
-        print_json(whole.as_json())
-        return
-    print(whole.line())
-    print_table(("record", "count"), sorted(whole.records.items()))
+        damage = _show_all(found, as_json=as_json)
+    else:
+        whole = summary(found)
+        damage = whole.damage
+        if as_json:
+            print_json(whole.as_json())
+        else:
+            print(whole.line())
+            print_table(("record", "count"), list(whole.records.items()))
+    if damage:
+        raise Damaged(f"{damage[0]}{_others(damage)}; restore the directory from a copy")
+
+
+def _show_all(found: Iterable[Explained], *, as_json: bool) -> list[str]:
+    damage: list[str] = []
+    for one in found:
+        damage.extend(one.damages())
+        if as_json:
+            print_json(one.as_json())
+        else:
+            print("\n".join(one.lines()))
+    return damage
+
+
+def _others(damage: list[str]) -> str:
+    return f" (and {len(damage) - 1:,} more places)" if len(damage) > 1 else ""
 
 
 def add_to(app: typer.Typer) -> None:

@@ -45,7 +45,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_queues(
-    prefix: Annotated[str, typer.Option(help="Only names that begin so.")] = "",
+    prefix: Annotated[str, word_option("TEXT", "Only names that begin so.")] = "",
     data: DataOption = DEFAULT_DATA,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,7 +141,9 @@ def peek(
     count: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="COUNT", help="Most messages to show.")
     ] = 10,
-    start: Annotated[int, typer.Option(min=0, help="The first offset to look at.")] = 0,
+    start: Annotated[
+        int, typer.Option(min=0, metavar="OFFSET", help="The first one to look at.")
+    ] = 0,
     state: Annotated[
         list[str] | None,
         word_option(
@@ -173,7 +175,6 @@ def move(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TARGET]",
             help="Where they go; without it each goes back to where it came from.",
         ),
     ] = None,

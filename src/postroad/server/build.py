@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from postroad.limits import DRAIN_MS_MAX
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
@@ -114,7 +113,7 @@ class Server:
         try:
             await self.driver.close()
         finally:
-            await self.hub.close(min(self.settings.drain_ms, DRAIN_MS_MAX))
+            await self.hub.close(self.settings.drain_ms)
 
     async def _listen(self) -> None:
         facts = {

@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from postroad.net.listener import Address
+from postroad.server.banner import banner, warnings, write_endpoints
+from postroad.server.config import load
+from tests.unit.server.fakes import ScriptedDriver, ScriptedReport
+
+HERE = {"sqs": Address("127.0.0.1", 9324)}
+
+
+def test_the_banner_says_where_protocols_listen_where_data_is_and_what_durable_means(
+    tmp_path: Path,
+) -> None:
+    driver = ScriptedDriver()
+    shown = banner(load({"data": str(tmp_path)}, {}), driver, HERE)
+    lines = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert lines["postroad"].endswith("(pure Python)")
+    assert lines["sqs"] == "Amazon SQS clients: http://127.0.0.1:9324"
+    assert lines["data"] == str(tmp_path)
+    assert lines["durable"] == "fdatasync before every acknowledgement"
+    assert lines["opened"] == ("3,456 messages waiting, 12 journal groups read in 0.25 s, epoch 7")
+    assert "warning" not in lines
+
+
+def test_the_banner_says_which_variant_is_loaded() -> None:
+    assert "(compiled)" in banner(load({}, {}), ScriptedDriver(compiled=True), HERE)
+
+
+def test_a_torn_append_is_told_with_its_size() -> None:
+    driver = ScriptedDriver(report=ScriptedReport(torn_bytes=1_234))
+    assert "1,234 bytes that were never acknowledged" in warnings(load({}, {}), driver)[0]
+
+
+@pytest.mark.parametrize("sync", ["interval", "never"])
+def test_a_weaker_durability_is_said_aloud(sync: str) -> None:
+    (line,) = warnings(load({"sync": sync}, {}), ScriptedDriver())
+    assert line.startswith(f"sync = {sync}: what is acknowledged can be lost")
+
+
+def test_a_port_open_to_others_without_access_keys_is_said_aloud() -> None:
+    open_to_all = {"sqs": "0.0.0.0:9324"}
+    (line,) = warnings(load(open_to_all, {}), ScriptedDriver())
+    assert line.startswith("0.0.0.0:9324 is open to other machines")
+    keys = {"POSTROAD_SQS_KEYS": "id:secret"}
+    assert warnings(load(open_to_all, keys), ScriptedDriver()) == []
+
+
+def test_the_endpoints_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "endpoints.json"
+    write_endpoints(file, HERE)
+    assert json.loads(file.read_text()) == {"sqs": "127.0.0.1:9324"}
+    assert [one.name for one in tmp_path.iterdir()] == ["endpoints.json"]
