@@ -58,14 +58,28 @@ class NaiveCore:
         made = isinstance(command, c.DeclareQueue)
         if name is not None and name not in self.queues and not made:
             return r.Refused(Why.NO_SUCH_QUEUE)
-        answer: Callable[[Any], r.Reply] = getattr(self, type(command).__name__)
-        return answer(command)
+        answers: dict[type, Callable[[Any], r.Reply]] = {
+            c.DeclareQueue: self.declare_queue,
+            c.ChangeQueue: self.change_queue,
+            c.DeleteQueue: self.delete_queue,
+            c.PurgeQueue: self.purge_queue,
+            c.DescribeQueue: self.describe_queue,
+            c.ListQueues: self.list_queues,
+            c.Publish: self.publish,
+            c.Receive: self.receive,
+            c.Settle: self.settle,
+            c.Extend: self.extend,
+            c.StartMoveTask: self.start_move_task,
+            c.CancelMoveTask: self.cancel_move_task,
+            c.ListMoveTasks: self.list_move_tasks,
+        }
+        return answers[type(command)](command)
 
     def number(self) -> int:
         self.numbers += 1
         return self.numbers
 
-    def DeclareQueue(self, command: c.DeclareQueue) -> r.Reply:
+    def declare_queue(self, command: c.DeclareQueue) -> r.Reply:
         queue = self.queues.get(command.name)
         if queue is None:
             queue = self.queues[command.name] = Queue(self.number(), command, self.now_ms)
@@ -79,7 +93,7 @@ class NaiveCore:
                 return r.Refused(Why.SETTINGS_DIFFER, name)
         return r.Declared(queue.number, False)
 
-    def ChangeQueue(self, command: c.ChangeQueue) -> r.Reply:
+    def change_queue(self, command: c.ChangeQueue) -> r.Reply:
         queue = self.queues[command.name]
         queue.settings = command.settings or queue.settings
         for kept, changes in ((queue.extras, command.extras), (queue.labels, command.labels)):
@@ -90,16 +104,16 @@ class NaiveCore:
         queue.changed_ms = self.now_ms
         return r.Done()
 
-    def DeleteQueue(self, command: c.DeleteQueue) -> r.Reply:
+    def delete_queue(self, command: c.DeleteQueue) -> r.Reply:
         del self.queues[command.name]
         return r.Done()
 
-    def PurgeQueue(self, command: c.PurgeQueue) -> r.Reply:
+    def purge_queue(self, command: c.PurgeQueue) -> r.Reply:
         count = len(self.queues[command.name].messages)
         self.queues[command.name].messages.clear()
         return r.Purged(count)
 
-    def DescribeQueue(self, command: c.DescribeQueue) -> r.Reply:
+    def describe_queue(self, command: c.DescribeQueue) -> r.Reply:
         queue = self.queues[command.name]
         messages = queue.messages.values()
         waiting = [one for one in messages if one.due_ms > self.now_ms]
@@ -112,11 +126,11 @@ class NaiveCore:
             dead=0, next_offset=queue.next_offset,
         )  # fmt: skip
 
-    def ListQueues(self, command: c.ListQueues) -> r.Reply:
+    def list_queues(self, command: c.ListQueues) -> r.Reply:
         names = sorted(n for n in self.queues if n.startswith(command.prefix) and n > command.after)
         return r.Listed(names[: command.count], len(names) > command.count)
 
-    def Publish(self, command: c.Publish) -> r.Reply:
+    def publish(self, command: c.Publish) -> r.Reply:
         (name,) = command.queues
         if name not in self.queues:
             return r.Refused(Why.NO_SUCH_QUEUE)
@@ -139,10 +153,10 @@ class NaiveCore:
         queue.messages[held.offset] = held
         queue.next_offset += 1
 
-    def Receive(self, command: c.Receive) -> r.Reply:
+    def receive(self, command: c.Receive) -> r.Reply:
         queue = self.queues[command.queue]
         lease_ms = queue.settings.lease_ms if command.lease_ms is None else command.lease_ms
-        found = []
+        found: list[Held] = []
         for held in list(queue.messages.values()):
             if held.due_ms > self.now_ms or len(found) == command.count:
                 continue
@@ -174,7 +188,7 @@ class NaiveCore:
             held.lease = held.count = held.first_ms = held.due_ms = 0
             self.put(target, held)
 
-    def Settle(self, command: c.Settle) -> r.Reply:
+    def settle(self, command: c.Settle) -> r.Reply:
         queue = self.queues[command.queue]
         failed = []
         for index, (offset, lease) in enumerate(zip(command.offsets, command.leases, strict=True)):
@@ -193,7 +207,7 @@ class NaiveCore:
                 held.lease = 0
         return r.Settled(tuple(failed))
 
-    def Extend(self, command: c.Extend) -> r.Reply:
+    def extend(self, command: c.Extend) -> r.Reply:
         queue = self.queues[command.queue]
         failed = []
         for index, (offset, lease) in enumerate(zip(command.offsets, command.leases, strict=True)):
@@ -204,7 +218,7 @@ class NaiveCore:
                 held.due_ms = self.now_ms + command.lease_ms
         return r.Settled(tuple(failed))
 
-    def StartMoveTask(self, command: c.StartMoveTask) -> r.Reply:
+    def start_move_task(self, command: c.StartMoveTask) -> r.Reply:
         if any(one.status == "running" and one.source == command.source for one in self.tasks):
             return r.Refused(Why.TASK_RUNNING)
         total = len(self.queues[command.source].messages)
@@ -215,7 +229,7 @@ class NaiveCore:
         self.tasks.insert(0, task)
         return r.TaskStarted(task.task)
 
-    def CancelMoveTask(self, command: c.CancelMoveTask) -> r.Reply:
+    def cancel_move_task(self, command: c.CancelMoveTask) -> r.Reply:
         for index, task in enumerate(self.tasks):
             if task.task == command.task and task.status == "running":
                 self.tasks[index] = r.TaskInfo(
@@ -225,6 +239,6 @@ class NaiveCore:
                 return r.TaskStopped(2)
         return r.Refused(Why.NO_SUCH_TASK)
 
-    def ListMoveTasks(self, command: c.ListMoveTasks) -> r.Reply:
+    def list_move_tasks(self, command: c.ListMoveTasks) -> r.Reply:
         found = [one for one in self.tasks if one.source == command.source]
         return r.TasksListed(found[: command.count])

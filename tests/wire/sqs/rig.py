@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import boto3
 import httptools
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
 from postroad.protocols.http.wire import Page
@@ -79,7 +80,8 @@ class Rig:
         """One JSON request on a connection of its own."""
         lines = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
         head = (
-            "POST / HTTP/1.1\r\nHost: localhost:9324\r\nContent-Type: application/x-amz-json-1.0\r\n"
+            "POST / HTTP/1.1\r\nHost: localhost:9324\r\n"
+            "Content-Type: application/x-amz-json-1.0\r\n"
             f"X-Amz-Target: AmazonSQS.{action}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
         )
         sent, _ = self.feed(head.encode() + body, self.new_session())
@@ -100,20 +102,24 @@ class Rig:
 
     def client(self, **settings: Any) -> Any:
         """A boto3 client whose requests go to a session of this rig."""
-        client = boto3.client(
+        once: Any = {"total_max_attempts": 1, "mode": "standard"}
+        client: Any = boto3.client(
             "sqs",
             endpoint_url="http://localhost:9324",
             region_name="us-east-1",
             aws_access_key_id=settings.get("key", "someone"),
             aws_secret_access_key=settings.get("secret", "anything"),
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries=once),
         )
         session = self.new_session()
 
         def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
             sent, _ = self.feed(as_bytes(request), session)
             answer = read_answer(sent)
-            return AWSResponse(request.url, answer.status, answer.headers, _Raw(answer.body))
+            headers: Any = HTTPHeaders()
+            for name, text in answer.headers.items():
+                headers[name] = text
+            return AWSResponse(request.url, answer.status, headers, _Raw(answer.body))
 
         client.meta.events.register("before-send.sqs", send)
         return client
@@ -128,9 +134,8 @@ def as_bytes(request: AWSPreparedRequest) -> bytes:
     """A prepared request as it would go over the wire."""
     url = urlsplit(request.url)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    body = request.body or b""
-    if isinstance(body, str):
-        body = body.encode()
+    sent: Any = request.body or b""
+    body = sent.encode() if isinstance(sent, str) else bytes(sent)
     headers = {name: _text(content) for name, content in request.headers.items()}
     headers["Host"] = url.netloc
     headers["Content-Length"] = str(len(body))

@@ -1,6 +1,7 @@
 """Messages as a boto3 program sees them: send, receive, settle."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -141,12 +142,13 @@ def test_each_receive_gives_another_handle_and_an_older_one_deletes_nothing(
 
 @pytest.mark.parametrize("handle", ["nonsense", "A" * 52, "é"])
 def test_a_handle_nobody_was_given_is_refused(sqs: Any, mail: str, handle: str) -> None:
-    for act in (
+    acts: list[Callable[[], Any]] = [
         lambda: sqs.delete_message(QueueUrl=mail, ReceiptHandle=handle),
         lambda: sqs.change_message_visibility(
             QueueUrl=mail, ReceiptHandle=handle, VisibilityTimeout=5
         ),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(ClientError) as refused:
             act()
         assert code_of(refused) == "ReceiptHandleIsInvalid"
@@ -398,7 +400,7 @@ def test_every_refusal_reaches_a_client_as_an_error_it_can_read(
     rig.core.refuse_with = why
     with pytest.raises(ClientError) as refused:
         sqs.send_message(QueueUrl=mail, MessageBody="x")
-    error = refused.value.response["Error"]
+    error: Any = refused.value.response["Error"]
     assert error["Code"]
     assert error["Message"]
     assert error["Type"] in ("Sender", "Receiver")

@@ -1,6 +1,7 @@
 """Queues as a boto3 program sees them: make, change, list, tag, permit, redrive."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_a_queue_is_found_by_name_until_it_is_deleted(sqs: Any, mail: str) -> No
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         sqs.get_queue_url(QueueName="mail", QueueOwnerAWSAccountId="123456789012")
     sqs.delete_queue(QueueUrl=mail)
-    for act in (
+    acts: list[Callable[[], Any]] = [
         lambda: sqs.get_queue_url(QueueName="mail"),
         lambda: sqs.delete_queue(QueueUrl=mail),
         lambda: sqs.send_message(QueueUrl=mail, MessageBody="x"),
@@ -125,7 +126,8 @@ def test_a_queue_is_found_by_name_until_it_is_deleted(sqs: Any, mail: str) -> No
         lambda: sqs.tag_queue(QueueUrl=mail, Tags={"a": "b"}),
         lambda: sqs.untag_queue(QueueUrl=mail, TagKeys=["a"]),
         lambda: sqs.list_dead_letter_source_queues(QueueUrl=mail),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(sqs.exceptions.QueueDoesNotExist) as refused:
             act()
         assert code_of(refused) == "AWS.SimpleQueueService.NonExistentQueue"
@@ -249,10 +251,11 @@ def test_tags_are_added_changed_and_removed(sqs: Any) -> None:
     ],
 )
 def test_bad_tags_are_refused(sqs: Any, mail: str, tags: dict[str, str]) -> None:
-    for act in (
+    acts: list[Callable[[], Any]] = [
         lambda: sqs.tag_queue(QueueUrl=mail, Tags=tags),
         lambda: sqs.create_queue(QueueName="new", tags=tags),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(ClientError) as refused:
             act()
         assert code_of(refused) == "InvalidParameterValue"

@@ -1,7 +1,6 @@
 """Bodies and message attributes that a sender may give."""
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from postroad.model.message import headers_of, typed_headers_of
 from postroad.protocols.aws.faults import Fault
-from postroad.protocols.sqs.attributes import Prepared, is_text, prepare
+from postroad.protocols.sqs.attributes import Prepared, Typed, is_text, prepare
 from postroad.protocols.sqs.inputs import AttributeValue, SendMessage
 from postroad.protocols.sqs.md5 import attributes_md5
 
@@ -17,12 +16,12 @@ XML_CHARACTERS = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 def sent(
-    body: str = "hi", system: dict[str, AttributeValue] | None = None, **attributes: Any
-) -> Any:
+    body: str = "hi",
+    attributes: dict[str, AttributeValue] | None = None,
+    system: dict[str, AttributeValue] | None = None,
+) -> Prepared | Fault:
     return prepare(
-        SendMessage(
-            "/1/q", body, MessageAttributes=attributes or None, MessageSystemAttributes=system
-        )
+        SendMessage("/1/q", body, MessageAttributes=attributes, MessageSystemAttributes=system)
     )
 
 
@@ -53,12 +52,11 @@ def test_all_other_characters_are_kept_as_they_are(text: str) -> None:
 def test_attributes_are_kept_with_their_types_and_counted() -> None:
     ready = sent(
         "hé",
+        {"n": string("12", "Number.int"), "b": AttributeValue("Binary", BinaryValue=b"\0")},
         {"AWSTraceHeader": string("Root=1")},
-        n=string("12", "Number.int"),
-        b=AttributeValue("Binary", BinaryValue=b"\0"),
     )
     assert isinstance(ready, Prepared)
-    typed = {"n": ("Number.int", "12"), "b": ("Binary", b"\0")}
+    typed: Typed = {"n": ("Number.int", "12"), "b": ("Binary", b"\0")}
     assert headers_of(ready.head) == {"n": "12", "b": b"\0"}
     assert typed_headers_of(ready.head) == {**typed, "\0AWSTraceHeader": ("String", "Root=1")}
     assert ready.attributes_md5 == attributes_md5(typed)
@@ -80,7 +78,7 @@ def test_attributes_are_kept_with_their_types_and_counted() -> None:
     ],
 )
 def test_a_good_attribute_is_accepted(name: str, value: AttributeValue) -> None:
-    assert isinstance(sent(**{name: value}), Prepared)
+    assert isinstance(sent("hi", {name: value}), Prepared)
 
 
 @pytest.mark.parametrize(
@@ -114,21 +112,21 @@ def test_a_good_attribute_is_accepted(name: str, value: AttributeValue) -> None:
     ],
 )
 def test_a_bad_attribute_is_an_invalid_parameter(name: str, value: AttributeValue) -> None:
-    wrong = sent(**{name: value})
+    wrong = sent("hi", {name: value})
     assert isinstance(wrong, Fault)
     assert wrong.kind.code == "InvalidParameterValue"
 
 
 def test_a_text_attribute_holds_the_characters_a_body_may_hold() -> None:
-    wrong = sent(a=string("\1"))
+    wrong = sent("hi", {"a": string("\1")})
     assert isinstance(wrong, Fault)
     assert wrong.kind.shape == "InvalidMessageContents"
 
 
 def test_a_message_has_at_most_ten_attributes() -> None:
     ten = {f"a{number}": string("x") for number in range(10)}
-    assert isinstance(sent(**ten), Prepared)
-    wrong = sent(**ten, more=string("x"))
+    assert isinstance(sent("hi", ten), Prepared)
+    wrong = sent("hi", {**ten, "more": string("x")})
     assert isinstance(wrong, Fault)
     assert "[11]" in wrong.text
 
@@ -144,6 +142,6 @@ def test_a_message_has_at_most_ten_attributes() -> None:
 def test_the_trace_header_is_the_one_system_attribute_to_send(
     system: dict[str, AttributeValue],
 ) -> None:
-    wrong = sent("hi", system)
+    wrong = sent("hi", None, system)
     assert isinstance(wrong, Fault)
     assert wrong.kind.code == "InvalidParameterValue"

@@ -63,10 +63,17 @@ def check_members(struct: type[Struct], shape: StructureShape, place: str) -> No
         assert required == (name in shape.required_members) or where in OTHERWISE, where
 
 
+def enum(name: str) -> set[str]:
+    shape: Any = service().shape_for(name)
+    return set(shape.enum)
+
+
 @pytest.mark.parametrize("action", sorted(service().operation_names))
 def test_every_action_takes_the_members_the_service_takes(action: str) -> None:
     assert action in ACTIONS
-    check_members(INPUTS[action], service().operation_model(action).input_shape, action)
+    shape = service().operation_model(action).input_shape
+    assert shape is not None
+    check_members(INPUTS[action], shape, action)
 
 
 def test_there_are_no_actions_the_service_does_not_have() -> None:
@@ -87,12 +94,12 @@ def test_every_error_of_the_service_is_in_the_table() -> None:
 
 
 def test_every_queue_attribute_of_the_service_is_in_the_table() -> None:
-    names = set(service().shape_for("QueueAttributeName").enum)
+    names = enum("QueueAttributeName")
     assert set(QUEUE_ATTRIBUTES) == names - {"All"}
 
 
 def test_every_message_system_attribute_of_the_service_is_in_the_table() -> None:
-    names = set(service().shape_for("MessageSystemAttributeName").enum)
+    names = enum("MessageSystemAttributeName")
     assert set(SYSTEM_ATTRIBUTES) == names - {"All"}
 
 
