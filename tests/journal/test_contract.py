@@ -198,4 +198,16 @@ def test_a_journal_with_room_does_not_refuse_publishers(opening: Make) -> None:
     assert not journal.short_of_space
     journal.claim(1, 0)
     journal.trim(1)
+    journal.refresh_space()
     assert not journal.short_of_space
+
+
+def test_space_given_back_changes_no_group(opening: Make) -> None:
+    journal = opening()
+    journal.claim(1, 0)
+    appended(journal, data(1))
+    journal.sync()
+    journal.release_reserve()
+    assert journal.release_reserve() is False
+    appended(journal, data(2))
+    assert [group for _, group in journal.read(2, 4)] == [data(1), data(2)]

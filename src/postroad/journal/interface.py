@@ -87,6 +87,24 @@ class Journal(Protocol):
         """Forget groups below `before`, as far as whole pieces allow. Never forgets at or above."""
         ...
 
+    def sync(self) -> None:
+        """Make all that was appended durable, whatever the setting; from the appending thread.
+
+        For `sync = interval`, when nothing follows the last group. Raises `JournalFailed`.
+        """
+        ...
+
+    def refresh_space(self) -> None:
+        """Look whether there is room again; `short_of_space` tells. From any thread."""
+        ...
+
+    def release_reserve(self) -> bool:
+        """Give space back to a full disk, for a checkpoint say; False when there is none to give.
+
+        From any thread. Raises `OSError`.
+        """
+        ...
+
     def close(self) -> None:
         """Stop cleanly; later appends answer a fault."""
         ...

@@ -65,8 +65,15 @@ class MemoryJournal:
             del self._groups[:count]
             self._first += count
 
+    def sync(self) -> None:
+        """Do nothing: memory has nothing more durable than itself."""
+
     def refresh_space(self) -> None:
-        """Do nothing: memory has no spare segments. Here for the shape of the files' journal."""
+        """Do nothing: memory keeps no spare segments."""
+
+    def release_reserve(self) -> bool:
+        """Return False: memory keeps no reserve."""
+        return False
 
     def close(self) -> None:
         """Stop; the groups stay readable."""
