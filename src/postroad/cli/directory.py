@@ -4,18 +4,15 @@ It stands between the commands and the engine. The rule kept here: what the engi
 an error of one line, so that the commands see answers only.
 """
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from postroad.engine.blocking import BlockingDriver
 from postroad.errors import DirectoryLocked, PostroadError
 from postroad.model.commands import Command
 from postroad.model.replies import Refused, Reply, Why
-from postroad.server.build import new_event_loop, open_engine
-from postroad.server.config import load
-from postroad.server.driver import Driver
 
 R = TypeVar("R")
 
@@ -39,17 +36,23 @@ class InUse(PostroadError):  # noqa: N818
     """A server holds the directory."""
 
 
+class Asked(Protocol):
+    """Whatever answers one command after another."""
+
+    def ask(self, command: Command) -> Reply:
+        """Ask, and wait for the answer."""
+
+
 class Directory:
     """An open data directory."""
 
-    def __init__(self, driver: Driver, runner: asyncio.Runner) -> None:
+    def __init__(self, driver: Asked) -> None:
         """Made by `opened`."""
         self._driver = driver
-        self._runner = runner
 
     def ask(self, command: Command, answer: type[R]) -> R:
         """Ask one thing; `answer` is the reply that means yes. Raises `CommandRefused`."""
-        reply: Reply = self._runner.run(self._driver.ask(command))
+        reply: Reply = self._driver.ask(command)
         if isinstance(reply, Refused):
             raise CommandRefused(reply.text or _WHY.get(reply.why, reply.why.name.lower()))
         assert isinstance(reply, answer), reply
@@ -61,16 +64,14 @@ def opened(data: Path, *, make: bool = False) -> Iterator[Directory]:
     """Open a directory that exists, or with `make` one that need not; closed and sealed after."""
     if not make and not data.is_dir():
         raise NoDirectory(f"there is no data directory `{data}`; name one with --data DIR")
-    settings = load({"data": str(data)}, {})
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        try:
-            driver = runner.run(open_engine(settings))
-        except DirectoryLocked as error:
-            raise InUse(
-                f"{error}; a server's queues are reached by its clients, such as"
-                " `aws --endpoint-url http://127.0.0.1:9324 sqs list-queues`"
-            ) from error
-        try:
-            yield Directory(driver, runner)
-        finally:
-            runner.run(driver.close())
+    try:
+        driver = BlockingDriver(data)
+    except DirectoryLocked as error:
+        raise InUse(
+            f"{error}; a server's queues are reached by its clients, such as"
+            " `aws --endpoint-url http://127.0.0.1:9324 sqs list-queues`"
+        ) from error
+    try:
+        yield Directory(driver)
+    finally:
+        driver.close()

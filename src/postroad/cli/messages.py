@@ -6,7 +6,7 @@ It stands over an open data directory. The rule kept here: `send` returns only w
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -25,9 +25,6 @@ from postroad.model.commands import Publish, Receive, Settle
 from postroad.model.message import Delivery, HeaderValue, plain_head
 from postroad.model.replies import Published, Received, Settled
 
-NO_DELAY: Final = None
-"""The queue's own delay."""
-
 
 def send(
     queue: Queue,
@@ -43,7 +40,7 @@ def send(
     ] = None,
     delay: Annotated[
         int | None, time_option("When they become ready; the queue's own delay without it.")
-    ] = NO_DELAY,
+    ] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Send messages; done when they are durable."""
@@ -64,7 +61,7 @@ def receive(
     count: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="COUNT", help="Most messages to take.")
     ] = 1,
-    wait: Annotated[int, time_option("How long to wait for the first.")] = 0,
+    wait: Annotated[int | None, time_option("How long to wait for the first.")] = None,
     ack: Annotated[
         bool,
         typer.Option(
@@ -77,7 +74,7 @@ def receive(
 ) -> None:
     """Receive messages and show them."""
     with opened(data) as directory:
-        messages = directory.ask(Receive(queue, count, None, wait), Received).messages
+        messages = directory.ask(Receive(queue, count, None, wait or 0), Received).messages
         # Shown before they are settled: what could not be shown must not be gone.
         _show(messages, as_json=as_json)
         sys.stdout.flush()

@@ -68,7 +68,7 @@ def show(name: Queue, data: DataOption = DEFAULT_DATA, as_json: JsonOption = Fal
     if as_json:
         print_json(shown)
         return
-    print_table(("", ""), [(name, _shown(name, one)) for name, one in _rows(shown)])
+    print_table(("of the queue", ""), [(name, _shown(name, one)) for name, one in _rows(shown)])
 
 
 @app.command()
@@ -222,7 +222,7 @@ def described_json(described: Described) -> dict[str, object]:
     }
     fields = {name: getattr(settings, name) for name in settings.__struct_fields__}
     retry = fields.pop("retry")
-    fields["retry"] = {name: getattr(retry, name) for name in retry.__struct_fields__}
+    fields |= {f"retry_{name}": getattr(retry, name) for name in retry.__struct_fields__}
     return shown | {"settings": fields, "extras": described.extras, "labels": described.labels}
 
 

@@ -18,15 +18,17 @@ CLIENTS: Final = {"sqs": "Amazon SQS"}
 _HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
-def banner(settings: Settings, driver: Driver, addresses: Mapping[str, Address]) -> str:
-    """Return the lines that greet whoever started the server."""
+def banner(
+    settings: Settings, driver: Driver, addresses: Mapping[str, Address], opened_s: float
+) -> str:
+    """Return the lines that greet whoever started the server; `opened_s`: how long it took."""
     variant = "compiled" if driver.compiled else "pure Python"
     rows = [("postroad", f"{__version__} ({variant})")]
     for name, address in addresses.items():
         rows.append((name, f"{CLIENTS.get(name, name)} clients: http://{address}"))
     rows.append(("data", str(settings.data.resolve())))
     rows.append(("durable", driver.durability))
-    rows.append(("opened", _opened(driver)))
+    rows.append(("opened", _opened(driver, opened_s)))
     rows.extend(("warning", line) for line in warnings(settings, driver))
     return "\n".join(f"{name:<9} {line}" for name, line in rows)
 
@@ -62,9 +64,9 @@ def write_endpoints(file: Path, addresses: Mapping[str, Address]) -> None:
     made.replace(file)
 
 
-def _opened(driver: Driver) -> str:
+def _opened(driver: Driver, opened_s: float) -> str:
     report = driver.report
     return (
         f"{report.messages:,} messages waiting, {report.groups:,} journal groups read"
-        f" in {report.seconds:.2f} s, epoch {report.epoch}"
+        f" in {opened_s:.2f} s, epoch {report.epoch}"
     )

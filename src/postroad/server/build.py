@@ -69,7 +69,10 @@ PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {"sqs": 
 
 
 class Server:
-    """A running broker; `addresses`: protocol name -> where it listens."""
+    """A running broker.
+
+    `addresses`: protocol name -> where it listens. `opened_s`: how long recovery took.
+    """
 
     def __init__(self, settings: Settings, driver: Driver) -> None:
         """Made by `Server.open`."""
@@ -77,14 +80,17 @@ class Server:
         self.driver = driver
         self.hub = Hub(driver, wall_ms, settings.connections_max)
         self.addresses: dict[str, Address] = {}
+        self.opened_s = 0.0
         self._listeners: list[Listener] = []
         self._state = "starting"
 
     @classmethod
     async def open(cls, settings: Settings, open_driver: OpenDriver = open_engine) -> "Server":
         """Open the directory and every port. Raises `PostroadError`."""
+        begun = time.perf_counter()
         driver = await open_driver(settings)
         server = cls(settings, driver)
+        server.opened_s = time.perf_counter() - begun
         try:
             await server._listen()
         except BaseException:

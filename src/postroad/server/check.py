@@ -87,7 +87,7 @@ class Summary:
         """Return the counts in one line."""
         end = "cleanly stopped" if self.sealed else "not sealed: a crash, or a start since"
         torn = f", {self.torn_bytes:,} torn bytes at the end" if self.torn_bytes else ""
-        return f"{self.segments:,} segments, {self.groups:,} groups, {end}{torn}"
+        return f"segments: {self.segments:,}, groups: {self.groups:,}, {end}{torn}"
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""

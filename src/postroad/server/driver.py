@@ -33,10 +33,6 @@ class Report(Protocol):
     def epoch(self) -> int:
         """The number of this opening; it grows with each."""
 
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-
 
 class Driver(Road, Protocol):
     """An engine on the event loop."""

@@ -47,14 +47,17 @@ async def _serve(settings: Settings, say: Callable[[str], None], open_driver: Op
         _calm_collector()
         if settings.endpoints_file is not None:
             _announce(settings.endpoints_file, server)
-        say(banner(settings, server.driver, server.addresses))
+        say(banner(settings, server.driver, server.addresses, server.opened_s))
         await asyncio.wait((stop, server.driver.failed), return_when=asyncio.FIRST_COMPLETED)
     finally:
         _remove(settings.endpoints_file)
         if server.driver.failed.done():
             fail_stop(settings.data, server.driver.failed.result())
-        say("stopping: answering who waits, writing a checkpoint")
-        await server.close()
+        try:
+            # Whoever read our lines may be gone.
+            say("stopping: answering who waits, writing a checkpoint")
+        finally:
+            await server.close()
     say("stopped")
 
 

@@ -16,7 +16,6 @@ class ScriptedReport:
     messages: int = 3_456
     torn_bytes: int = 0
     epoch: int = 7
-    seconds: float = 0.25
 
 
 @dataclass

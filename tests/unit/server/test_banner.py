@@ -15,7 +15,7 @@ def test_the_banner_says_where_protocols_listen_where_data_is_and_what_durable_m
     tmp_path: Path,
 ) -> None:
     driver = ScriptedDriver()
-    shown = banner(load({"data": str(tmp_path)}, {}), driver, HERE)
+    shown = banner(load({"data": str(tmp_path)}, {}), driver, HERE, 0.25)
     lines = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert lines["postroad"].endswith("(pure Python)")
     assert lines["sqs"] == "Amazon SQS clients: http://127.0.0.1:9324"
@@ -26,7 +26,7 @@ def test_the_banner_says_where_protocols_listen_where_data_is_and_what_durable_m
 
 
 def test_the_banner_says_which_variant_is_loaded() -> None:
-    assert "(compiled)" in banner(load({}, {}), ScriptedDriver(compiled=True), HERE)
+    assert "(compiled)" in banner(load({}, {}), ScriptedDriver(compiled=True), HERE, 0.0)
 
 
 def test_a_torn_append_is_told_with_its_size() -> None:

@@ -60,7 +60,8 @@ def test_a_journal_that_fails_stops_the_process_without_a_seal(
         told.append((f"{data}: {why}", driver.closed))
 
     def say(line: str) -> None:
-        driver.failed.set_result("the disk is gone")
+        if not driver.failed.done():
+            driver.failed.set_result("the disk is gone")
 
     monkeypatch.setattr(run, "fail_stop", stop)
     run.run(settings(tmp_path), say, driver.open)
@@ -74,4 +75,17 @@ def test_an_endpoints_file_that_cannot_be_written_is_one_line_and_nothing_stays_
     options = {"sqs": "127.0.0.1:0", "endpoints_file": str(tmp_path / "no" / "endpoints.json")}
     with pytest.raises(run.CannotWrite, match="cannot write the endpoints file"):
         run.run(load({"data": str(tmp_path), **options}, {}), lambda _: None, driver.open)
+    assert driver.closed == 1
+
+
+def test_a_reader_of_our_lines_who_left_does_not_keep_the_journal_from_its_seal(
+    tmp_path: Path,
+) -> None:
+    driver = ScriptedDriver()
+
+    def say(line: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run.run(settings(tmp_path), say, driver.open)
     assert driver.closed == 1

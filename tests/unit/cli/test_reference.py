@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+
+from postroad.cli.reference import pages
+
+FOLDER = Path(__file__).parents[3] / "docs" / "reference"
+
+
+@pytest.mark.parametrize("name", ["cli.md", "settings.md", "metrics.md"])
+def test_the_reference_pages_are_what_their_tables_say(name: str) -> None:
+    written = (FOLDER / name).read_text(encoding="utf-8")
+    assert written == pages()[name], "run `python -m postroad.cli.reference docs/reference`"
