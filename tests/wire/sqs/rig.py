@@ -113,7 +113,7 @@ class Rig:
         )
         session = self.new_session()
 
-        def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        def send(request: AWSPreparedRequest, **_others: Any) -> AWSResponse:
             sent, _ = self.feed(as_bytes(request), session)
             answer = read_answer(sent)
             headers: Any = HTTPHeaders()

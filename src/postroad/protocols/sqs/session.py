@@ -1,9 +1,11 @@
 """One connection of SQS: HTTP requests in, commands out, replies in, HTTP answers out.
 
 It stands between the sockets and the actions. The rule kept here: each request is one running
-action; answers leave in the order of the requests, whichever action ends first.
+action; answers leave in the order of the requests, whichever action ends first. Actions on messages
+run side by side, since each asks once; any other holds back the requests behind it while it runs.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -20,7 +22,7 @@ from postroad.protocols.interface import Output
 from postroad.protocols.sqs.actions.call import Call, Script
 from postroad.protocols.sqs.actions.table import ACTIONS
 from postroad.protocols.sqs.config import SqsConfig
-from postroad.protocols.sqs.spec import TARGET_PREFIX
+from postroad.protocols.sqs.spec import MESSAGE_ACTIONS, TARGET_PREFIX
 from postroad.protocols.sqs.validation import check
 from postroad.protocols.sqs.wire import Answering, read_json, read_parameters, read_query
 
@@ -54,12 +56,17 @@ class SqsSession:
         self._http = HttpConnection(config.body_bytes_max)
         self._running: dict[int, _Running] = {}
         self._number = 0
+        self._held_back: deque[Exchange] = deque()
+        self._alone: Exchange | None = None
 
     def receive(self, data: bytes, now_ms: int) -> Output:
         """Bytes came in. Never raises for anything a client can send."""
         asks: list[tuple[int, Command]] = []
         for exchange in self._http.receive(data, now_ms):
-            self._begin(exchange, now_ms, asks)
+            if self._alone is None:
+                self._begin(exchange, now_ms, asks)
+            else:
+                self._held_back.append(exchange)
         return self._output(asks)
 
     def answer(self, number: int, reply: Reply, now_ms: int) -> Output:
@@ -71,6 +78,9 @@ class SqsSession:
             command = running.script.send(reply)
         except StopIteration as stop:
             running.exchange.answer = running.answering.answer(stop.value)
+            if self._alone is running.exchange:
+                self._alone = None
+                self._go_on(now_ms, asks)
         else:
             self._ask(running, command, asks)
         return self._output(asks)
@@ -83,6 +93,10 @@ class SqsSession:
     def _output(self, asks: list[tuple[int, Command]]) -> Output:
         send = self._http.flush()
         return Output(send, tuple(asks), self._http.closing)
+
+    def _go_on(self, now_ms: int, asks: list[tuple[int, Command]]) -> None:
+        while self._held_back and self._alone is None:
+            self._begin(self._held_back.popleft(), now_ms, asks)
 
     def _ask(self, running: _Running, command: Command, asks: list[tuple[int, Command]]) -> None:
         self._number += 1
@@ -117,6 +131,8 @@ class SqsSession:
         except StopIteration as stop:
             exchange.answer = answering.answer(stop.value)
         else:
+            if answering.action not in MESSAGE_ACTIONS:
+                self._alone = exchange
             self._ask(_Running(exchange, call, answering, script), command, asks)
 
     def _page(self, request: Request) -> Page | None:

@@ -46,17 +46,31 @@ INPUTS: Final[dict[str, type[Struct]]] = {
     "TagQueue": inputs.TagQueue,
     "UntagQueue": inputs.UntagQueue,
 }
-RESULTLESS: Final = frozenset({
-    "AddPermission",
-    "ChangeMessageVisibility",
-    "DeleteMessage",
-    "DeleteQueue",
-    "PurgeQueue",
-    "RemovePermission",
-    "SetQueueAttributes",
-    "TagQueue",
-    "UntagQueue",
-})
+MESSAGE_ACTIONS: Final = frozenset(
+    {
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    }
+)
+"""Actions on messages, as against those on queues."""
+RESULTLESS: Final = frozenset(
+    {
+        "AddPermission",
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "DeleteQueue",
+        "PurgeQueue",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "TagQueue",
+        "UntagQueue",
+    }
+)
 """Actions that answer nothing but that they are done."""
 
 # Queue attributes.
