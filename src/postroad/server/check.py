@@ -7,6 +7,7 @@ and reading goes on behind damage.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from postroad.journal.check import Finding, What, check_journal
 from postroad.journal.envelope import CLAIM, Envelope, Filter
 from postroad.journal.lock import lock_directory
 from postroad.model.value import value
+from postroad.server.rehearsal import Rehearsed, rehearse
 
 JOURNAL_FOLDER: Final = "journal"
 """Where in a data directory the journal's files are."""
@@ -107,12 +109,29 @@ def findings(data: Path) -> Iterator[Explained]:
     Raises `DirectoryLocked` when a process has it open, and `OSError`.
     """
     disk = RealDisk()
+    with _held(disk, data):
+        steps = _Steps()
+        for finding in check_journal(disk, str(data / JOURNAL_FOLDER)):
+            yield steps.explain(finding)
+
+
+def rehearsed(data: Path) -> Rehearsed:
+    """Return what a start would find. Raises `PostroadError` when it would not start, `OSError`."""
+    disk = RealDisk()
+    with _held(disk, data):
+        return rehearse(disk, data, str(data / JOURNAL_FOLDER))
+
+
+def is_data(directory: Path) -> bool:
+    """Tell whether a directory is a data directory."""
+    return (directory / JOURNAL_FOLDER).is_dir()
+
+
+@contextmanager
+def _held(disk: RealDisk, data: Path) -> Iterator[None]:
     lock = lock_directory(disk, str(data), os.getpid())
     try:
-        folder = data / JOURNAL_FOLDER
-        steps = _Steps()
-        for finding in check_journal(disk, str(folder)) if folder.is_dir() else ():
-            yield steps.explain(finding)
+        yield
     finally:
         lock.release()
 

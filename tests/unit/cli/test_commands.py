@@ -188,6 +188,7 @@ def test_check_counts_and_explains_every_record(shell: Shell) -> None:
     assert counted["records"]["Published"] == 1
     assert counted["sealed"]
     assert counted["damage"] == []
+    assert (counted["messages"], counted["blocks"]) == (1, 1)
     assert "cleanly stopped" in shell("check", str(shell.data))
     assert "QueueDeclared queue=1 name=mail" in shell("check", str(shell.data), "--records")
 
@@ -204,6 +205,31 @@ def test_check_names_file_and_byte_of_damage_and_goes_on_behind_it(shell: Shell)
     line = shell("check", str(shell.data), fails=1)
     assert f"the file `{segment}` is damaged at byte " in line
     assert main.run(["check", str(shell.data), "--records", "--json"]) == 1
+
+
+def test_check_names_a_damaged_block_of_the_store(shell: Shell) -> None:
+    shell("queue", "create", "mail")
+    shell("send", "mail", "hello-body")
+    (file,) = (shell.data / "store").iterdir()
+    content = bytearray(file.read_bytes())
+    content[content.index(b"hello-body")] ^= 1
+    file.write_bytes(content)
+    assert f"the file `{file}` at byte 0: " in shell("check", str(shell.data), fails=1)
+
+
+def test_check_changes_nothing(shell: Shell) -> None:
+    shell("queue", "create", "mail")
+    shell("send", "mail", "hello")
+    files = [one for one in shell.data.rglob("*") if one.is_file() and one.name != "lock"]
+    before = {one: one.read_bytes() for one in files}
+    shell("check", str(shell.data))
+    after = [one for one in shell.data.rglob("*") if one.is_file() and one.name != "lock"]
+    assert {one: one.read_bytes() for one in after} == before
+
+
+def test_check_of_something_else_is_one_line(shell: Shell, tmp_path: Path) -> None:
+    assert "there is no data directory" in shell("check", str(tmp_path), fails=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bench_tells_a_rate_for_each_load(shell: Shell) -> None:

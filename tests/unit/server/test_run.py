@@ -39,6 +39,10 @@ def test_a_signal_drains_and_the_endpoints_are_gone_after(
 
     def say(line: str) -> None:
         said.append(line)
+        if line.startswith("stopping"):
+            # The second signal ends at once.
+            assert signal.getsignal(signal.SIGTERM) is run._end_now
+            assert signal.getsignal(signal.SIGINT) is run._end_now
         if line.startswith("postroad"):
             endpoints = json.loads((tmp_path / "endpoints.json").read_text())
             assert endpoints["sqs"].startswith("127.0.0.1:")
