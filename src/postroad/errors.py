@@ -87,3 +87,11 @@ class TooLarge(PostroadError):  # noqa: N818
 
 class JournalFailed(PostroadError):  # noqa: N818
     """The journal could not be written; the process must stop and start anew."""
+
+
+class BrokerClosed(PostroadError):  # noqa: N818
+    """The broker was closed; open it again."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("the broker is closed; open it again to go on")

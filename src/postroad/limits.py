@@ -94,3 +94,20 @@ PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
+
+# The engine.
+CACHE_BYTES = 64 * 1024 * 1024  # bodies in memory, written and read ones together
+READ_CACHE_SHARE = 4  # one part in so many of the cache is for blocks that were read back
+JOURNAL_BYTES = 1024 * 1024 * 1024  # what recovery may have to read
+RECORDS_BETWEEN_CHECKPOINTS = 200_000  # what recovery may have to apply
+LEASE_WAIT_MS = 20  # lease records alone wait so long for company
+PLACE_BYTES = 4 * 1024 * 1024  # bodies written to the store by one job
+CUT_ROW_BYTES = 256 * 1024  # rows encoded for a checkpoint in one turn
+TURN_STEPS_MAX = 64  # slices of time in one turn
+GROUP_MESSAGES_BYTES = 8 * 1024 * 1024  # a group is closed at this size, though more is waiting
+LOAD_BLOCKS = 8  # blocks read by one job
+PLACE_RETRY_MS = 1_000  # a full disk is tried again so often
+COMPACT_BLOCKS = 32  # blocks rewritten by one job
+DELETE_BLOCKS = 4_096  # blocks forgotten by one job
+HELD_PUBLISHES_MAX = 10_000  # publishes held back while placing is behind; beyond it they are refused
+KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do for so long

@@ -1,0 +1,310 @@
+"""Record -> change of state: the only place where state changes.
+
+One rule: apply is total; it asserts and never refuses, and depends on the record and the state alone.
+"""
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from postroad.core import records as facts
+from postroad.core.bits import PAGE, unpack_mask
+from postroad.core.queue import Queue
+from postroad.core.shelf import Shelf
+from postroad.core.state import MoveTask, RouteSet, State
+
+TASKS_KEPT = 100
+"""Ended tasks remembered, over all sources."""
+
+
+def born(state: State, record: facts.Born) -> None:
+    """The first start."""
+    state.ledger.touch(state.catalog)
+    state.catalog.salt = record.salt
+    state.catalog.born_ms = record.now_ms
+
+
+def queue_declared(state: State, record: facts.QueueDeclared) -> None:
+    """A queue and its shelf exist."""
+    state.ledger.touch(state.catalog)
+    state.catalog.next_id = max(state.catalog.next_id, record.queue + 1)
+    shelf = Shelf(record.queue, state.ledger, state.freed)
+    state.shelves[record.queue] = shelf
+    queue = Queue(record.queue, record.name, record.settings, state.ledger, state.shelves)
+    state.ledger.touch(queue)
+    state.ledger.touch(shelf)
+    queue.extras = dict(record.extras)
+    queue.labels = dict(record.labels)
+    queue.created_ms = record.now_ms
+    queue.changed_ms = record.now_ms
+    queue.touched = state.group
+    state.add_queue(queue)
+
+
+def queue_changed(state: State, record: facts.QueueChanged) -> None:
+    """Other settings, extras and labels."""
+    queue = state.queues[record.queue]
+    state.ledger.touch(queue)
+    queue.settings = record.settings
+    queue.extras = dict(record.extras)
+    queue.labels = dict(record.labels)
+    queue.changed_ms = record.now_ms
+    queue.touched = state.group
+
+
+def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
+    """Out of sight at once, swept in slices."""
+    queue = state.queues[record.queue]
+    queue.purge(queue.next_offset)
+    queue.deleted = True
+    state.remove_queue(queue)
+    if not queue.pages.all:
+        _bury(state, queue)
+
+
+def route_set_defined(state: State, record: facts.RouteSetDefined) -> None:
+    """A number for several queues, and its shelf."""
+    state.ledger.touch(state.catalog)
+    state.catalog.next_id = max(state.catalog.next_id, record.route + 1)
+    route = RouteSet(record.route, record.queues)
+    state.ledger.touch(route)
+    shelf = Shelf(record.route, state.ledger, state.freed)
+    shelf.targets = len(record.queues)
+    state.ledger.touch(shelf)
+    state.routes[record.route] = route
+    state.route_of[tuple(record.queues)] = record.route
+    state.shelves[record.route] = shelf
+
+
+def published(state: State, record: facts.Published) -> None:
+    """Messages on a shelf, and in each queue it serves."""
+    shelf = state.shelves[record.shelf]
+    assert shelf.next == record.first, "bodies follow each other on a shelf"
+    count = len(record.sizes) >> 2
+    shelf.append(count, len(record.blob) + len(record.heads))
+    route = state.routes.get(record.shelf)
+    if route is None:
+        _publish_to(state, state.queues[record.shelf], shelf, record, count)
+        return
+    for id in route.queues:
+        _publish_to(state, state.queues[id], shelf, record, count)
+
+
+def _publish_to(
+    state: State, queue: Queue, shelf: Shelf, record: facts.Published, count: int
+) -> None:
+    first = queue.publish(count, shelf, record.first, record.now_ms)
+    queue.touched = state.group
+    if state.group:
+        queue.undurable.append((first, state.group))
+    if queue.settings.bytes_max is not None:
+        queue.pages.weigh(first, message_sizes(record))
+    if record.dues:
+        queue.delay_each(first, array("Q", record.dues))
+    elif queue.settings.delay_ms and record.notes is None:
+        queue.delay(first, count, record.now_ms + queue.settings.delay_ms)
+    if record.expires:
+        queue.live_until(first, array("Q", record.expires))
+
+
+def message_sizes(record: facts.Published) -> "array[int]":
+    """Bytes of each message of a publish, body and head."""
+    sizes = array("I", record.sizes)
+    if record.head_sizes:
+        heads = array("I", record.head_sizes)
+        return array("I", [body + head for body, head in zip(sizes, heads, strict=True)])
+    return sizes
+
+
+def leased(state: State, record: facts.Leased) -> None:
+    """Messages are leased; not a change that replies wait for."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    queue.lease(record.lease, record.first, mask, record.deadline_ms, record.holder, record.now_ms)
+
+
+def acked(state: State, record: facts.Acked) -> None:
+    """Leased messages are done."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    queue.ack(record.lease, record.first, mask)
+    queue.touched = state.group
+
+
+def returned(state: State, record: facts.Returned) -> None:
+    """Leased messages came back."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    queue.give_back(record.lease, record.first, mask, record.due_ms, record.counted, record.death)
+    queue.touched = state.group
+
+
+def extended(state: State, record: facts.Extended) -> None:
+    """A lease ends at another time."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    queue.extend(record.lease, record.first, mask, record.renewed, record.deadline_ms)
+    queue.touched = state.group
+
+
+def lapsed(state: State, record: facts.Lapsed) -> None:
+    """Leases lapsed."""
+    state.queues[record.queue].lapse(record.until_ms, record.limit)
+
+
+def ripened(state: State, record: facts.Ripened) -> None:
+    """Delayed messages are ready."""
+    state.queues[record.queue].ripen(record.until_ms, record.pages)
+
+
+def aged(state: State, record: facts.Aged) -> None:
+    """Old messages leave."""
+    state.queues[record.queue].age(record.before, record.death)
+
+
+def expired(state: State, record: facts.Expired) -> None:
+    """Messages whose own life is over leave."""
+    queue = state.queues[record.queue]
+    queue.expire(record.until_ms, record.pages, record.death)
+
+
+def dropped(state: State, record: facts.Dropped) -> None:
+    """Messages are gone that nobody held."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    queue.drop(record.first, mask)
+    queue.touched = state.group
+
+
+def condemned(state: State, record: facts.Condemned) -> None:
+    """Messages are dead."""
+    mask = unpack_mask(record.first & (PAGE - 1), record.span, record.mask)
+    queue = state.queues[record.queue]
+    page = queue.page_of(record.first)
+    assert page is not None, "only what is held can die"
+    queue.pages.condemn(page, mask, record.death)
+
+
+def purged(state: State, record: facts.Purged) -> None:
+    """A queue is empty at once."""
+    queue = state.queues[record.queue]
+    queue.purge(record.before)
+    queue.touched = state.group
+
+
+def swept(state: State, record: facts.Swept) -> None:
+    """Pages of what was purged or deleted are freed."""
+    queue = state.queues.get(record.queue)
+    if queue is not None:
+        queue.sweep(record.pages)
+        return
+    queue = state.buried[record.queue]
+    queue.sweep(record.pages)
+    if not queue.pages.all:
+        _bury(state, queue)
+
+
+def holder_ended(state: State, record: facts.HolderEnded) -> None:
+    """A session's leases come back."""
+    queue = state.queues[record.queue]
+    queue.end_holder(record.holder, record.limit, record.counted)
+
+
+def placed(state: State, record: facts.Placed) -> None:
+    """A block rests in the store, if its shelf is still there."""
+    shelf = state.shelves.get(record.shelf)
+    if shelf is not None:
+        shelf.place(record.first, record.id, record.size, record.kept)
+
+
+def closed(state: State, record: facts.Closed) -> None:
+    """A block takes no more messages."""
+    shelf = state.shelves.get(record.shelf)
+    if shelf is not None:
+        shelf.close()
+
+
+def move_task_started(state: State, record: facts.MoveTaskStarted) -> None:
+    """A background move."""
+    state.ledger.touch(state.catalog)
+    state.catalog.next_task = record.task + 1
+    fields = [record.source, record.target, record.per_second, record.before, record.total]
+    task = MoveTask(record.task, fields, record.now_ms)
+    state.ledger.touch(task)
+    state.tasks[record.task] = task
+
+
+def move_task_moved(state: State, record: facts.MoveTaskMoved) -> None:
+    """A background move went on."""
+    task = state.tasks[record.task]
+    state.ledger.touch(task)
+    task.moved += record.count
+    task.after = record.after
+    task.due_ms = record.due_ms
+
+
+def move_task_ended(state: State, record: facts.MoveTaskEnded) -> None:
+    """A background move is over; the oldest ended ones are forgotten."""
+    task = state.tasks[record.task]
+    state.ledger.touch(task)
+    task.status = record.status
+    task.failure = record.failure
+    ended = [one for one in state.tasks.values() if one.status != "running"]
+    for one in ended[:-TASKS_KEPT]:
+        state.ledger.drop(one)
+        del state.tasks[one.id]
+
+
+def _bury(state: State, queue: Queue) -> None:
+    """Nothing of a deleted queue is left: forget its rows, and its shelf and route sets where nobody needs them."""
+    del state.buried[queue.id]
+    for segment in list(queue.leases.segments.values()):
+        state.ledger.drop(segment)
+    state.ledger.drop(queue)
+    _drop_shelf(state, queue.id)
+    for route in [route for route in state.routes.values() if queue.id in route.queues]:
+        state.route_of.pop(tuple(route.queues), None)
+        if not any(one in state.queues or one in state.buried for one in route.queues):
+            state.ledger.drop(route)
+            del state.routes[route.id]
+            _drop_shelf(state, route.id)
+
+
+def _drop_shelf(state: State, id: int) -> None:
+    shelf = state.shelves.pop(id)
+    assert not shelf.blocks(), "a shelf goes when nothing on it is wanted"
+    state.ledger.drop(shelf)
+
+
+APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
+    facts.Born: born,
+    facts.QueueDeclared: queue_declared,
+    facts.QueueChanged: queue_changed,
+    facts.QueueDeleted: queue_deleted,
+    facts.RouteSetDefined: route_set_defined,
+    facts.Published: published,
+    facts.Leased: leased,
+    facts.Acked: acked,
+    facts.Returned: returned,
+    facts.Extended: extended,
+    facts.Lapsed: lapsed,
+    facts.Ripened: ripened,
+    facts.Aged: aged,
+    facts.Expired: expired,
+    facts.Dropped: dropped,
+    facts.Condemned: condemned,
+    facts.Purged: purged,
+    facts.Swept: swept,
+    facts.HolderEnded: holder_ended,
+    facts.Placed: placed,
+    facts.Rewritten: placed,
+    facts.Closed: closed,
+    facts.MoveTaskStarted: move_task_started,
+    facts.MoveTaskMoved: move_task_moved,
+    facts.MoveTaskEnded: move_task_ended,
+}
+
+
+def apply(state: State, record: facts.Record) -> None:
+    """Let a fact be so."""
+    APPLY[type(record)](state, record)

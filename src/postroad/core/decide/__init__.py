@@ -1,0 +1,1 @@
+"""Deciders: command -> records and reply. They read state and change nothing."""

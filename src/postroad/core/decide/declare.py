@@ -1,0 +1,167 @@
+"""Declare, change, delete, purge, describe and list queues.
+
+One rule: declaring again is fine as long as what the caller cares about agrees.
+"""
+
+from postroad.core import records as facts
+from postroad.core.decision import Decision, World, no_such_queue, refuse
+from postroad.core.queue import Queue
+from postroad.limits import QUEUES_MAX
+from postroad.model.commands import (
+    ChangeQueue,
+    DeclareQueue,
+    DeleteQueue,
+    DescribeQueue,
+    ListQueues,
+    PurgeQueue,
+)
+from postroad.model.names import bad_name
+from postroad.model.policy import BACKOFFS, OVERFLOWS, QueueSettings
+from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
+
+
+def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
+    """Make a queue exist."""
+    state = world.state
+    known = state.by_name.get(command.name)
+    if known is not None:
+        return _compare(known, command)
+    wrong = bad_name(command.name)
+    if wrong is not None:
+        return refuse(Why.BAD_NAME, wrong)
+    wrong = bad_settings(command.settings)
+    if wrong is not None:
+        return refuse(Why.BAD_SETTINGS, wrong)
+    if len(state.queues) >= QUEUES_MAX:
+        return refuse(Why.BAD_COMMAND, f"there are {QUEUES_MAX:,} queues; delete some first")
+    record = facts.QueueDeclared(
+        state.catalog.next_id,
+        command.name,
+        command.settings,
+        command.extras or {},
+        command.labels or {},
+        now,
+    )
+    return Decision([record], Declared(record.queue, True))
+
+
+def _compare(queue: Queue, command: DeclareQueue) -> Decision:
+    for name in command.compare:
+        if name in QueueSettings.__struct_fields__:
+            same = getattr(queue.settings, name) == getattr(command.settings, name)
+        else:
+            same = queue.extras.get(name) == (command.extras or {}).get(name)
+        if not same:
+            text = f"queue `{queue.name}` exists with another `{name}`"
+            return refuse(Why.SETTINGS_DIFFER, text, queue.touched)
+    return Decision([], Declared(queue.id, False), queue.touched)
+
+
+def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
+    """Set settings, extras and labels."""
+    queue = world.state.by_name.get(command.name)
+    if queue is None:
+        return no_such_queue(world.state, command.name)
+    settings = queue.settings if command.settings is None else command.settings
+    wrong = bad_settings(settings)
+    if wrong is not None:
+        return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
+    extras = _merged(queue.extras, command.extras)
+    labels = _merged(queue.labels, command.labels)
+    return Decision([facts.QueueChanged(queue.id, settings, extras, labels, now)], Done())
+
+
+def _merged(old: dict[str, str], changes: dict[str, str | None] | None) -> dict[str, str]:
+    merged = dict(old)
+    for name, text in (changes or {}).items():
+        if text is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = text
+    return merged
+
+
+def bad_settings(settings: QueueSettings) -> str | None:
+    """What is wrong with settings, in one line, or `None`."""
+    for name in ("lease_ms", "delay_ms", "wait_ms"):
+        if getattr(settings, name) < 0:
+            return f"`{name}` is not below 0"
+    for name in ("retention_ms", "ttl_ms", "deliveries_max", "length_max", "bytes_max"):
+        bound = getattr(settings, name)
+        if bound is not None and bound < 1:
+            return f"`{name}` is at least 1, or not set"
+    for name in ("message_bytes_max", "leased_max"):
+        bound = getattr(settings, name)
+        if bound is not None and bound < 1:
+            return f"`{name}` is at least 1, or not set"
+    if settings.overflow not in OVERFLOWS:
+        return f"`overflow` is one of {', '.join(OVERFLOWS)}"
+    if settings.retry.backoff not in BACKOFFS:
+        return f"`retry.backoff` is one of {', '.join(BACKOFFS)}"
+    if settings.retry.delay_ms < 0 or settings.retry.delay_ms_max < 0:
+        return "`retry` delays are not below 0"
+    if settings.dead_letter_queue is not None:
+        return bad_name(settings.dead_letter_queue)
+    return None
+
+
+def decide_delete(world: World, command: DeleteQueue, now: int) -> Decision:
+    """Remove a queue and all it holds."""
+    queue = world.state.by_name.get(command.name)
+    if queue is None:
+        return no_such_queue(world.state, command.name)
+    records: list[facts.Record] = [
+        facts.MoveTaskEnded(task.id, "failed", "the queue was deleted", now)
+        for task in world.state.tasks.values()
+        if task.status == "running" and queue.id in (task.source, task.target)
+    ]
+    return Decision([*records, facts.QueueDeleted(queue.id)], Done())
+
+
+def decide_purge(world: World, command: PurgeQueue, now: int) -> Decision:
+    """Drop all a queue holds."""
+    queue = world.state.by_name.get(command.name)
+    if queue is None:
+        return no_such_queue(world.state, command.name)
+    count = queue.pages.length
+    if not count:
+        return Decision([], Purged(0), queue.touched)
+    return Decision([facts.Purged(queue.id, queue.next_offset)], Purged(count))
+
+
+def decide_describe(world: World, command: DescribeQueue, now: int) -> Decision:
+    """Settings and counts."""
+    queue = world.state.by_name.get(command.name)
+    if queue is None:
+        return no_such_queue(world.state, command.name)
+    described = Described(
+        queue.id,
+        queue.name,
+        queue.settings,
+        dict(queue.extras),
+        dict(queue.labels),
+        queue.created_ms,
+        queue.changed_ms,
+        queue.pages.ready,
+        queue.pages.delayed,
+        queue.leased,
+        queue.pages.dead,
+        queue.next_offset,
+    )
+    return Decision([], described, queue.touched)
+
+
+def decide_list(world: World, command: ListQueues, now: int) -> Decision:
+    """Names in order."""
+    state = world.state
+    names: list[str] = []
+    more = False
+    for at in range(state.names_after(command.after, command.prefix), len(state.names)):
+        name = state.names[at]
+        if not name.startswith(command.prefix):
+            break
+        if len(names) >= command.count:
+            more = True
+            break
+        names.append(name)
+    return Decision([], Listed(names, more), state.changed)

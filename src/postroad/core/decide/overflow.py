@@ -1,0 +1,58 @@
+"""What gives way when a queue holds more than it may: the oldest, dropped or dead.
+
+One rule: only what is not leased gives way, so a queue may stay over its limit by what is being worked on.
+"""
+
+from postroad.core import records as facts
+from postroad.core.bits import PAGE, pack_mask, take_lowest
+from postroad.core.page import Page
+from postroad.core.queue import Queue
+from postroad.model.policy import OVERFLOW_DEAD_LETTER_OLDEST
+
+
+def overflow_records(queue: Queue) -> list[facts.Record]:
+    """The facts that bring a queue back under its limits."""
+    settings = queue.settings
+    over = 0
+    if settings.length_max is not None:
+        over = max(0, queue.pages.length - queue.pages.dead - settings.length_max)
+    over_bytes = 0
+    if settings.bytes_max is not None:
+        over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
+    if not over and not over_bytes:
+        return []
+    dies = settings.overflow == OVERFLOW_DEAD_LETTER_OLDEST
+    dies = dies and settings.dead_letter_queue is not None
+    records: list[facts.Record] = []
+    for number in sorted(queue.pages.all):
+        if not over and over_bytes <= 0:
+            break
+        page = queue.pages.all[number]
+        if page.base + PAGE <= queue.purged_before:
+            continue
+        mask = take_lowest(page.ready | page.delayed, over) if over else 0
+        over -= mask.bit_count()
+        mask, over_bytes = _add_bytes(page, mask, over_bytes)
+        if mask:
+            first, span, packed = pack_mask(mask)
+            first += page.base
+            if dies:
+                records.append(facts.Condemned(queue.id, first, span, packed, facts.OVERFLOW))
+            else:
+                records.append(facts.Dropped(queue.id, first, span, packed, facts.OVERFLOWED))
+    return records
+
+
+def _add_bytes(page: Page, mask: int, over_bytes: int) -> tuple[int, int]:
+    """Take more of a page's oldest until the bytes are under the limit."""
+    if page.sizes is None:
+        return mask, over_bytes
+    rest = page.ready | page.delayed
+    slot = 0
+    while rest >> slot:
+        bit = 1 << slot
+        if rest & bit and (mask & bit or over_bytes > 0):
+            mask |= bit
+            over_bytes -= page.sizes[slot]
+        slot += 1
+    return mask, over_bytes

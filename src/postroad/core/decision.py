@@ -1,0 +1,77 @@
+"""What a decider gives back: facts, and what to say once they are durable.
+
+One rule: a decider reads the state and changes nothing; where it needs bodies that are not in memory it says so.
+"""
+
+from postroad.core.handout import Handout, Library, Piece
+from postroad.core.records import Record
+from postroad.core.state import State
+from postroad.model.ask import Ask
+from postroad.model.replies import Refused, Reply, Why
+
+
+class World:
+    """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are refused."""
+
+    __slots__ = ("epoch", "library", "short_of_space", "state")
+
+    def __init__(self, state: State, library: Library) -> None:
+        self.state = state
+        self.library = library
+        self.epoch = 0
+        self.short_of_space = False
+
+
+class Decision:
+    """Records to apply, and the reply. `read`: the reply rests on what this queue was last; it waits for that and no
+    record of its own (0: for none)."""
+
+    __slots__ = ("read_group", "records", "reply")
+
+    def __init__(
+        self, records: list[Record], reply: Reply | Handout, read_group: int | None = None
+    ) -> None:
+        self.records = records
+        self.reply = reply
+        self.read_group = read_group
+
+
+class Missing:
+    """Bodies that must be in memory before the same can be decided; nothing was changed."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: list[Piece]) -> None:
+        self.pieces = pieces
+
+
+class Answer:
+    """A reply for an ask, free to leave once group `wait` is durable."""
+
+    __slots__ = ("ask", "reply", "wait")
+
+    def __init__(self, ask: Ask, reply: Reply | Handout, wait: int) -> None:
+        self.ask = ask
+        self.reply = reply
+        self.wait = wait
+
+
+class Step:
+    """The records of one atomic step and the answers that came of it. `urgent`: somebody waits for the records."""
+
+    __slots__ = ("answers", "records", "urgent")
+
+    def __init__(self, records: list[Record], answers: list[Answer], urgent: bool) -> None:
+        self.records = records
+        self.answers = answers
+        self.urgent = urgent
+
+
+def refuse(why: Why, text: str, group: int = 0) -> Decision:
+    """Nothing changes; the reason goes back once group `group` is durable."""
+    return Decision([], Refused(why, text), group)
+
+
+def no_such_queue(state: State, name: str) -> Decision:
+    """The queue is not there; what deleted it may still be on its way to the disk."""
+    return refuse(Why.NO_SUCH_QUEUE, f"queue `{name}` does not exist", state.changed)

@@ -1,0 +1,173 @@
+"""Who waits for messages: standing receives and attached consumers. Volatile: lost at a crash by design.
+
+One rule: demand knows who is next; it never touches messages.
+"""
+
+from collections import deque
+from heapq import heappop, heappush
+
+from postroad.model.ask import Ask, Caller
+
+
+class Waiter:
+    """A receive or pop that found nothing and waits until an instant."""
+
+    __slots__ = ("ask", "count", "lease_ms", "leased", "over", "queue", "until_ms")
+
+    def __init__(
+        self, ask: Ask, queue: int, count: int, lease_ms: int | None, leased: bool
+    ) -> None:
+        self.ask = ask
+        self.queue = queue
+        self.count = count
+        self.lease_ms = lease_ms
+        self.leased = leased
+        self.until_ms = 0
+        self.over = False
+
+
+class Consumer:
+    """An attached consumer: `credit` more messages may be pushed to it; `holder` is the number its leases bear."""
+
+    __slots__ = ("ask", "credit", "holder", "lease_ms", "leased", "number", "queue")
+
+    def __init__(
+        self, ask: Ask, number: int, queue: int, credit: int, lease_ms: int | None, leased: bool
+    ) -> None:
+        self.ask = ask
+        self.number = number
+        self.queue = queue
+        self.credit = credit
+        self.lease_ms = lease_ms
+        self.leased = leased
+        self.holder = 0
+
+
+class Demand:
+    """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something may be ready."""
+
+    def __init__(self) -> None:
+        self.waiters: dict[int, deque[Waiter]] = {}
+        self.consumers: dict[int, deque[Consumer]] = {}
+        self.of_caller: dict[int, list[Waiter]] = {}
+        self.attached: dict[tuple[int, int], Consumer] = {}
+        self.by_holder: dict[int, Consumer] = {}
+        self.holders: dict[tuple[int, int], int] = {}
+        self.stirred: dict[int, None] = {}
+        self.waiting = 0
+        self._ends: list[tuple[int, int, Waiter]] = []
+        self._sequence = 0
+
+    def wait(self, waiter: Waiter, until_ms: int) -> None:
+        """Somebody waits until an instant."""
+        waiter.until_ms = until_ms
+        self.waiters.setdefault(waiter.queue, deque()).append(waiter)
+        self.of_caller.setdefault(waiter.ask.caller.number, []).append(waiter)
+        self._sequence += 1
+        self.waiting += 1
+        heappush(self._ends, (until_ms, self._sequence, waiter))
+
+    def next_waiter(self, queue: int) -> Waiter | None:
+        """Who has waited longest for a queue."""
+        line = self.waiters.get(queue)
+        while line:
+            if not line[0].over:
+                return line[0]
+            line.popleft()
+        if line is not None:
+            del self.waiters[queue]
+        return None
+
+    def end_wait(self, waiter: Waiter) -> None:
+        """A waiter got its answer."""
+        waiter.over = True
+        self.waiting -= 1
+        mine = self.of_caller[waiter.ask.caller.number]
+        mine.remove(waiter)
+        if not mine:
+            del self.of_caller[waiter.ask.caller.number]
+        line = self.waiters.get(waiter.queue)
+        if line and line[0] is waiter:
+            line.popleft()
+            if not line:
+                del self.waiters[waiter.queue]
+
+    def next_end(self) -> int:
+        """When the next wait is over, in ms; 0 for never."""
+        while self._ends and self._ends[0][2].over:
+            heappop(self._ends)
+        return self._ends[0][0] if self._ends else 0
+
+    def ended(self, now: int, limit: int) -> list[Waiter]:
+        """Waits that are over at an instant, at most `limit`."""
+        found: list[Waiter] = []
+        while len(found) < limit:
+            end = self.next_end()
+            if not end or end > now:
+                break
+            found.append(heappop(self._ends)[2])
+        return found
+
+    def attach(self, consumer: Consumer) -> None:
+        """A consumer joins its queue's ring."""
+        self.attached[(consumer.ask.caller.number, consumer.number)] = consumer
+        self.by_holder[consumer.holder] = consumer
+        self.consumers.setdefault(consumer.queue, deque()).append(consumer)
+        self.stir(consumer.queue)
+
+    def detach(self, consumer: Consumer) -> None:
+        """A consumer leaves the ring; its leases stay its holder's."""
+        del self.attached[(consumer.ask.caller.number, consumer.number)]
+        ring = self.consumers[consumer.queue]
+        ring.remove(consumer)
+        if not ring:
+            del self.consumers[consumer.queue]
+
+    def next_consumer(self, queue: int) -> Consumer | None:
+        """The next consumer of the ring that has credit; it goes to the end of the ring."""
+        ring = self.consumers.get(queue)
+        if ring is None:
+            return None
+        for _ in range(len(ring)):
+            consumer = ring[0]
+            ring.rotate(-1)
+            if consumer.credit > 0:
+                return consumer
+        return None
+
+    def wanted(self, queue: int) -> bool:
+        """Whether anybody waits for a queue."""
+        return queue in self.waiters or queue in self.consumers
+
+    def stir(self, queue: int) -> None:
+        """Something may be ready, or somebody may want more."""
+        if queue in self.waiters or queue in self.consumers:
+            self.stirred[queue] = None
+
+    def credit_back(self, holder: int, count: int) -> None:
+        """Leases of a consumer ended."""
+        consumer = self.by_holder.get(holder)
+        if consumer is not None and consumer.leased:
+            consumer.credit += count
+            self.stir(consumer.queue)
+
+    def forget(self, caller: Caller) -> list[tuple[int, int]]:
+        """A caller is gone; returns (queue, holder) of the leases it may have held."""
+        for waiter in list(self.of_caller.get(caller.number, ())):
+            self.end_wait(waiter)
+        for key in [key for key in self.attached if key[0] == caller.number]:
+            self.detach(self.attached[key])
+        held: list[tuple[int, int]] = []
+        for mark in [mark for mark in self.holders if mark[0] == caller.number]:
+            held.append((mark[1], self.holders.pop(mark)))
+        for holder, consumer in list(self.by_holder.items()):
+            if consumer.ask.caller is caller:
+                held.append((consumer.queue, holder))
+                del self.by_holder[holder]
+        return held
+
+    def forget_queue(self, queue: int) -> list[Waiter]:
+        """A queue is gone: its consumers are detached, and its waiters returned to be told."""
+        for consumer in list(self.consumers.get(queue, ())):
+            self.detach(consumer)
+        return [waiter for waiter in self.waiters.get(queue, ()) if not waiter.over]

@@ -1,0 +1,144 @@
+"""A reply whose messages still have to be filled in: which bodies, and what goes with each.
+
+One rule: the core never holds bodies; whoever does turns a handout into `Received` or `Peeked`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from postroad.core.bits import runs
+from postroad.core.page import Page
+from postroad.core.queue import Queue
+from postroad.model.message import Delivery, Note
+
+
+class Piece:
+    """Consecutive messages of a queue whose bodies are consecutive in one block of a shelf.
+
+    `block`, `id`, `size`: the block's first index, its number in the store (0: not placed) and its bytes there.
+    `counts`, `firsts`: per message, or `None` where none of them ever came back.
+    """
+
+    __slots__ = (
+        "block",
+        "count",
+        "counts",
+        "firsts",
+        "id",
+        "index",
+        "lease",
+        "offset",
+        "shelf",
+        "size",
+    )
+
+    def __init__(self, lease: int, offset: int, shelf: int, index: int, count: int) -> None:
+        self.lease = lease
+        self.offset = offset
+        self.shelf = shelf
+        self.index = index
+        self.count = count
+        self.block = 0
+        self.id = 0
+        self.size = 0
+        self.counts: Sequence[int] | None = None
+        self.firsts: Sequence[int] | None = None
+
+
+class Bodies:
+    """Messages as they were published: one entry per message in each list; `notes` is `None` where none was moved."""
+
+    __slots__ = ("bodies", "heads", "notes", "times")
+
+    def __init__(
+        self,
+        bodies: list[bytes],
+        heads: list[bytes] | None,
+        times: list[int],
+        notes: list[Note | None] | None,
+    ) -> None:
+        self.bodies = bodies
+        self.heads = heads
+        self.times = times
+        self.notes = notes
+
+
+class Library(Protocol):
+    """Whoever holds the bodies."""
+
+    def fetch(self, piece: Piece) -> Bodies | None:
+        """The messages of a piece, or `None` when their block must be loaded first."""
+
+
+class Handout:
+    """The messages of one reply. `states` and `dues`: per message, of a peek; `next_offset`: where it goes on."""
+
+    __slots__ = ("consumer", "dues", "next_offset", "now_ms", "pieces", "queue", "states")
+
+    def __init__(self, queue: int, now_ms: int, consumer: int = 0) -> None:
+        self.queue = queue
+        self.now_ms = now_ms
+        self.consumer = consumer
+        self.pieces: list[Piece] = []
+        self.states: list[str] | None = None
+        self.dues: list[int] = []
+        self.next_offset = 0
+
+    def count(self) -> int:
+        """How many messages."""
+        return sum(piece.count for piece in self.pieces)
+
+
+def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
+    """The messages of one page as pieces; counts are those before the delivery that is meant."""
+    found: list[Piece] = []
+    for start, length in runs(mask):
+        slot = start
+        for shelf_id, index, count in queue.extents.find(page.base + start, length):
+            shelf = queue.shelves[shelf_id]
+            while count > 0:
+                block, held, id, size = shelf.where(index)
+                part = min(count, block + held - index)
+                piece = Piece(lease, page.base + slot, shelf_id, index, part)
+                piece.block, piece.id, piece.size = block, id, size
+                if page.counts is not None and page.firsts is not None:
+                    piece.counts = page.counts[slot : slot + part]
+                    piece.firsts = page.firsts[slot : slot + part]
+                found.append(piece)
+                slot += part
+                index += part
+                count -= part
+    return found
+
+
+def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery]) -> None:
+    """Deliveries of one piece, appended to a list."""
+    queue, lease, offset = handout.queue, piece.lease, piece.offset
+    now_ms = handout.now_ms
+    heads, notes, counts, firsts = bodies.heads, bodies.notes, piece.counts, piece.firsts
+    times = bodies.times
+    if heads is None and notes is None and counts is None:
+        at = 0
+        for body in bodies.bodies:
+            into.append(Delivery(queue, offset + at, lease, 1, now_ms, times[at], body))
+            at += 1
+        return
+    for at in range(piece.count):
+        note = None if notes is None else notes[at]
+        count, first_ms = 1, now_ms
+        if counts is not None and firsts is not None:
+            count = counts[at] + 1
+            first_ms = firsts[at] or now_ms
+        into.append(
+            Delivery(
+                queue,
+                offset + at,
+                lease,
+                count,
+                first_ms,
+                times[at] if note is None else note.published_ms,
+                bodies.bodies[at],
+                b"" if heads is None else heads[at],
+                note,
+            )
+        )

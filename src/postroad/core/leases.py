@@ -1,0 +1,276 @@
+"""The leases of one queue: columns indexed by the lease's number, no object per lease.
+
+One rule: a grant never spans two pages; what is left of it is a count and, once it is not simply the whole of its
+span, a mask. Compiled by mypyc where possible.
+"""
+
+from array import array
+from heapq import heappop, heappush
+
+import msgspec
+
+from postroad.core.bits import PAGE, PAGE_BITS, span_mask
+from postroad.core.ledger import Ledger, Row
+from postroad.core.timeline import Timeline
+
+
+class Segment(Row):
+    """PAGE lease numbers from `number * PAGE` on, one column per fact."""
+
+    def __init__(self, queue: int, number: int) -> None:
+        super().__init__(segment_key(queue, number))
+        self.number = number
+        self.start = 0
+        self.first: array[int] = array("Q")
+        self.span: array[int] = array("H")
+        self.left: array[int] = array("H")
+        self.deadline: array[int] = array("Q")
+        self.holder: array[int] = array("Q")
+        self.granted: array[int] = array("Q")
+        self.masks: dict[int, int] = {}
+        self.ends = Timeline()
+        self.alive = 0
+        self.heaped = 0
+
+    def encode(self) -> bytes:
+        """The row of this segment."""
+        return msgspec.msgpack.encode(
+            [
+                self.start,
+                self.first.tobytes(),
+                self.span.tobytes(),
+                self.left.tobytes(),
+                self.deadline.tobytes(),
+                self.holder.tobytes(),
+                self.granted.tobytes(),
+                [
+                    (slot, mask.to_bytes((mask.bit_length() + 7) >> 3, "little"))
+                    for slot, mask in sorted(self.masks.items())
+                ],
+                self.alive,
+            ]
+        )
+
+
+def segment_key(queue: int, number: int) -> bytes:
+    """The row key of a segment."""
+    return b"l" + queue.to_bytes(8, "big") + number.to_bytes(8, "big")
+
+
+def decode_segment(queue: int, number: int, packed: bytes) -> Segment:
+    """A segment from its row."""
+    fields = msgspec.msgpack.decode(packed)
+    segment = Segment(queue, number)
+    segment.start = fields[0]
+    segment.first.frombytes(fields[1])
+    segment.span.frombytes(fields[2])
+    segment.left.frombytes(fields[3])
+    segment.deadline.frombytes(fields[4])
+    segment.holder.frombytes(fields[5])
+    segment.granted.frombytes(fields[6])
+    segment.masks = {pair[0]: int.from_bytes(pair[1], "little") for pair in fields[7]}
+    segment.alive = fields[8]
+    for index in range(len(segment.left)):
+        if segment.left[index] and segment.deadline[index]:
+            segment.ends.add(segment.deadline[index], segment.start + index)
+    return segment
+
+
+class Leases:
+    """All grants of a queue that are not over."""
+
+    def __init__(self, queue: int, ledger: Ledger) -> None:
+        self.queue = queue
+        self.ledger = ledger
+        self.next = 1
+        self.segments: dict[int, Segment] = {}
+        self.deadlines: list[tuple[int, int]] = []
+        self.by_holder: dict[int, array[int]] = {}
+
+    def grant(
+        self, lease: int, first: int, mask: int, deadline_ms: int, holder: int, now_ms: int
+    ) -> None:
+        """Enter a grant; `mask` is relative to offset `first`, lowest bit set."""
+        number = lease >> PAGE_BITS
+        segment = self.segments.get(number)
+        if segment is None:
+            segment = Segment(self.queue, number)
+            segment.start = lease & (PAGE - 1)
+            self.segments[number] = segment
+        self.ledger.touch(segment)
+        slot = lease & (PAGE - 1)
+        assert slot == segment.start + len(segment.first), "lease numbers are given in order"
+        span = mask.bit_length()
+        left = mask.bit_count()
+        segment.first.append(first)
+        segment.span.append(span)
+        segment.left.append(left)
+        segment.deadline.append(deadline_ms)
+        segment.holder.append(holder)
+        segment.granted.append(now_ms)
+        segment.alive += 1
+        if left != span:
+            segment.masks[slot] = mask
+        if deadline_ms:
+            self._set_end(segment, deadline_ms, slot)
+        if holder:
+            self._note_holder(holder, lease)
+        self.next = lease + 1
+
+    def find(self, lease: int) -> Segment | None:
+        """The segment of a lease that is not over, or `None`."""
+        segment = self.segments.get(lease >> PAGE_BITS)
+        if segment is None:
+            return None
+        index = (lease & (PAGE - 1)) - segment.start
+        if index < 0 or index >= len(segment.left) or not segment.left[index]:
+            return None
+        return segment
+
+    def left_of(self, lease: int) -> int:
+        """How many messages a lease still holds."""
+        segment = self.find(lease)
+        return 0 if segment is None else segment.left[(lease & (PAGE - 1)) - segment.start]
+
+    def mask(self, segment: Segment, lease: int) -> int:
+        """What is left of a lease, relative to its first offset."""
+        slot = lease & (PAGE - 1)
+        mask = segment.masks.get(slot)
+        if mask is not None:
+            return mask
+        return span_mask(0, segment.span[slot - segment.start])
+
+    def take(self, lease: int, mask: int) -> None:
+        """Part of a lease is over; `mask` relative to its first offset, all of it left until now."""
+        segment = self.find(lease)
+        assert segment is not None, "only a living lease can be taken from"
+        self.ledger.touch(segment)
+        slot = lease & (PAGE - 1)
+        index = slot - segment.start
+        rest = self.mask(segment, lease) & ~mask
+        left = rest.bit_count()
+        assert left + mask.bit_count() == segment.left[index], "an offset is leased once"
+        segment.left[index] = left
+        if left:
+            segment.masks[slot] = rest
+            return
+        segment.masks.pop(slot, None)
+        segment.alive -= 1
+        if not segment.alive:
+            self._free(segment)
+
+    def extend(self, lease: int, deadline_ms: int) -> None:
+        """Another deadline for all that is left of a lease."""
+        segment = self.find(lease)
+        assert segment is not None, "only a living lease can be extended"
+        self.ledger.touch(segment)
+        slot = lease & (PAGE - 1)
+        segment.deadline[slot - segment.start] = deadline_ms
+        if deadline_ms:
+            self._set_end(segment, deadline_ms, slot)
+
+    def next_deadline(self) -> int:
+        """The earliest deadline of a living lease, in ms; 0 when there is none."""
+        while self.deadlines:
+            deadline, number = self.deadlines[0]
+            segment = self.segments.get(number)
+            if segment is not None:
+                _skip_stale(segment)
+                if segment.ends.first_ms() == deadline:
+                    return deadline
+                segment.heaped = 0
+            heappop(self.deadlines)
+            if segment is not None:
+                self._heap(segment)
+        return 0
+
+    def lapsed(self, until_ms: int, limit: int) -> list[int]:
+        """The first `limit` leases whose deadline is at or before an instant, by (deadline, number), taken off the calendar."""
+        found: list[int] = []
+        while len(found) < limit:
+            deadline = self.next_deadline()
+            if not deadline or deadline > until_ms:
+                break
+            segment = self.segments[self.deadlines[0][1]]
+            self.ledger.touch(segment)
+            slot = segment.ends.first_slot()
+            segment.ends.skip()
+            found.append((segment.number << PAGE_BITS) | slot)
+        return found
+
+    def held_by(self, holder: int, limit: int) -> list[int]:
+        """Up to `limit` living leases of a holder, lowest first (holder 0: of any holder)."""
+        if holder:
+            return self._living(self.by_holder.get(holder), limit)
+        found: list[int] = []
+        for one in sorted(self.by_holder):
+            found.extend(self._living(self.by_holder[one], limit - len(found)))
+            if len(found) >= limit:
+                break
+        return found
+
+    def forget_holder(self, holder: int) -> None:
+        """Drop the list of a holder without living leases (0: of all such)."""
+        if holder:
+            self.by_holder.pop(holder, None)
+        else:
+            self.by_holder = {}
+
+    def load(self, segment: Segment) -> None:
+        """Take a segment read from a checkpoint."""
+        self.segments[segment.number] = segment
+        self._heap(segment)
+        for index in range(len(segment.left)):
+            if segment.left[index] and segment.holder[index]:
+                lease = (segment.number << PAGE_BITS) | (segment.start + index)
+                self._note_holder(segment.holder[index], lease)
+
+    def _living(self, leases: "array[int] | None", limit: int) -> list[int]:
+        found: list[int] = []
+        if leases is None:
+            return found
+        for lease in leases:
+            if len(found) >= limit:
+                break
+            if self.find(lease) is not None:
+                found.append(lease)
+        return found
+
+    def _note_holder(self, holder: int, lease: int) -> None:
+        leases = self.by_holder.get(holder)
+        if leases is None:
+            leases = array("Q")
+            self.by_holder[holder] = leases
+        leases.append(lease)
+        if len(leases) & 1023 == 0:
+            kept: array[int] = array("Q")
+            for one in leases:
+                if self.find(one) is not None:
+                    kept.append(one)
+            self.by_holder[holder] = kept
+
+    def _set_end(self, segment: Segment, deadline_ms: int, slot: int) -> None:
+        segment.ends.add(deadline_ms, slot)
+        self._heap(segment)
+
+    def _heap(self, segment: Segment) -> None:
+        first = segment.ends.first_ms()
+        if first and (not segment.heaped or first < segment.heaped):
+            segment.heaped = first
+            heappush(self.deadlines, (first, segment.number))
+
+    def _free(self, segment: Segment) -> None:
+        self.ledger.drop(segment)
+        del self.segments[segment.number]
+
+
+def _skip_stale(segment: Segment) -> None:
+    """Take entries of leases that are over, or were extended, off the front."""
+    ends = segment.ends
+    deadline = ends.first_ms()
+    while deadline:
+        index = ends.first_slot() - segment.start
+        if segment.left[index] and segment.deadline[index] == deadline:
+            return
+        ends.skip()
+        deadline = ends.first_ms()

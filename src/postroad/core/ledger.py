@@ -1,0 +1,90 @@
+"""Which rows of the state changed since the last checkpoint, and what they were at the cut.
+
+One rule: every change of a row is announced by `touch` before it is made, so that a checkpoint sees the state of one
+moment although it is written while the world goes on (copy on write, a row at a time).
+"""
+
+from mypy_extensions import mypyc_attr
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Row:
+    """A part of the state that a checkpoint writes as one row."""
+
+    key: bytes
+    dirty: bool
+    owed: bool
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.dirty = False
+        self.owed = False
+
+    def encode(self) -> bytes:
+        """The row's value now."""
+        raise AssertionError("each kind of row encodes itself")
+
+
+class Ledger:
+    """Dirty rows, rows owed to the running checkpoint, and the encoded rows it has not taken yet."""
+
+    def __init__(self) -> None:
+        self.dirty: dict[bytes, Row | None] = {}
+        self.owed: dict[bytes, Row] = {}
+        self.rows: dict[bytes, bytes | None] = {}
+        self.row_bytes = 0
+
+    def touch(self, row: Row) -> None:
+        """Call before changing a row."""
+        if row.owed:
+            self._pay(row)
+        if not row.dirty:
+            row.dirty = True
+            self.dirty[row.key] = row
+
+    def drop(self, row: Row) -> None:
+        """Call before forgetting a row."""
+        if row.owed:
+            self._pay(row)
+        row.dirty = False
+        self.dirty[row.key] = None
+
+    def cut(self) -> None:
+        """A checkpoint begins: everything dirty is owed to it as it is now."""
+        assert not self.owed and not self.rows, "one checkpoint at a time"
+        for key, row in self.dirty.items():
+            if row is None:
+                self.rows[key] = None
+            else:
+                row.dirty = False
+                row.owed = True
+                self.owed[key] = row
+        self.dirty = {}
+
+    def pay_some(self, bytes_max: int) -> bool:
+        """Encode owed rows, about `bytes_max` of them; true when none is owed any more."""
+        start = self.row_bytes
+        while self.owed and self.row_bytes - start < bytes_max:
+            self._pay(self.owed[next(iter(self.owed))])
+        return not self.owed
+
+    def take(self) -> dict[bytes, bytes | None]:
+        """The rows encoded so far; the caller writes them."""
+        rows, self.rows = self.rows, {}
+        self.row_bytes = 0
+        return rows
+
+    def give_up(self) -> None:
+        """The running checkpoint failed; who calls this touches every row there is."""
+        for row in self.owed.values():
+            row.owed = False
+        self.owed = {}
+        self.rows = {}
+        self.row_bytes = 0
+
+    def _pay(self, row: Row) -> None:
+        value = row.encode()
+        self.rows[row.key] = value
+        self.row_bytes += len(value)
+        row.owed = False
+        del self.owed[row.key]

@@ -1,0 +1,259 @@
+"""The core: the only class others import from here.
+
+One rule: every method that may change the state returns the step it took, already applied; what it says leaves only
+once that step is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from postroad.core import records as facts
+from postroad.core import tasks
+from postroad.core.apply import apply
+from postroad.core.bits import PAGE, PAGE_BITS
+from postroad.core.decide import declare, move, publish, receive, settle
+from postroad.core.decide.overflow import overflow_records
+from postroad.core.decision import Answer, Decision, Missing, Step, World
+from postroad.core.demand import Demand
+from postroad.core.handout import Library
+from postroad.core.serve import Server
+from postroad.core.state import State
+from postroad.core.tick import Schedule, slice_of_time
+from postroad.model import commands
+from postroad.model.ask import Ask, Caller
+from postroad.model.policy import OVERFLOW_REJECT
+from postroad.model.replies import Received, Refused, Why
+
+Decider = Callable[[World, Any, int], "Decision | Missing"]
+
+DECIDERS: dict[type, Decider] = {
+    commands.DeclareQueue: declare.decide_declare,
+    commands.ChangeQueue: declare.decide_change,
+    commands.DeleteQueue: declare.decide_delete,
+    commands.PurgeQueue: declare.decide_purge,
+    commands.DescribeQueue: declare.decide_describe,
+    commands.ListQueues: declare.decide_list,
+    commands.Publish: publish.decide_publish,
+    commands.Settle: settle.decide_settle,
+    commands.Extend: settle.decide_extend,
+    commands.Peek: move.decide_peek,
+    commands.Move: move.decide_move,
+    commands.StartMoveTask: tasks.decide_start,
+    commands.CancelMoveTask: tasks.decide_cancel,
+    commands.ListMoveTasks: tasks.decide_list,
+}
+"""Commands that are answered at once; those that may wait are in `Server`."""
+
+LEASING = (facts.Leased, facts.Lapsed, facts.Ripened, facts.Swept, facts.Placed, facts.Closed)
+"""Records nobody waits for."""
+
+
+class Core:
+    """The state, who waits for what, and when time has something to do."""
+
+    def __init__(self, library: Library) -> None:
+        self.state = State()
+        self.world = World(self.state, library)
+        self.demand = Demand()
+        self.schedule = Schedule()
+        self.server = Server(self.world, self.demand, self._apply_all)
+
+    def begin(self, epoch: int, salt: bytes, now: int) -> Step:
+        """The shard is ours from here on: number leases by the epoch, and end the leases of sessions that are gone."""
+        self.world.epoch = epoch
+        self.server.next_holder = (epoch << 40) + 1
+        records: list[facts.Record] = []
+        if not self.state.catalog.salt:
+            records.append(facts.Born(salt, now))
+        self._apply_all(records)
+        for queue in [*self.state.queues.values(), *self.state.buried.values()]:
+            if queue.swept_next(1):
+                self.schedule.sweeping[queue.id] = None
+            if not queue.deleted:
+                self.schedule.look_at(queue)
+                if queue.leases.by_holder:
+                    self.schedule.ending.append((queue.id, 0, False))
+        return Step(records, [], False)
+
+    def handle(self, ask: Ask, now: int) -> Step | Missing:
+        """One ask."""
+        command = ask.command
+        decider = DECIDERS.get(type(command))
+        if decider is None:
+            return self._seal(self.server.handle(ask, now))
+        decision = decider(self.world, command, now)
+        if isinstance(decision, Missing):
+            return decision
+        records = decision.records
+        self._apply_all(records)
+        if records:
+            records = records + self._after(command, now)
+        return self._seal(Step(records, [self._answer(ask, decision)], True))
+
+    def publish_together(self, asks: list[Ask], now: int) -> Step:
+        """Publishes to the same queues that came in one turn, as one record."""
+        publishes: list[commands.Publish] = []
+        for ask in asks:
+            assert isinstance(ask.command, commands.Publish)
+            publishes.append(ask.command)
+        decisions = publish.decide_together(self.world, publishes, now)
+        records = [record for decision in decisions for record in decision.records]
+        self._apply_all(records)
+        if records:
+            records = records + self._relieve(publishes[0].queues, now)
+        answers = [self._answer(*pair) for pair in zip(asks, decisions, strict=True)]
+        return self._seal(Step(records, answers, True))
+
+    def pump(self, now: int) -> Step | None:
+        """Demand meets ready messages; `None` when nobody was served."""
+        step = self.server.pump(now)
+        return None if step is None else self._seal(step)
+
+    def tick(self, now: int) -> Step | Missing | None:
+        """One slice of what time makes true; `None` when there is nothing now."""
+        ended = self.server.end_waits(now)
+        records = slice_of_time(self.world, self.schedule, now)
+        if isinstance(records, Missing):
+            return Step([], ended, False) if ended else records
+        if not records and not ended:
+            return None
+        self._apply_all(records)
+        return self._seal(Step(records, ended, False))
+
+    def next_due(self) -> int:
+        """When `tick` has something to do, in ms: 0 for never."""
+        due = self.schedule.next_ms(self.world)
+        end = self.demand.next_end()
+        if due and end:
+            return min(due, end)
+        return due or end
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is gone: what it waited for is forgotten, its leases end in slices."""
+        for queue, holder in self.demand.forget(caller):
+            self.schedule.ending.append((queue, holder, True))
+
+    def place(self, placed: Sequence[facts.Placed | facts.Rewritten | facts.Closed]) -> Step:
+        """Blocks rest in the store, or take no more messages."""
+        records: list[facts.Record] = list(placed)
+        self._apply_all(records)
+        return self._seal(Step(records, [], True))
+
+    def replay(self, record: facts.Record) -> None:
+        """A fact from the journal."""
+        apply(self.state, record)
+
+    def touch_everything(self) -> None:
+        """A checkpoint failed: the next one writes every row."""
+        state = self.state
+        state.ledger.give_up()
+        state.ledger.touch(state.catalog)
+        for queue in [*state.queues.values(), *state.buried.values()]:
+            state.ledger.touch(queue)
+            for page in queue.pages.all.values():
+                state.ledger.touch(page)
+            for segment in queue.leases.segments.values():
+                state.ledger.touch(segment)
+        for shelf in state.shelves.values():
+            state.ledger.touch(shelf)
+            for group in shelf.groups:
+                state.ledger.touch(group)
+        for row in [*state.routes.values(), *state.tasks.values()]:
+            state.ledger.touch(row)
+
+    def live_bits(self, shelf: int, first: int, count: int) -> int:
+        """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is `first`."""
+        mask = 0
+        for queue in self.state.targets_of(shelf):
+            for offset, index in queue.extents.offsets_on(shelf, first, count, queue.next_offset):
+                page = queue.pages.all.get(offset >> PAGE_BITS)
+                if page is not None and (page.live >> (offset & (PAGE - 1))) & 1:
+                    mask |= 1 << (index - first)
+        return mask
+
+    def stop_waiting(self) -> list[Answer]:
+        """The process stops: everybody who waits is told that nothing came."""
+        answers: list[Answer] = []
+        for line in list(self.demand.waiters.values()):
+            for waiter in list(line):
+                if not waiter.over:
+                    self.demand.end_wait(waiter)
+                    answers.append(Answer(waiter.ask, Received([]), 0))
+        return answers
+
+    def _answer(self, ask: Ask, decision: Decision) -> Answer:
+        """A reply waits for its own records, or for what it has read."""
+        group = decision.read_group
+        reply = decision.reply
+        return Answer(ask, reply, self.state.group if group is None else group)
+
+    def _after(self, command: object, now: int) -> list[facts.Record]:
+        """What must follow a command in the same step, and who must know of it."""
+        state = self.state
+        if isinstance(command, commands.Publish):
+            return self._relieve(command.queues, now)
+        if isinstance(command, commands.DeclareQueue | commands.ChangeQueue):
+            self._new_target(command.name)
+        if isinstance(command, commands.ChangeQueue):
+            return self._relieve((command.name,), now)
+        if isinstance(command, commands.DeleteQueue):
+            for queue in state.buried.values():
+                self.schedule.sweeping[queue.id] = None
+        return []
+
+    def _new_target(self, name: str) -> None:
+        """Dead messages that were held up may have somewhere to go now."""
+        for queue in self.state.queues.values():
+            if queue.pages.dead:
+                self.schedule.dying[queue.id] = None
+
+    def _relieve(self, names: tuple[str, ...], now: int) -> list[facts.Record]:
+        found: list[facts.Record] = []
+        for name in names:
+            queue = self.state.by_name[name]
+            if queue.settings.overflow != OVERFLOW_REJECT:
+                records = overflow_records(queue)
+                self._apply_all(records)
+                found.extend(records)
+        return found
+
+    def _apply_all(self, records: Sequence[facts.Record]) -> None:
+        state = self.state
+        for record in records:
+            apply(state, record)
+            if not isinstance(record, LEASING):
+                state.changed = state.group
+            id = getattr(record, "queue", None)
+            if id is not None:
+                self._changed(id)
+            elif isinstance(record, facts.Published):
+                for queue in state.targets_of(record.shelf):
+                    self._changed(queue.id)
+
+    def _changed(self, id: int) -> None:
+        """After a fact about a queue: who may be served now, and when time comes back to it."""
+        queue = self.state.queues.get(id)
+        if queue is None:
+            self._gone(id)
+            return
+        if queue.ended:
+            for holder, count in queue.ended:
+                self.demand.credit_back(holder, count)
+            queue.ended.clear()
+        if queue.pages.ready:
+            self.demand.stir(id)
+        if queue.purged_before and queue.swept_next(1):
+            self.schedule.sweeping[id] = None
+        self.schedule.look_at(queue)
+
+    def _gone(self, id: int) -> None:
+        for waiter in self.demand.forget_queue(id):
+            self.demand.end_wait(waiter)
+            reply = Refused(Why.NO_SUCH_QUEUE, "the queue was deleted while waiting for it")
+            self.server.pending.append(Answer(waiter.ask, reply, self.state.group))
+
+    def _seal(self, step: Step) -> Step:
+        if self.server.pending:
+            step.answers.extend(self.server.pending)
+            self.server.pending = []
+        return step

@@ -1,0 +1,163 @@
+"""Four thousand messages of a queue: the state of each, as bits.
+
+One rule: a live message is in exactly one of the states ready, delayed, dead or leased; leased is what is in none of
+the other three. Compiled by mypyc where possible.
+"""
+
+from array import array
+
+import msgspec
+
+from postroad.core.bits import FULL, PAGE, PAGE_BITS
+from postroad.core.ledger import Row
+from postroad.core.timeline import Timeline, unpack_timeline
+
+COUNT_MAX = 65_535
+
+
+class Page(Row):
+    """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue."""
+
+    def __init__(self, queue: int, number: int) -> None:
+        super().__init__(page_key(queue, number))
+        self.number = number
+        self.base = number << PAGE_BITS
+        self.live = 0
+        self.ready = 0
+        self.delayed = 0
+        self.dead = 0
+        self.overdue = 0
+        self.dues: Timeline | None = None
+        self.expiries: Timeline | None = None
+        self.counts: array[int] | None = None
+        self.firsts: array[int] | None = None
+        self.deaths: dict[int, int] = {}
+        self.sizes: array[int] | None = None
+        self.listed_ready = False
+        self.listed_dead = False
+        self.heaped_due = 0
+        self.heaped_expiry = 0
+
+    @property
+    def leased(self) -> int:
+        """The messages that are leased."""
+        return self.live & ~(self.ready | self.delayed | self.dead)
+
+    def count_of(self, slot: int) -> int:
+        """Failed deliveries of a message so far."""
+        return 0 if self.counts is None else self.counts[slot]
+
+    def first_of(self, slot: int) -> int:
+        """When a message that came back was first received, in ms; 0 if it never came back."""
+        return 0 if self.firsts is None else self.firsts[slot]
+
+    def remember(self, slot: int, first_ms: int, counted: bool) -> int:
+        """A message came back: keep when it was first received and count the delivery. Returns the count."""
+        if self.counts is None or self.firsts is None:
+            self.counts = array("H", bytes(2 * PAGE))
+            self.firsts = array("Q", bytes(8 * PAGE))
+        if not self.firsts[slot]:
+            self.firsts[slot] = first_ms
+        if counted and self.counts[slot] < COUNT_MAX:
+            self.counts[slot] += 1
+        return self.counts[slot]
+
+    def remove(self, mask: int) -> None:
+        """Messages leave for good."""
+        self.live &= ~mask
+        self.ready &= ~mask
+        self.dead &= ~mask
+        self.overdue &= ~mask
+        if self.delayed & mask:
+            self.delayed &= ~mask
+            if self.dues is not None:
+                self.dues.keep(self.delayed)
+        if not self.live:
+            self.dues = None
+            self.expiries = None
+            self.counts = None
+            self.firsts = None
+            self.sizes = None
+            self.deaths = {}
+
+    def due_ms(self) -> int:
+        """When the next delayed message is due, in ms; 0 for never."""
+        return 0 if self.dues is None else self.dues.first_ms()
+
+    def expiry_ms(self) -> int:
+        """When the next own life of a live message ends, in ms; 0 for never."""
+        if self.expiries is None:
+            return 0
+        first = self.expiries.first_ms()
+        while first and not (self.live >> self.expiries.first_slot()) & 1:
+            self.expiries.skip()
+            first = self.expiries.first_ms()
+        return first
+
+    def encode(self) -> bytes:
+        """The row of this page."""
+        return msgspec.msgpack.encode(
+            [
+                _bits(self.live),
+                _bits(self.ready),
+                _bits(self.delayed),
+                _bits(self.dead),
+                b"" if self.dues is None else self.dues.pack(),
+                b"" if self.expiries is None else self._pack_expiries(),
+                b"" if self.counts is None else self.counts.tobytes(),
+                b"" if self.firsts is None else self.firsts.tobytes(),
+                sorted(self.deaths.items()),
+                b"" if self.sizes is None else self.sizes.tobytes(),
+                _bits(self.overdue),
+            ]
+        )
+
+    def _pack_expiries(self) -> bytes:
+        assert self.expiries is not None
+        self.expiries.keep(self.live)
+        return self.expiries.pack()
+
+    def check(self) -> None:
+        """Each message in one state, and every delayed one with an instant."""
+        assert not self.ready & self.delayed and not self.ready & self.dead
+        assert not self.delayed & self.dead
+        assert not (self.ready | self.delayed | self.dead) & ~self.live
+        assert 0 <= self.live <= FULL
+        timed = 0
+        if self.dues is not None:
+            for packed in self.dues.entries[self.dues.at :]:
+                timed |= 1 << (packed & (PAGE - 1))
+        assert timed == self.delayed, "a delayed message has one due instant, no other has any"
+
+
+def page_key(queue: int, number: int) -> bytes:
+    """The row key of a page."""
+    return b"p" + queue.to_bytes(8, "big") + number.to_bytes(8, "big")
+
+
+def decode_page(queue: int, number: int, packed: bytes) -> Page:
+    """A page from its row."""
+    page = Page(queue, number)
+    fields = msgspec.msgpack.decode(packed)
+    page.live = _unbits(fields[0])
+    page.ready = _unbits(fields[1])
+    page.delayed = _unbits(fields[2])
+    page.dead = _unbits(fields[3])
+    page.dues = unpack_timeline(fields[4]) if fields[4] else None
+    page.expiries = unpack_timeline(fields[5]) if fields[5] else None
+    if fields[6]:
+        page.counts = array("H", fields[6])
+        page.firsts = array("Q", fields[7])
+    page.deaths = {pair[0]: pair[1] for pair in fields[8]}
+    if fields[9]:
+        page.sizes = array("I", fields[9])
+    page.overdue = _unbits(fields[10])
+    return page
+
+
+def _bits(mask: int) -> bytes:
+    return mask.to_bytes((mask.bit_length() + 7) >> 3, "little")
+
+
+def _unbits(packed: bytes) -> int:
+    return int.from_bytes(packed, "little")

@@ -1,0 +1,376 @@
+"""One queue: a log of messages, each to one consumer, gone when settled.
+
+One rule: these methods are what apply calls; they assert and never refuse. They read nothing but this queue and the
+shelves its bodies rest on. Compiled by mypyc where possible.
+"""
+
+from array import array
+
+import msgspec
+
+from postroad.core.bits import FULL, PAGE, PAGE_BITS, lowest, runs, span_mask
+from postroad.core.extents import Extents
+from postroad.core.leases import Leases, Segment
+from postroad.core.ledger import Ledger, Row
+from postroad.core.page import Page
+from postroad.core.pages import Pages, below_mask
+from postroad.core.shelf import Shelf
+from postroad.core.times import Times
+from postroad.model.policy import QueueSettings
+
+OVERDUE_MS = 1
+"""Instant given to a life that ended while the message was leased: at once, when it comes back."""
+
+
+class Queue(Row):
+    """Settings, pages, leases and extents of one queue.
+
+    `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last change that is no
+    lease; `ended`: (holder, count) of leases that ended since the machine last looked. These three are volatile.
+    """
+
+    def __init__(
+        self,
+        id: int,
+        name: str,
+        settings: QueueSettings,
+        ledger: Ledger,
+        shelves: dict[int, Shelf],
+    ) -> None:
+        super().__init__(queue_key(id))
+        self.id = id
+        self.name = name
+        self.settings = settings
+        self.ledger = ledger
+        self.shelves = shelves
+        self.extras: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        self.created_ms = 0
+        self.changed_ms = 0
+        self.next_offset = 0
+        self.purged_before = 0
+        self.aged_before = 0
+        self.deleted = False
+        self.pages = Pages(id, ledger)
+        self.leases = Leases(id, ledger)
+        self.extents = Extents()
+        self.times = Times()
+        self.moved: dict[int, tuple[int, int]] = {}
+        self.touched = 0
+        self.undurable: list[tuple[int, int]] = []
+        self.ended: list[tuple[int, int]] = []
+        self.heaped_due = 0
+
+    def page_of(self, offset: int) -> Page | None:
+        """The page of an offset, or `None` when nothing in it is live."""
+        if offset < self.purged_before:
+            return None
+        return self.pages.all.get(offset >> PAGE_BITS)
+
+    def first_offset(self) -> int:
+        """Where the lowest page begins."""
+        for page in self.pages.all.values():
+            return page.base
+        return self.next_offset
+
+    @property
+    def leased(self) -> int:
+        """How many messages are leased."""
+        pages = self.pages
+        return pages.length - pages.ready - pages.delayed - pages.dead
+
+    def next_due(self) -> int:
+        """When time alone changes something here, in ms: 0 for never. What is overdue may be long ago."""
+        best = self.leases.next_deadline()
+        best = _sooner(best, self.pages.next_due())
+        best = _sooner(best, self.pages.next_expiry())
+        life = self.settings.life_ms
+        if life is not None and self.pages.length and self.aged_before < self.next_offset:
+            best = _sooner(best, self.times.next_after(self.aged_before) + life)
+        return best
+
+    def publish(self, count: int, shelf: Shelf, index: int, now_ms: int) -> int:
+        """Messages arrive, all ready; returns the first offset. Delays and lives follow."""
+        self.ledger.touch(self)
+        first = self.next_offset
+        self.next_offset = first + count
+        self.extents.add(first, shelf.id, index)
+        self.times.add(now_ms, first, self.settings.life_ms)
+        self.pages.add(first, count)
+        return first
+
+    def delay(self, first: int, count: int, due_ms: int) -> None:
+        """Messages just published are ready only at an instant."""
+        while count > 0:
+            slot = first & (PAGE - 1)
+            part = PAGE - slot
+            if part > count:
+                part = count
+            self.pages.delay(self.pages.all[first >> PAGE_BITS], span_mask(slot, part), due_ms)
+            first += part
+            count -= part
+
+    def delay_each(self, first: int, dues: "array[int]") -> None:
+        """Messages just published are ready only at instants of their own; 0: ready."""
+        for index in range(len(dues)):
+            if dues[index]:
+                self.delay(first + index, 1, dues[index])
+
+    def live_until(self, first: int, expires: "array[int]") -> None:
+        """Messages have ends of life of their own; 0: none."""
+        for index in range(len(expires)):
+            if expires[index]:
+                offset = first + index
+                page = self.pages.all[offset >> PAGE_BITS]
+                self.pages.expire_at(page, offset & (PAGE - 1), expires[index])
+
+    def lease(
+        self, lease: int, first: int, mask: int, deadline_ms: int, holder: int, now_ms: int
+    ) -> None:
+        """Ready messages of one page are leased; `mask` relative to the page of `first`."""
+        page = self.pages.all[first >> PAGE_BITS]
+        self.pages.lease(page, mask)
+        low = lowest(mask)
+        self.leases.grant(lease, page.base + low, mask >> low, deadline_ms, holder, now_ms)
+
+    def ack(self, lease: int, first: int, mask: int) -> None:
+        """Leased messages are done."""
+        self._end_lease(lease, first, mask)
+        self._remove(self.pages.all[first >> PAGE_BITS], mask)
+
+    def give_back(
+        self, lease: int, first: int, mask: int, due_ms: int, counted: bool, death: int
+    ) -> None:
+        """Leased messages come back: ready, delayed until `due_ms`, or dead for `death`."""
+        granted_ms = self._end_lease(lease, first, mask)
+        page = self.page_of(first)
+        if page is None:
+            return
+        most = self.settings.deliveries_max
+        alive = self.pages.come_back(page, mask, granted_ms, counted, most if most else 0)
+        if death:
+            self.pages.condemn(page, alive, death)
+            return
+        if due_ms and alive:
+            self.pages.delay(page, alive, due_ms)
+        self._look_for_overdue(page, alive)
+
+    def extend(self, lease: int, first: int, mask: int, renewed: int, deadline_ms: int) -> None:
+        """A lease ends at another time; a part of a grant becomes the grant `renewed`."""
+        if renewed == lease:
+            self.leases.extend(lease, deadline_ms)
+            return
+        segment = self.leases.find(lease)
+        assert segment is not None, "only a living lease is extended"
+        index = (lease & (PAGE - 1)) - segment.start
+        holder = segment.holder[index]
+        granted_ms = segment.granted[index]
+        self.ledger.touch(self)
+        base = first & ~(PAGE - 1)
+        self._take(lease, segment, mask)
+        low = lowest(mask)
+        self.leases.grant(renewed, base + low, mask >> low, deadline_ms, holder, granted_ms)
+        for start, length in runs(mask):
+            for offset in range(base + start, base + start + length):
+                known = self.moved.get(offset)
+                self.moved[offset] = (lease if known is None else known[0], renewed)
+
+    def lapse(self, until_ms: int, limit: int) -> None:
+        """The earliest leases lapse; what they held is ready again, or dead after too many deliveries."""
+        for lease in self.leases.lapsed(until_ms, limit):
+            self._return_all(lease, True)
+
+    def end_holder(self, holder: int, limit: int, counted: bool) -> None:
+        """A session's leases come back (holder 0: every session's)."""
+        leases = self.leases.held_by(holder, limit)
+        for lease in leases:
+            self._return_all(lease, counted)
+        if len(leases) < limit:
+            self.leases.forget_holder(holder)
+
+    def ripen(self, until_ms: int, pages: int) -> None:
+        """Delayed messages whose instant has come are ready, those of the first pages."""
+        while pages > 0:
+            due = self.pages.next_due()
+            if not due or due > until_ms:
+                return
+            self.pages.ripen(self.pages.first_due_page(), until_ms)
+            pages -= 1
+
+    def age(self, before: int, death: int) -> None:
+        """Messages below an offset are too old; a leased one goes when it comes back."""
+        self.ledger.touch(self)
+        number = max(self.aged_before, self.first_offset()) >> PAGE_BITS
+        self.aged_before = before
+        self.times.drop_before(before)
+        while number << PAGE_BITS < before:
+            page = self.pages.all.get(number)
+            if page is not None:
+                self._end_lives(page, page.live & below_mask(page, before) & ~page.leased, death)
+            number += 1
+
+    def expire(self, until_ms: int, pages: int, death: int) -> None:
+        """Messages whose own life ended by an instant leave, those of the first pages."""
+        while pages > 0:
+            due = self.pages.next_expiry()
+            if not due or due > until_ms:
+                return
+            page = self.pages.first_expiry_page()
+            self._end_lives(page, self.pages.take_expired(page, until_ms), death)
+            pages -= 1
+
+    def drop(self, first: int, mask: int) -> None:
+        """Messages that are not leased are gone."""
+        page = self.pages.all[first >> PAGE_BITS]
+        assert not mask & page.leased, "a leased message is settled, not dropped"
+        self._remove(page, mask)
+
+    def purge(self, before: int) -> None:
+        """All messages below an offset are gone; their pages are swept later."""
+        assert before == self.next_offset, "a purge takes all there is"
+        self.ledger.touch(self)
+        self.pages.clear_counts()
+        self.purged_before = before
+        self.moved = {}
+        if self.aged_before < before:
+            self.aged_before = before
+        self.times.clear()
+        page = self.pages.all.get(before >> PAGE_BITS)
+        if page is not None:
+            self._sweep_page(page)
+
+    def sweep(self, pages: int) -> None:
+        """Free the lowest pages below what was purged."""
+        for number in self.swept_next(pages):
+            self._sweep_page(self.pages.all[number])
+
+    def swept_next(self, pages: int) -> list[int]:
+        """The lowest pages that wait to be swept."""
+        found: list[int] = []
+        if self.purged_before:
+            for number in self.pages.all:
+                if number << PAGE_BITS >= self.purged_before or len(found) == pages:
+                    break
+                found.append(number)
+        return found
+
+    def _sweep_page(self, page: Page) -> None:
+        self._release(page, page.live)
+        self.pages.forget(page)
+        self._trim_extents()
+
+    def _end_lives(self, page: Page, mask: int, death: int) -> None:
+        mask &= ~page.dead
+        if not mask:
+            return
+        if death:
+            self.pages.condemn(page, mask, death)
+        else:
+            self._remove(page, mask)
+
+    def _look_for_overdue(self, page: Page, mask: int) -> None:
+        overdue = mask & (page.overdue | below_mask(page, self.aged_before))
+        if not overdue:
+            return
+        page.overdue &= ~overdue
+        for start, length in runs(overdue):
+            for slot in range(start, start + length):
+                self.pages.expire_at(page, slot, OVERDUE_MS)
+
+    def _return_all(self, lease: int, counted: bool) -> None:
+        segment = self.leases.find(lease)
+        assert segment is not None, "only a living lease lapses"
+        first = segment.first[(lease & (PAGE - 1)) - segment.start]
+        mask = self.leases.mask(segment, lease) << (first & (PAGE - 1))
+        self.give_back(lease, first, mask, 0, counted, 0)
+
+    def _end_lease(self, lease: int, first: int, mask: int) -> int:
+        """Part of a lease is over; returns when it was granted."""
+        segment = self.leases.find(lease)
+        assert segment is not None, "only a living lease can end"
+        index = (lease & (PAGE - 1)) - segment.start
+        granted_ms = segment.granted[index]
+        if segment.holder[index]:
+            self.ended.append((segment.holder[index], mask.bit_count()))
+        self._take(lease, segment, mask)
+        if self.moved:
+            base = first & ~(PAGE - 1)
+            self.ledger.touch(self)
+            for start, length in runs(mask):
+                for offset in range(base + start, base + start + length):
+                    self.moved.pop(offset, None)
+        return granted_ms
+
+    def _take(self, lease: int, segment: Segment, mask: int) -> None:
+        low = segment.first[(lease & (PAGE - 1)) - segment.start] & (PAGE - 1)
+        self.leases.take(lease, mask >> low)
+
+    def _remove(self, page: Page, mask: int) -> None:
+        self._release(page, mask)
+        if self.pages.remove(page, mask):
+            self._trim_extents()
+
+    def _release(self, page: Page, mask: int) -> None:
+        for start, length in runs(mask):
+            for shelf, index, count in self.extents.find(page.base + start, length):
+                self.shelves[shelf].release(index, count)
+
+    def _trim_extents(self) -> None:
+        self.ledger.touch(self)
+        if self.pages.all:
+            self.extents.drop_before(next(iter(self.pages.all)) << PAGE_BITS)
+        else:
+            self.extents.drop_before(self.next_offset)
+            self.times.clear()
+
+    def encode(self) -> bytes:
+        """The row of the queue itself; pages and leases have rows of their own."""
+        return msgspec.msgpack.encode(
+            [
+                self.name,
+                self.settings,
+                dict(sorted(self.extras.items())),
+                dict(sorted(self.labels.items())),
+                [self.created_ms, self.changed_ms, self.next_offset, self.purged_before],
+                [self.aged_before, self.leases.next, self.deleted],
+                self.extents.pack(),
+                self.times.pack(),
+                [(offset, pair[0], pair[1]) for offset, pair in sorted(self.moved.items())],
+            ]
+        )
+
+    def check(self) -> None:
+        """The counts agree with the bits, and every leased message has one lease."""
+        if self.deleted:
+            return
+        self.pages.check(self.purged_before)
+        leased: dict[int, int] = {}
+        for number, segment in self.leases.segments.items():
+            for index in range(len(segment.left)):
+                if not segment.left[index]:
+                    continue
+                lease = (number << PAGE_BITS) | (segment.start + index)
+                first = segment.first[index]
+                mask = self.leases.mask(segment, lease) << (first & (PAGE - 1))
+                assert mask.bit_count() == segment.left[index] and mask <= FULL
+                assert not leased.get(first >> PAGE_BITS, 0) & mask, "a message is leased once"
+                leased[first >> PAGE_BITS] = leased.get(first >> PAGE_BITS, 0) | mask
+        for page in self.pages.all.values():
+            if page.base >= self.purged_before:
+                held = leased.get(page.number, 0)
+                assert not page.leased & ~held, "a leased message has a lease"
+                assert not held & page.live & ~page.leased, "a lease is on a leased message"
+
+
+def queue_key(queue: int) -> bytes:
+    """The row key of a queue."""
+    return b"q" + queue.to_bytes(8, "big")
+
+
+def _sooner(one_ms: int, other_ms: int) -> int:
+    """The earlier of two instants, of which 0 is never."""
+    if not one_ms:
+        return other_ms
+    if not other_ms or one_ms < other_ms:
+        return one_ms
+    return other_ms

@@ -1,0 +1,230 @@
+"""Receives, pops and consumers: demand meets ready messages.
+
+One rule: whoever waited longest is served first; what one is given is as many messages as it asked for, as ranges.
+"""
+
+from collections.abc import Callable, Sequence
+
+from postroad.core import records as facts
+from postroad.core.decide.receive import (
+    deadline_of,
+    free_slots,
+    lease_from_page,
+    messages_group,
+    pop_from_page,
+)
+from postroad.core.decision import Answer, Step, World
+from postroad.core.demand import Consumer, Demand, Waiter
+from postroad.core.handout import Handout
+from postroad.core.queue import Queue
+from postroad.limits import LAPSE_SLICE, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
+from postroad.model.ask import Ask
+from postroad.model.commands import (
+    SESSION_LEASE,
+    Attach,
+    Detach,
+    GrantCredit,
+    Pop,
+    Receive,
+)
+from postroad.model.replies import Done, Received, Refused, Why
+
+
+class Server:
+    """Serves standing asks. `pending`: answers that came up on the way and go with the next step."""
+
+    def __init__(
+        self,
+        world: World,
+        demand: Demand,
+        apply_all: Callable[[Sequence[facts.Record]], None],
+    ) -> None:
+        self.world = world
+        self.demand = demand
+        self.apply_all = apply_all
+        self.next_holder = 1
+        self.pending: list[Answer] = []
+
+    def handle(self, ask: Ask, now: int) -> Step:
+        """Receive, pop, attach, grant credit, detach."""
+        command = ask.command
+        if isinstance(command, Receive):
+            return self._take(ask, command, command.lease_ms, True, now)
+        if isinstance(command, Pop):
+            return self._take(ask, command, 0, False, now)
+        if isinstance(command, Attach):
+            return self._attach(ask, command)
+        if isinstance(command, GrantCredit):
+            return self._grant(ask, command)
+        assert isinstance(command, Detach), "every command has a decider or is one of these"
+        consumer = self.demand.attached.get((ask.caller.number, command.consumer))
+        if consumer is None:
+            return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
+        self.demand.detach(consumer)
+        return self._say(ask, Done())
+
+    def pump(self, now: int) -> Step | None:
+        """Serve the queues that were stirred, some rounds of it."""
+        records: list[facts.Record] = []
+        answers: list[Answer] = []
+        urgent = False
+        rounds = 0
+        while self.demand.stirred and rounds < ROUNDS_MAX:
+            id = next(iter(self.demand.stirred))
+            queue = self.world.state.queues.get(id)
+            step = None if queue is None else self._serve_next(queue, now)
+            if step is None:
+                self.demand.stirred.pop(id, None)
+                continue
+            rounds += 1
+            records.extend(step.records)
+            answers.extend(step.answers)
+            urgent = urgent or step.urgent
+        if not answers:
+            return None
+        return Step(records, answers, urgent)
+
+    def end_waits(self, now: int) -> list[Answer]:
+        """Waits that are over: nothing came."""
+        answers: list[Answer] = []
+        for waiter in self.demand.ended(now, LAPSE_SLICE):
+            self.demand.end_wait(waiter)
+            answers.append(Answer(waiter.ask, Received([]), 0))
+        return answers
+
+    def _take(
+        self, ask: Ask, command: Receive | Pop, lease_ms: int | None, leased: bool, now: int
+    ) -> Step:
+        queue = self.world.state.by_name.get(command.queue)
+        if queue is None:
+            text = f"queue `{command.queue}` does not exist"
+            return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)
+        if command.count < 1 or (lease_ms is not None and lease_ms < SESSION_LEASE):
+            return self._say(
+                ask, Refused(Why.BAD_COMMAND, "count is at least 1, times not below 0")
+            )
+        wait_ms = queue.settings.wait_ms if command.wait_ms is None else command.wait_ms
+        count = min(command.count, RECEIVE_MAX)
+        if self.demand.next_waiter(queue.id) is None or not wait_ms:
+            room = free_slots(queue, count) if leased else count
+            if not room and not wait_ms:
+                text = f"queue `{queue.name}` has as many leased messages as it may"
+                return self._say(ask, Refused(Why.TOO_MANY_LEASED, text))
+            if queue.pages.ready and room:
+                return self._hand_out(ask, queue, room, lease_ms, leased, now)
+        if wait_ms <= 0:
+            return self._say(ask, Received([]), queue.touched)
+        waiter = Waiter(ask, queue.id, count, lease_ms, leased)
+        self.demand.wait(waiter, now + min(wait_ms, WAIT_MS_MAX))
+        return Step([], [], False)
+
+    def _hand_out(
+        self, ask: Ask, queue: Queue, count: int, lease_ms: int | None, leased: bool, now: int
+    ) -> Step:
+        handout = Handout(queue.id, now)
+        if leased:
+            holder = 0
+            deadline = deadline_of(queue, lease_ms, now)
+            if not deadline:
+                holder = self._holder_of(ask, queue)
+            records = self._lease(queue, count, deadline, holder, handout)
+            wait = messages_group(self.world, queue, handout)
+            return Step(records, [Answer(ask, handout, wait)], False)
+        records = self._pop(queue, count, handout)
+        return Step(records, [Answer(ask, handout, self.world.state.group)], True)
+
+    def _lease(
+        self, queue: Queue, count: int, deadline: int, holder: int, handout: Handout
+    ) -> list[facts.Record]:
+        records: list[facts.Record] = []
+        while count > 0:
+            record = lease_from_page(self.world, queue, count, deadline, handout, holder)
+            if record is None:
+                break
+            self.apply_all([record])
+            records.append(record)
+            count -= queue.leases.left_of(record.lease)
+        return records
+
+    def _pop(self, queue: Queue, count: int, handout: Handout) -> list[facts.Record]:
+        records: list[facts.Record] = []
+        while count > 0:
+            held = queue.pages.length
+            record = pop_from_page(queue, count, handout)
+            if record is None:
+                break
+            self.apply_all([record])
+            records.append(record)
+            count -= held - queue.pages.length
+        return records
+
+    def _serve_next(self, queue: Queue, now: int) -> Step | None:
+        """The next in line of one queue gets what is ready; `None` when nobody can be served."""
+        if not queue.pages.ready:
+            return None
+        waiter = self.demand.next_waiter(queue.id)
+        if waiter is not None:
+            room = free_slots(queue, waiter.count) if waiter.leased else waiter.count
+            if not room:
+                return None
+            self.demand.end_wait(waiter)
+            return self._hand_out(waiter.ask, queue, room, waiter.lease_ms, waiter.leased, now)
+        consumer = self.demand.next_consumer(queue.id)
+        if consumer is None:
+            return None
+        return self._push(queue, consumer, now)
+
+    def _push(self, queue: Queue, consumer: Consumer, now: int) -> Step | None:
+        count = min(consumer.credit, PUSH_BATCH)
+        handout = Handout(queue.id, now, consumer.number)
+        if not consumer.leased:
+            records = self._pop(queue, count, handout)
+            consumer.credit -= handout.count()
+            return Step(records, [Answer(consumer.ask, handout, self.world.state.group)], True)
+        count = free_slots(queue, count)
+        if not count:
+            return None
+        deadline = deadline_of(queue, consumer.lease_ms, now)
+        records = self._lease(queue, count, deadline, consumer.holder, handout)
+        consumer.credit -= handout.count()
+        wait = messages_group(self.world, queue, handout)
+        return Step(records, [Answer(consumer.ask, handout, wait)], False)
+
+    def _attach(self, ask: Ask, command: Attach) -> Step:
+        queue = self.world.state.by_name.get(command.queue)
+        if queue is None:
+            text = f"queue `{command.queue}` does not exist"
+            return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)
+        if (ask.caller.number, command.consumer) in self.demand.attached or command.credit < 0:
+            return self._say(ask, Refused(Why.BAD_COMMAND, "a consumer's number is its own"))
+        lease_ms = SESSION_LEASE if command.lease_ms is None else command.lease_ms
+        consumer = Consumer(
+            ask, command.consumer, queue.id, command.credit, lease_ms, command.leased
+        )
+        consumer.holder = self._new_holder()
+        self.demand.attach(consumer)
+        return self._say(ask, Done(), queue.touched)
+
+    def _grant(self, ask: Ask, command: GrantCredit) -> Step:
+        consumer = self.demand.attached.get((ask.caller.number, command.consumer))
+        if consumer is None:
+            return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
+        consumer.credit = command.credit if command.absolute else consumer.credit + command.credit
+        self.demand.stir(consumer.queue)
+        return self._say(ask, Done())
+
+    def _holder_of(self, ask: Ask, queue: Queue) -> int:
+        mark = (ask.caller.number, queue.id)
+        holder = self.demand.holders.get(mark)
+        if holder is None:
+            holder = self._new_holder()
+            self.demand.holders[mark] = holder
+        return holder
+
+    def _new_holder(self) -> int:
+        holder = self.next_holder
+        self.next_holder += 1
+        return holder
+
+    def _say(self, ask: Ask, reply: Done | Refused | Received, group: int = 0) -> Step:
+        return Step([], [Answer(ask, reply, group)], False)

@@ -1,0 +1,130 @@
+"""The remembered state: everything that replaying the journal rebuilds, in one view.
+
+One rule: only apply changes it; reading never creates.
+"""
+
+from bisect import bisect_right, insort
+
+import msgspec
+
+from postroad.core.ledger import Ledger, Row
+from postroad.core.queue import Queue
+from postroad.core.shelf import Freed, Shelf
+
+CATALOG_KEY = b"c"
+
+
+class Catalog(Row):
+    """The data directory's own facts: its salt and the next numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(CATALOG_KEY)
+        self.salt = b""
+        self.born_ms = 0
+        self.next_id = 1
+        self.next_task = 1
+
+    def encode(self) -> bytes:
+        """The row of the catalog."""
+        return msgspec.msgpack.encode([self.salt, self.born_ms, self.next_id, self.next_task])
+
+
+class RouteSet(Row):
+    """A number that stands for several queues, whose shelf holds what they get together."""
+
+    def __init__(self, id: int, queues: list[int]) -> None:
+        super().__init__(b"r" + id.to_bytes(8, "big"))
+        self.id = id
+        self.queues = queues
+
+    def encode(self) -> bytes:
+        """The row of a route set."""
+        return msgspec.msgpack.encode([self.queues])
+
+
+class MoveTask(Row):
+    """A background move from one queue, and how far it is."""
+
+    def __init__(self, id: int, fields: list[int], started_ms: int) -> None:
+        super().__init__(b"t" + id.to_bytes(8, "big"))
+        self.id = id
+        self.source, self.target, self.per_second, self.before, self.total = fields
+        self.started_ms = started_ms
+        self.status = "running"
+        self.failure = ""
+        self.moved = 0
+        self.after = 0
+        self.due_ms = started_ms
+
+    def encode(self) -> bytes:
+        """The row of a task."""
+        fields = [self.source, self.target, self.per_second, self.before, self.total]
+        progress = [self.status, self.failure, self.moved, self.after, self.due_ms]
+        return msgspec.msgpack.encode([fields, self.started_ms, progress])
+
+
+class State:
+    """All entities of a shard.
+
+    `freed`: blocks nobody wants any more, since the engine last took them.
+    `group`: ordinal of the group the engine builds now; `changed`: of the last
+    change that is no lease; `durable`: of the last durable one. These are volatile.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.catalog = Catalog()
+        self.queues: dict[int, Queue] = {}
+        self.by_name: dict[str, Queue] = {}
+        self.names: list[str] = []
+        self.buried: dict[int, Queue] = {}
+        self.shelves: dict[int, Shelf] = {}
+        self.routes: dict[int, RouteSet] = {}
+        self.route_of: dict[tuple[int, ...], int] = {}
+        self.tasks: dict[int, MoveTask] = {}
+        self.freed: list[Freed] = []
+        self.group = 0
+        self.changed = 0
+        self.durable = 0
+
+    def add_queue(self, queue: Queue) -> None:
+        """Enter a queue under its name and number."""
+        self.queues[queue.id] = queue
+        self.by_name[queue.name] = queue
+        insort(self.names, queue.name)
+
+    def remove_queue(self, queue: Queue) -> None:
+        """Take a queue out of sight; it stays buried until it is swept."""
+        del self.queues[queue.id]
+        del self.by_name[queue.name]
+        self.names.remove(queue.name)
+        self.buried[queue.id] = queue
+
+    def names_after(self, after: str, prefix: str) -> int:
+        """Where the names after `after` that may start with `prefix` begin."""
+        low = bisect_right(self.names, after) if after else 0
+        if prefix > after:
+            low = max(low, bisect_right(self.names, prefix))
+            if low and self.names[low - 1] == prefix:
+                low -= 1
+        return low
+
+    def targets_of(self, shelf: int) -> list[Queue]:
+        """The queues, alive or buried, whose messages may rest on a shelf."""
+        route = self.routes.get(shelf)
+        ids = [shelf] if route is None else route.queues
+        found: list[Queue] = []
+        for id in ids:
+            queue = self.queues.get(id) or self.buried.get(id)
+            if queue is not None:
+                found.append(queue)
+        return found
+
+    def shelf_of(self, id: int) -> Shelf | None:
+        """A shelf by its number, or `None`."""
+        return self.shelves.get(id)
+
+    def check(self) -> None:
+        """Everything that must hold between steps."""
+        for queue in self.queues.values():
+            queue.check()

@@ -1,0 +1,119 @@
+"""Background moves: started, cancelled and listed by command, carried on by time.
+
+One rule: a task's progress is a fact in the same step as the messages it moved, so a restart goes on where it was.
+"""
+
+from postroad.core import records as facts
+from postroad.core.decide.move import move_records, pick_ready
+from postroad.core.decision import Decision, Missing, World, no_such_queue, refuse
+from postroad.core.queue import Queue
+from postroad.core.state import MoveTask
+from postroad.limits import MOVE_MESSAGES_MAX
+from postroad.model.commands import CancelMoveTask, ListMoveTasks, StartMoveTask
+from postroad.model.replies import TaskInfo, TasksListed, TaskStarted, TaskStopped, Why
+
+TURN_MS = 100
+"""A task with a rate moves so often, a tenth of its rate each time."""
+
+
+def decide_start(world: World, command: StartMoveTask, now: int) -> Decision:
+    """Begin to move all that a queue holds now."""
+    state = world.state
+    source = state.by_name.get(command.source)
+    if source is None:
+        return no_such_queue(state, command.source)
+    target = 0
+    if command.target is not None:
+        queue = state.by_name.get(command.target)
+        if queue is None:
+            return no_such_queue(state, command.target)
+        target = queue.id
+    if target == source.id:
+        return refuse(Why.BAD_COMMAND, "a move needs two different queues", source.touched)
+    if any(task.status == "running" and task.source == source.id for task in state.tasks.values()):
+        text = f"a move from queue `{source.name}` is running already"
+        return refuse(Why.TASK_RUNNING, text, state.changed)
+    record = facts.MoveTaskStarted(
+        state.catalog.next_task,
+        source.id,
+        target,
+        command.per_second or 0,
+        source.next_offset,
+        source.pages.length,
+        now,
+    )
+    return Decision([record], TaskStarted(record.task))
+
+
+def decide_cancel(world: World, command: CancelMoveTask, now: int) -> Decision:
+    """Stop a running task."""
+    task = world.state.tasks.get(command.task)
+    if task is None or task.status != "running":
+        return refuse(Why.NO_SUCH_TASK, "no such task is running", world.state.changed)
+    record = facts.MoveTaskEnded(task.id, "cancelled", "", now)
+    return Decision([record], TaskStopped(task.moved))
+
+
+def decide_list(world: World, command: ListMoveTasks, now: int) -> Decision:
+    """The tasks of a source, newest first."""
+    state = world.state
+    source = state.by_name.get(command.source)
+    if source is None:
+        return no_such_queue(state, command.source)
+    found = [
+        _info(world, task, source) for task in state.tasks.values() if task.source == source.id
+    ]
+    found.sort(key=lambda info: -info.task)
+    return Decision([], TasksListed(found[: command.count]), state.changed)
+
+
+def _info(world: World, task: MoveTask, source: Queue) -> TaskInfo:
+    target = world.state.queues.get(task.target)
+    return TaskInfo(
+        task.id,
+        task.status,
+        source.name,
+        None if target is None else target.name,
+        task.per_second or None,
+        task.moved,
+        task.total,
+        task.failure,
+        task.started_ms,
+    )
+
+
+def next_task(world: World, now: int) -> MoveTask | None:
+    """A running task that has something to do now."""
+    for task in world.state.tasks.values():
+        if task.status == "running" and task.due_ms <= now:
+            return task
+    return None
+
+
+def next_task_ms(world: World) -> int:
+    """When the next task has something to do, in ms; 0 for never."""
+    dues = [task.due_ms for task in world.state.tasks.values() if task.status == "running"]
+    return min(dues, default=0)
+
+
+def task_records(world: World, task: MoveTask, now: int) -> list[facts.Record] | Missing:
+    """The next piece of a task."""
+    source = world.state.queues[task.source]
+    target = world.state.queues.get(task.target) if task.target else None
+    count = MOVE_MESSAGES_MAX
+    due_ms = now
+    if task.per_second:
+        count = min(count, max(1, task.per_second * TURN_MS // 1_000))
+        due_ms = now + count * 1_000 // task.per_second
+    picked = pick_ready(source, count, task.after, task.before)
+    if not picked:
+        return [facts.MoveTaskEnded(task.id, "completed", "", now)]
+    moved = move_records(world, source, target, picked, 0, now)
+    if isinstance(moved, Missing):
+        return moved
+    records, moved_count = moved
+    page, mask = picked[-1]
+    after = page.base + mask.bit_length()
+    if moved_count < sum(mask.bit_count() for _, mask in picked) and moved_count:
+        after = task.after
+    return [*records, facts.MoveTaskMoved(task.id, moved_count, after, due_ms)]

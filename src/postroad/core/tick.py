@@ -1,0 +1,153 @@
+"""What time alone makes true, in slices: lapses, delays, ends of life, dead letters, sweeping, background moves.
+
+One rule: a slice is small enough for a turn of the loop; what is left is due at once again.
+"""
+
+from heapq import heappop, heappush
+
+from postroad.core import records as facts
+from postroad.core import tasks
+from postroad.core.bits import PAGE, pack_mask, take_lowest
+from postroad.core.decide.move import move_records
+from postroad.core.decision import Missing, World
+from postroad.core.queue import Queue
+from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE
+
+
+class Schedule:
+    """Which queue has something to do when. `dying`: queues that may have dead messages to move;
+    `ending`: (queue, holder) whose session is gone; `sweeping`: queues with pages to free. All derived."""
+
+    def __init__(self) -> None:
+        self.dues: list[tuple[int, int]] = []
+        self.dying: dict[int, None] = {}
+        self.ending: list[tuple[int, int, bool]] = []
+        self.sweeping: dict[int, None] = {}
+
+    def look_at(self, queue: Queue) -> None:
+        """A queue changed: enter when time has something to do there."""
+        due = queue.next_due()
+        if due and (not queue.heaped_due or due < queue.heaped_due):
+            queue.heaped_due = due
+            heappush(self.dues, (due, queue.id))
+        if queue.pages.dead:
+            self.dying[queue.id] = None
+
+    def next_ms(self, world: World) -> int:
+        """When `slice_of_time` has something to do, in ms; 0 for never."""
+        if self.ending or self.sweeping:
+            return 1
+        for id in self.dying:
+            if _can_bury(world, world.state.queues.get(id)):
+                return 1
+        first = self._first_due(world)
+        task_ms = tasks.next_task_ms(world)
+        if first and task_ms:
+            return min(first, task_ms)
+        return first or task_ms
+
+    def due_queue(self, world: World, now: int) -> Queue | None:
+        """A queue where time has something to do now."""
+        first = self._first_due(world)
+        if not first or first > now:
+            return None
+        return world.state.queues[self.dues[0][1]]
+
+    def _first_due(self, world: World) -> int:
+        while self.dues:
+            due, id = self.dues[0]
+            queue = world.state.queues.get(id)
+            if queue is not None and queue.heaped_due == due:
+                real = queue.next_due()
+                if real == due:
+                    return due
+                queue.heaped_due = 0
+            heappop(self.dues)
+            if queue is not None and not queue.heaped_due:
+                self.look_at(queue)
+        return 0
+
+
+def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
+    """The records of one slice; none when there is nothing to do now."""
+    queue = schedule.due_queue(world, now)
+    if queue is not None:
+        return time_records(queue, now)
+    if schedule.ending:
+        return _end_holders(world, schedule)
+    if schedule.sweeping:
+        return _sweep(world, schedule)
+    for id in list(schedule.dying):
+        dying = world.state.queues.get(id)
+        if dying is None or not dying.pages.dead:
+            del schedule.dying[id]
+        elif _can_bury(world, dying):
+            return _dead_records(world, dying, now)
+    task = tasks.next_task(world, now)
+    if task is not None:
+        return tasks.task_records(world, task, now)
+    return []
+
+
+def time_records(queue: Queue, now: int) -> list[facts.Record]:
+    """What is due in one queue: ends of life first, then delays, then lapses."""
+    settings = queue.settings
+    keep_dead = settings.expired_to_dead_letters and settings.dead_letter_queue is not None
+    death = facts.EXPIRED if keep_dead else 0
+    records: list[facts.Record] = []
+    if settings.life_ms is not None and queue.pages.length:
+        before = queue.times.too_old(now - settings.life_ms, queue.next_offset)
+        if before > queue.aged_before:
+            most = max(queue.aged_before, queue.first_offset()) + PAGE_SLICE * PAGE
+            records.append(facts.Aged(queue.id, min(before, most), death))
+    expiry = queue.pages.next_expiry()
+    if expiry and expiry <= now:
+        records.append(facts.Expired(queue.id, now, PAGE_SLICE, death))
+    due = queue.pages.next_due()
+    if due and due <= now:
+        records.append(facts.Ripened(queue.id, now, PAGE_SLICE))
+    deadline = queue.leases.next_deadline()
+    if deadline and deadline <= now:
+        records.append(facts.Lapsed(queue.id, now, LAPSE_SLICE))
+    return records
+
+
+def _can_bury(world: World, queue: Queue | None) -> bool:
+    """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist holds them up."""
+    if queue is None or not queue.pages.dead:
+        return False
+    name = queue.settings.dead_letter_queue
+    if name is None:
+        return True
+    target = world.state.by_name.get(name)
+    return target is not None and target is not queue and not world.short_of_space
+
+
+def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | Missing:
+    page = queue.pages.first_dead(queue.purged_before)
+    assert page is not None, "dead messages are on a listed page"
+    mask = take_lowest(page.dead, DEAD_SLICE)
+    if queue.settings.dead_letter_queue is None:
+        first, span, packed = pack_mask(mask)
+        return [facts.Dropped(queue.id, page.base + first, span, packed, facts.DEAD)]
+    target = world.state.by_name[queue.settings.dead_letter_queue]
+    moved = move_records(world, queue, target, [(page, mask)], 1, now)
+    return moved if isinstance(moved, Missing) else moved[0]
+
+
+def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:
+    id, holder, counted = schedule.ending[0]
+    queue = world.state.queues.get(id)
+    if queue is None or not queue.leases.held_by(holder, 1):
+        schedule.ending.pop(0)
+        return []
+    return [facts.HolderEnded(id, holder, LAPSE_SLICE, counted)]
+
+
+def _sweep(world: World, schedule: Schedule) -> list[facts.Record]:
+    id = next(iter(schedule.sweeping))
+    queue = world.state.queues.get(id) or world.state.buried.get(id)
+    if queue is None or not queue.swept_next(1):
+        del schedule.sweeping[id]
+        return []
+    return [facts.Swept(id, PAGE_SLICE)]

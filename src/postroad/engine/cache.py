@@ -1,0 +1,105 @@
+"""The bodies in memory: blocks not placed yet, and blocks read back.
+
+One rule: a block that is not placed stays until nobody wants it or its `Placed` is durable; blocks that were read back
+give way, the longest unused first, unless they are pinned.
+"""
+
+from collections import OrderedDict
+
+from postroad.core.handout import Bodies, Piece
+from postroad.core.records import Published
+from postroad.engine.block import Block
+from postroad.limits import READ_CACHE_SHARE
+
+Key = tuple[int, int]
+"""(shelf, first index of a block)."""
+
+
+class Cache:
+    """Blocks by shelf and first index; `bytes` counts those not placed, `read_bytes` those read back."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.read_bytes_max = max(1, bytes_max // READ_CACHE_SHARE)
+        self.write_bytes_max = max(1, bytes_max - self.read_bytes_max)
+        self.bytes = 0
+        self.read_bytes = 0
+        self.written: dict[Key, Block] = {}
+        self.read: OrderedDict[Key, Block] = OrderedDict()
+        self.pins: dict[Key, int] = {}
+
+    def add(self, record: Published, first: int, group: int) -> None:
+        """The bodies of a publish, into the block that begins at `first`."""
+        key = (record.shelf, first)
+        block = self.written.get(key)
+        if block is None:
+            block = Block(record.shelf, first, group)
+            self.written[key] = block
+            self.bytes += block.size()
+        before = block.size()
+        block.append(record)
+        self.bytes += block.size() - before
+
+    def fetch(self, piece: Piece) -> Bodies | None:
+        """The messages of a piece, or `None` when its block is not in memory."""
+        key = (piece.shelf, piece.block)
+        block = self.written.get(key)
+        if block is None:
+            block = self.read.get(key)
+            if block is None:
+                return None
+            self.read.move_to_end(key)
+        return block.fetch(piece.index, piece.count)
+
+    def drop(self, shelf: int, first: int) -> None:
+        """Nobody wants a block any more, or it is safely placed."""
+        block = self.written.pop((shelf, first), None)
+        if block is not None:
+            self.bytes -= block.size()
+
+    def drop_read(self, shelf: int, first: int) -> None:
+        """A block that was read back changed its place or is gone."""
+        if (shelf, first) in self.pins:
+            return
+        block = self.read.pop((shelf, first), None)
+        if block is not None:
+            self.read_bytes -= block.size()
+
+    def keep(self, block: Block) -> None:
+        """A block that was read back."""
+        key = (block.shelf, block.first)
+        if key in self.read or key in self.written:
+            return
+        self.read[key] = block
+        self.read_bytes += block.size()
+        self.trim()
+
+    def trim(self) -> None:
+        """Let read blocks go until they are within their share."""
+        if self.read_bytes <= self.read_bytes_max:
+            return
+        for key in list(self.read):
+            if self.read_bytes <= self.read_bytes_max:
+                break
+            if key not in self.pins:
+                self.read_bytes -= self.read.pop(key).size()
+
+    def pin(self, key: Key) -> None:
+        """Somebody needs this block; it stays once it is there."""
+        self.pins[key] = self.pins.get(key, 0) + 1
+
+    def unpin(self, key: Key) -> None:
+        """The inverse of `pin`."""
+        left = self.pins[key] - 1
+        if left:
+            self.pins[key] = left
+        else:
+            del self.pins[key]
+
+    def has(self, key: Key) -> bool:
+        """Whether a block is in memory."""
+        return key in self.written or key in self.read
+
+    def oldest_group(self) -> int:
+        """The group of the oldest body that is in the journal alone; 0 for none."""
+        groups = [block.group for block in self.written.values() if not block.placed_group]
+        return min(groups, default=0)

@@ -1,0 +1,308 @@
+"""The engine: asks in, steps into groups, groups to the journal, answers out.
+
+One rule: it is a state machine without threads or I/O. Drivers call `submit`, `turn` and `finished`, and run the jobs it
+hands out; one append is in flight, and everything that arrives meanwhile is the next.
+"""
+
+from collections.abc import Callable
+
+from postroad.core.codec import encode_step, join_steps
+from postroad.core.decision import Missing, Step
+from postroad.core.machine import Core
+from postroad.core.records import Published, Record
+from postroad.engine.cache import Cache, Key
+from postroad.engine.inbox import Inbox
+from postroad.engine.jobs import Append, Job, Load
+from postroad.engine.keeper import Keeper
+from postroad.engine.outbox import Outbox
+from postroad.engine.settings import EngineSettings
+from postroad.journal.envelope import CONTINUES, DATA, ENVELOPE_BYTES, pack
+from postroad.journal.interface import Fault, Journal
+from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TURN_STEPS_MAX
+from postroad.model.ask import Ask, Caller
+from postroad.model.replies import Reply
+from postroad.store.checkpoint import Checkpoints
+from postroad.store.interface import Store
+
+
+class Parts:
+    """What an engine is made of, as recovery leaves it: the epoch claimed, the last now, and the first step."""
+
+    def __init__(
+        self,
+        core: Core,
+        cache: Cache,
+        journal: Journal,
+        store: Store,
+        checkpoints: Checkpoints,
+        settings: EngineSettings,
+    ) -> None:
+        self.core = core
+        self.cache = cache
+        self.journal = journal
+        self.store = store
+        self.checkpoints = checkpoints
+        self.settings = settings
+        self.epoch = 0
+        self.now_ms = 0
+        self.begun: Step | None = None
+
+
+class Engine:
+    """One shard's heart. `fault` is set once the journal failed: nothing more is acknowledged, the process must stop."""
+
+    def __init__(self, parts: Parts, send: Callable[[Caller, int, Reply], None]) -> None:
+        self.core = parts.core
+        self.journal = parts.journal
+        self.store = parts.store
+        self.cache = parts.cache
+        self.epoch = parts.epoch
+        self.outbox = Outbox(parts.cache, send)
+        self.inbox = Inbox()
+        self.keeper = Keeper(parts, self.take_step)
+        self.fault: str | None = None
+        self.n = 0
+        self.now_ms = parts.now_ms
+        self.groups_written = 0
+        self.bytes_written = 0
+        self.records_written = 0
+        state = self.core.state
+        state.group = self.journal.bounds()[1]
+        state.durable = state.group - 1
+        self.outbox.durable = state.durable
+        self._steps: list[bytes] = []
+        self._step_bytes = 0
+        self._urgent = False
+        self._lease_since_ms = 0
+        self._in_flight = 0
+        self._frames_in_flight = 0
+        self._loading = False
+        self._missing: list[tuple[Ask, list[Key]]] = []
+        self._tick_missing: list[Key] = []
+        self._load_for_missing: list[tuple[int, int, int, int]] = []
+        self._jobs: list[Job] = []
+        if parts.begun is not None:
+            self.take_step(parts.begun)
+
+    def submit(self, ask: Ask) -> None:
+        """A question; it is looked at in the next turn."""
+        self.inbox.put(ask)
+
+    def turn(self, now_ms: int) -> list[Job]:
+        """Decide everything that came in, let time do its work, and say which jobs to run."""
+        if self.fault is not None:
+            return []
+        self.now_ms = max(self.now_ms, now_ms)
+        now = self.now_ms
+        self.core.world.short_of_space = self.journal.short_of_space or self.keeper.stuck
+        self._take_asks(now)
+        self._pass_time(now)
+        self._pump(now)
+        self.keeper.work(now)
+        self._flush(now)
+        self._load()
+        jobs, self._jobs = self._jobs, []
+        jobs.extend(self.keeper.take_jobs())
+        return jobs
+
+    def finished(self, job: Job, result: object) -> None:
+        """A job is done, or failed (`result` is then its exception); a turn should follow."""
+        if isinstance(job, Append):
+            self._appended(job, result)
+        elif isinstance(job, Load):
+            self._loaded(job, result)
+        else:
+            self.keeper.finished(job, result)
+        self.fault = self.fault or self.keeper.fault
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is gone."""
+        self.outbox.forget(caller)
+        self.inbox.forget(caller)
+        self._missing = [one for one in self._missing if not self._unpin_if(one, caller)]
+        self.core.forget(caller)
+
+    def stop_waiting(self) -> None:
+        """The process stops: standing receives are answered empty."""
+        for answer in self.core.stop_waiting():
+            self.outbox.put(answer)
+
+    def next_wake(self) -> int:
+        """When a turn is needed though nothing happens, in ms; 0 for never."""
+        if self.fault is not None:
+            return 0
+        best = 0 if self._tick_missing else self.core.next_due()
+        lease_ms = self._lease_since_ms + LEASE_WAIT_MS if self._lease_since_ms else 0
+        for one in (lease_ms, self.keeper.next_wake(), 1 if self.core.demand.stirred else 0):
+            if one and (not best or one < best):
+                best = one
+        return best
+
+    def idle(self) -> bool:
+        """Whether nothing is on its way to the journal."""
+        return not self._in_flight and not self._steps and not self.inbox.asks
+
+    def take_step(self, step: Step) -> None:
+        """A step was taken: its records go into the group, its answers into the outbox."""
+        records = step.records
+        if records:
+            packed = encode_step(records)
+            self._steps.append(packed)
+            self._step_bytes += len(packed)
+            self.records_written += len(records)
+            self.keeper.records += len(records)
+            self._keep_bodies(records)
+            if step.urgent:
+                self._urgent = True
+            elif not self._lease_since_ms:
+                self._lease_since_ms = self.now_ms
+        for answer in step.answers:
+            if answer.wait >= self.core.state.group:
+                self._urgent = True
+            self.outbox.put(answer)
+        if self.core.state.freed:
+            self.keeper.take_freed(self.core.state)
+
+    def _keep_bodies(self, records: list[Record]) -> None:
+        state = self.core.state
+        for record in records:
+            if isinstance(record, Published):
+                shelf = state.shelves[record.shelf]
+                if shelf.has(record.first):
+                    self.cache.add(record, shelf.where(record.first)[0], state.group)
+
+    def _take_asks(self, now: int) -> None:
+        for asks in self.inbox.take(self.keeper.holds_back()):
+            if len(asks) > 1:
+                self.take_step(self.core.publish_together(asks, now))
+                continue
+            step = self.core.handle(asks[0], now)
+            if isinstance(step, Missing):
+                self._wait_for_bodies(asks[0], step)
+            else:
+                self.take_step(step)
+            if self._step_bytes > GROUP_MESSAGES_BYTES and not self._in_flight:
+                self._flush(now)
+
+    def _pass_time(self, now: int) -> None:
+        for _ in range(TURN_STEPS_MAX):
+            due = self.core.next_due()
+            if not due or due > now or self._tick_missing:
+                return
+            step = self.core.tick(now)
+            if isinstance(step, Missing):
+                self._tick_missing = self._want(step)
+                return
+            if step is not None:
+                self.take_step(step)
+                if len(step.records) > 0:
+                    return
+
+    def _pump(self, now: int) -> None:
+        step = self.core.pump(now)
+        if step is not None:
+            self.take_step(step)
+
+    def _flush(self, now: int) -> None:
+        """Hand the group over when it is time and no other is on its way."""
+        if self._in_flight:
+            return
+        if not self._steps:
+            self.keeper.cut_when_idle(now)
+            return
+        late = self._lease_since_ms and now >= self._lease_since_ms + LEASE_WAIT_MS
+        if not self._urgent and not late and not self.keeper.wants_cut():
+            return
+        payload = join_steps(self._steps)
+        frames = self._frames(payload, now)
+        self._in_flight = self.core.state.group
+        self._frames_in_flight = len(frames)
+        self.core.state.group += len(frames)
+        self.bytes_written += len(payload)
+        self.keeper.bytes += len(payload)
+        self.groups_written += 1
+        self._steps = []
+        self._step_bytes = 0
+        self._urgent = False
+        self._lease_since_ms = 0
+        self._jobs.append(Append(self.journal, frames))
+        self.keeper.packed(self._in_flight + len(frames) - 1, self.n, now)
+
+    def _frames(self, payload: bytes, now: int) -> list[bytes]:
+        """A group as envelopes; a payload larger than one append continues in the next."""
+        room = self.journal.max_group - ENVELOPE_BYTES
+        frames: list[bytes] = []
+        for start in range(0, len(payload), room):
+            self.n += 1
+            flags = CONTINUES if start + room < len(payload) else 0
+            part = payload[start : start + room] if len(payload) > room else payload
+            frames.append(
+                pack(kind=DATA, flags=flags, epoch=self.epoch, n=self.n, now_ms=now, payload=part)
+            )
+        return frames
+
+    def _appended(self, job: Append, result: object) -> None:
+        if not isinstance(result, int):
+            self._fail(result)
+            return
+        assert result == self._in_flight, "a group is where it was expected to be"
+        durable = self._in_flight + self._frames_in_flight - 1
+        self._in_flight = 0
+        self.core.state.durable = durable
+        self.keeper.is_durable(durable)
+        self.outbox.is_durable(durable)
+
+    def _fail(self, result: object) -> None:
+        text = result.message if isinstance(result, Fault) else str(result)
+        self.fault = f"the journal failed: {text}; nothing more is acknowledged, start again"
+
+    def _wait_for_bodies(self, ask: Ask, missing: Missing) -> None:
+        self._missing.append((ask, self._want(missing)))
+
+    def _want(self, missing: Missing) -> list[Key]:
+        keys: list[Key] = []
+        for piece in missing.pieces:
+            key = (piece.shelf, piece.block)
+            if key not in keys:
+                keys.append(key)
+                self.cache.pin(key)
+                self._load_for_missing.append((piece.shelf, piece.block, piece.id, piece.size))
+        return keys
+
+    def _load(self) -> None:
+        if self._loading:
+            return
+        wanted = self._load_for_missing[:LOAD_BLOCKS]
+        del self._load_for_missing[:LOAD_BLOCKS]
+        if not wanted:
+            pieces = self.outbox.wanted_blocks(LOAD_BLOCKS)
+            wanted = [(piece.shelf, piece.block, piece.id, piece.size) for piece in pieces]
+        if wanted:
+            self._loading = True
+            self._jobs.append(Load(self.store, wanted))
+
+    def _loaded(self, job: Load, result: object) -> None:
+        self._loading = False
+        if not isinstance(result, list):
+            self.fault = f"the store failed: {result}"
+            return
+        for block in result:
+            self.cache.keep(block)
+        self.outbox.refill()
+        self.cache.trim()
+        self.keeper.unpinned()
+        if self._load_for_missing:
+            return
+        for ask, keys in self._missing:
+            self.inbox.put_back(ask)
+            self.keeper.unpin_later(keys)
+        self._missing = []
+        if self._tick_missing:
+            self.keeper.unpin_later(self._tick_missing)
+            self._tick_missing = []
+
+    def _unpin_if(self, one: tuple[Ask, list[Key]], caller: Caller) -> bool:
+        if one[0].caller is not caller:
+            return False
+        self.keeper.unpin_later(one[1])
+        return True

@@ -1,0 +1,66 @@
+"""Asks of one turn, with publishes to the same queues brought together.
+
+One rule: a publish may be taken before other callers' asks, never before an earlier ask of its own caller.
+"""
+
+from collections import deque
+
+from postroad.model.ask import Ask, Caller
+from postroad.model.commands import Publish
+
+
+class Inbox:
+    """Asks in order of arrival; `held`: publishes that wait until the cache has room."""
+
+    def __init__(self) -> None:
+        self.asks: list[Ask] = []
+        self.held: deque[Ask] = deque()
+
+    def put(self, ask: Ask) -> None:
+        """A new ask."""
+        self.asks.append(ask)
+
+    def put_back(self, ask: Ask) -> None:
+        """An ask that waited for bodies is asked again."""
+        self.asks.append(ask)
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is gone, and with it what it asked and nobody looked at."""
+        self.asks = [ask for ask in self.asks if ask.caller is not caller]
+        self.held = deque(ask for ask in self.held if ask.caller is not caller)
+
+    def take(self, hold_publishes: bool) -> list[list[Ask]]:
+        """What to decide now, in order: single asks, and runs of publishes that become one record."""
+        asks = self.asks
+        self.asks = []
+        if self.held and not hold_publishes:
+            asks = [*self.held, *asks]
+            self.held = deque()
+        if len(asks) == 1 and not hold_publishes:
+            return [asks]
+        taken: list[list[Ask]] = []
+        runs: dict[tuple[str, ...], int] = {}
+        latest: dict[Caller, int] = {}
+        held: set[Caller] = {ask.caller for ask in self.held}
+        for ask in asks:
+            command = ask.command
+            if ask.caller in held or (hold_publishes and isinstance(command, Publish)):
+                held.add(ask.caller)
+                self.held.append(ask)
+                continue
+            at = len(taken)
+            if isinstance(command, Publish) and _plain(command):
+                run = runs.get(command.queues, -1)
+                if run >= latest.get(ask.caller, 0) and run >= 0:
+                    taken[run].append(ask)
+                    latest[ask.caller] = run
+                    continue
+                runs[command.queues] = at
+            latest[ask.caller] = at
+            taken.append([ask])
+        return taken
+
+
+def _plain(command: Publish) -> bool:
+    """Only bodies and heads, so that it can be part of a longer publish."""
+    return command.delays_ms is None and command.ttls_ms is None

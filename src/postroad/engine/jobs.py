@@ -1,0 +1,181 @@
+"""What the engine wants done outside its turn: appends, loads, writes to the store and checkpoints.
+
+One rule: a job holds all it needs and touches journal, store or checkpoints alone, so that it may run on any thread;
+what comes of it goes back through `Engine.finished`.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from postroad.engine.block import Block, decode_block
+from postroad.errors import CorruptBlock
+from postroad.journal.interface import Fault, Journal, Position
+from postroad.store.checkpoint import Checkpoints, Cut
+from postroad.store.interface import Store
+
+
+class Lane(IntEnum):
+    """Jobs of one lane run one after another; lanes run side by side."""
+
+    JOURNAL = 0
+    READ = 1
+    KEEP = 2
+
+
+class Job(Protocol):
+    """Something to run; `lane` says beside what."""
+
+    lane: Lane
+
+    def run(self) -> object:
+        """Do it. Raises `OSError` or a `PostroadError`; whoever runs it hands the exception back as the result."""
+
+
+class Append:
+    """Append the frames of one group."""
+
+    lane = Lane.JOURNAL
+
+    def __init__(self, journal: Journal, frames: list[bytes]) -> None:
+        self.journal = journal
+        self.frames = frames
+        self.result: Position | Fault = 0
+
+    def run(self) -> Position | Fault:
+        """The position of the first frame, or the fault."""
+        first: Position = 0
+        for frame in self.frames:
+            self.journal.append(frame, self._done)
+            if isinstance(self.result, Fault):
+                return self.result
+            first = first or self.result
+        return first
+
+    def _done(self, result: Position | Fault) -> None:
+        self.result = result
+
+
+class Load:
+    """Read blocks back: (shelf, first, id, size) each."""
+
+    lane = Lane.READ
+
+    def __init__(self, store: Store, wanted: list[tuple[int, int, int, int]]) -> None:
+        self.store = store
+        self.wanted = wanted
+
+    def run(self) -> list[Block]:
+        """The blocks, in the order asked for."""
+        return [read_block(self.store, *one) for one in self.wanted]
+
+
+class Place:
+    """Write blocks to the store, with one sync for all."""
+
+    lane = Lane.KEEP
+
+    def __init__(
+        self, store: Store, keys: list[tuple[int, int]], kept: list[int], blocks: list[bytes]
+    ) -> None:
+        self.store = store
+        self.keys = keys
+        self.kept = kept
+        self.blocks = blocks
+
+    def run(self) -> list[int]:
+        """Their ids."""
+        return self.store.put(self.blocks)
+
+
+class Compact:
+    """Write blocks again with only what is wanted: (shelf, first, id, size, mask) each."""
+
+    lane = Lane.KEEP
+
+    def __init__(self, store: Store, wanted: list[tuple[int, int, int, int, int]]) -> None:
+        self.store = store
+        self.wanted = wanted
+
+    def run(self) -> list[tuple[int, int, int]]:
+        """(id, size, messages) of each new copy."""
+        thin = [
+            read_block(self.store, shelf, first, id, size).thin(mask)
+            for shelf, first, id, size, mask in self.wanted
+        ]
+        packed = [block.encode() for block in thin]
+        kept = [len(block.ends) for block in thin]
+        return list(zip(self.store.put(packed), map(len, packed), kept, strict=True))
+
+
+class Delete:
+    """Forget blocks of the store."""
+
+    lane = Lane.KEEP
+
+    def __init__(self, store: Store, ids: Sequence[int]) -> None:
+        self.store = store
+        self.ids = ids
+
+    def run(self) -> None:
+        """Do it."""
+        self.store.delete(self.ids)
+
+
+class Feed:
+    """Rows of the running checkpoint; the first of them begins it, the one with a cut ends it."""
+
+    lane = Lane.KEEP
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        rows: Mapping[bytes, bytes | None],
+        first: bool,
+        cut: Cut | None,
+    ) -> None:
+        self.checkpoints = checkpoints
+        self.rows = rows
+        self.first = first
+        self.cut = cut
+
+    def run(self) -> Cut | None:
+        """The cut, when it is durable."""
+        try:
+            if self.first:
+                self.checkpoints.begin()
+            self.checkpoints.feed(self.rows)
+            if self.cut is not None:
+                self.checkpoints.commit(self.cut)
+        except OSError:
+            self.checkpoints.abort()
+            raise
+        return self.cut
+
+
+class Trim:
+    """Forget the journal below a position."""
+
+    lane = Lane.KEEP
+
+    def __init__(self, journal: Journal, before: Position) -> None:
+        self.journal = journal
+        self.before = before
+
+    def run(self) -> None:
+        """Do it."""
+        self.journal.trim(self.before)
+
+
+def read_block(store: Store, shelf: int, first: int, id: int, size: int) -> Block:
+    """One block from the store; raises `CorruptBlock` when it is not what was put."""
+    packed = store.get(id, size)
+    try:
+        block = decode_block(shelf, packed)
+    except msgspec.MsgspecError as error:
+        raise CorruptBlock(f"block {id:x}", 0, str(error)) from error
+    if block.first != first:
+        raise CorruptBlock(f"block {id:x}", 0, f"it begins at {block.first}, not at {first}")
+    return block

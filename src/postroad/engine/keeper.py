@@ -1,0 +1,215 @@
+"""What goes on behind the acknowledgements: placing under pressure, checkpoints, trimming the journal.
+
+One rule: a checkpoint is the state after one group; it counts once that group is durable, and only then is the journal
+below its floor let go.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from postroad.core.decision import Step
+from postroad.core.state import State
+from postroad.engine.cache import Key
+from postroad.engine.jobs import Compact, Delete, Feed, Job, Place, Trim
+from postroad.engine.placer import Placer
+from postroad.limits import CUT_ROW_BYTES, PLACE_RETRY_MS
+from postroad.store.checkpoint import Cut
+
+if TYPE_CHECKING:
+    from postroad.engine.engine import Parts
+
+
+class Keeper:
+    """`bytes`, `records`: written to the journal since the last cut. `closing`: everything is to be placed and saved."""
+
+    def __init__(self, parts: "Parts", take_step: Callable[[Step], None]) -> None:
+        self.core = parts.core
+        self.cache = parts.cache
+        self.journal = parts.journal
+        self.store = parts.store
+        self.checkpoints = parts.checkpoints
+        self.settings = parts.settings
+        self.epoch = parts.epoch
+        self.placer = Placer(parts.core, parts.cache, parts.store, take_step)
+        self.bytes = 0
+        self.records = 0
+        self.closing = False
+        self.fault: str | None = None
+        self.checkpoints_done = 0
+        self._wanted = False
+        self._cut: Cut | None = None
+        self._mark = 0
+        self._last_mark = 0
+        self._feeding = False
+        self._fed = False
+        self._retry_ms = 0
+        self._durable = self.core.state.durable
+        self._n = 0
+        self._now = 0
+        self._jobs: list[Job] = []
+        self._unpin: list[Key] = []
+
+    @property
+    def stuck(self) -> bool:
+        """The store has no room: publishes are refused."""
+        return self.placer.stuck
+
+    def holds_back(self) -> bool:
+        """Whether publishers must wait because placing is behind."""
+        return self.cache.bytes > 2 * self.cache.write_bytes_max
+
+    def saved(self) -> bool:
+        """After `closing`: whether all that was asked for is saved."""
+        idle = not (self.placer.placing or self.placer.deleting or self.placer.compacting)
+        return idle and self._cut is None and not self._wanted and not self._feeding
+
+    def close(self) -> None:
+        """Place everything and save a last checkpoint."""
+        self.closing = True
+        self._wanted = True
+
+    def take_freed(self, state: State) -> None:
+        """Blocks nobody wants any more."""
+        self.placer.take_freed(state)
+
+    def unpin_later(self, keys: list[Key]) -> None:
+        """Blocks an ask needed are free again after the next turn."""
+        self._unpin.extend(keys)
+
+    def unpinned(self) -> None:
+        """Replies were filled: some blocks may go now."""
+        self.placer.bury()
+
+    def is_durable(self, group: int) -> None:
+        """Groups up to this one are durable."""
+        self._durable = group
+        self.placer.is_durable(group)
+
+    def wants_cut(self) -> bool:
+        """Whether a group should be closed soon so that a checkpoint can be cut behind it."""
+        return self._wanted and self._cut is None and self._ready_to_cut()
+
+    def packed(self, group: int, n: int, now: int) -> None:
+        """A group was closed: the state is what it is after it."""
+        self._n = n
+        if self.wants_cut():
+            self._make_cut(group, now)
+
+    def work(self, now: int) -> None:
+        """Start what is due; jobs come out of `take_jobs`."""
+        self._now = now
+        for key in self._unpin:
+            self.cache.unpin(key)
+        if self._unpin:
+            self._unpin = []
+            self.placer.bury()
+        half = self.settings.journal_bytes // 2
+        full = self.bytes >= half or self.records >= self.settings.records_between_checkpoints
+        if full and not self._wanted and self._cut is None and now >= self._retry_ms:
+            self._wanted = True
+            self._mark = self._last_mark
+        self._place(now)
+        self._checkpoint()
+        for job in (self.placer.delete(), self.placer.compact()):
+            if job is not None:
+                self._jobs.append(job)
+
+    def cut_when_idle(self, now: int) -> None:
+        """Nothing is being written: a checkpoint can be cut right here."""
+        if self.wants_cut():
+            self._make_cut(self._durable, now)
+
+    def take_jobs(self) -> list[Job]:
+        """The jobs started since the last call."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def next_wake(self) -> int:
+        """When there is work though nothing happens, in ms; 0 for never."""
+        if self._unpin or (self._cut is not None and not self._feeding and self._can_feed()):
+            return 1
+        if self.placer.stuck:
+            return self.placer.retry_ms
+        if self._wanted and self._cut is None and not self.placer.placing:
+            return 1 if self.wants_cut() or self.closing else 0
+        return 0
+
+    def finished(self, job: Job, result: object) -> None:
+        """A job came back."""
+        if isinstance(job, Feed):
+            self._feed_finished(job, result)
+        elif isinstance(job, Place | Compact | Delete):
+            self.placer.finished(job, result, self._now)
+            self.fault = self.fault or self.placer.fault
+        elif isinstance(result, BaseException):
+            self.fault = f"the journal could not be trimmed: {result}"
+
+    def _place(self, now: int) -> None:
+        before = 0
+        if self._wanted and self._cut is None:
+            before = 1 << 62 if self.closing else self._mark + 1
+        most = self.cache.write_bytes_max
+        if self.cache.bytes > most * 3 // 4 and self.placer.unplaced_bytes() > most // 2:
+            before = 1 << 62
+        if before:
+            job = self.placer.place(before, now)
+            if job is not None:
+                self._jobs.append(job)
+
+    def _ready_to_cut(self) -> bool:
+        """Whether all that must be placed before the cut is."""
+        if self.placer.stuck:
+            return True
+        if self.placer.placing:
+            return False
+        oldest = self.cache.oldest_group()
+        return not oldest or (not self.closing and oldest > self._mark)
+
+    def _make_cut(self, group: int, now: int) -> None:
+        oldest = self.cache.oldest_group()
+        floor = min(oldest, group + 1) if oldest else group + 1
+        self.core.state.ledger.cut()
+        self._cut = Cut(group + 1, self.epoch, self._n, now, floor)
+        self._wanted = False
+        self._last_mark = group
+        self._fed = False
+        self.bytes = 0
+        self.records = 0
+
+    def _can_feed(self) -> bool:
+        cut = self._cut
+        return cut is not None and (
+            bool(self.core.state.ledger.owed) or self._durable >= cut.position - 1
+        )
+
+    def _checkpoint(self) -> None:
+        """Encode some rows of the running checkpoint, and send them on."""
+        cut = self._cut
+        if cut is None or self._feeding or not self._can_feed():
+            return
+        ledger = self.core.state.ledger
+        paid = ledger.pay_some(CUT_ROW_BYTES)
+        whole = paid and self._durable >= cut.position - 1
+        self._feeding = True
+        self._jobs.append(
+            Feed(self.checkpoints, ledger.take(), not self._fed, cut if whole else None)
+        )
+        self._fed = True
+
+    def _feed_finished(self, job: Feed, result: object) -> None:
+        self._feeding = False
+        if isinstance(result, BaseException):
+            self._cut = None
+            self._retry_ms = self._now + PLACE_RETRY_MS
+            self.core.touch_everything()
+            self._wanted = False
+            if not isinstance(result, OSError):
+                self.fault = f"the checkpoint failed: {result}"
+            elif self.closing:
+                self.fault = f"the last checkpoint failed: {result}; the journal has everything"
+            return
+        if job.cut is not None:
+            self._cut = None
+            self.checkpoints_done += 1
+            self.placer.look_for_sparse = True
+            self._jobs.append(Trim(self.journal, job.cut.floor))

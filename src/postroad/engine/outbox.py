@@ -1,0 +1,173 @@
+"""Replies held until they may leave: durable, and filled with their bodies.
+
+One rule: the answers of one caller leave in the order they were given, none before the group it waits for is durable.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from postroad.core.decision import Answer
+from postroad.core.handout import Handout, Piece, fill_piece
+from postroad.engine.cache import Cache
+from postroad.model.ask import Caller
+from postroad.model.message import Delivery
+from postroad.model.replies import Peeked, PeekedMessage, Received, Reply
+
+
+class Held:
+    """An answer on its way out."""
+
+    __slots__ = ("caller", "filling", "number", "reply", "wait")
+
+    def __init__(self, caller: Caller, number: int, wait: int) -> None:
+        self.caller = caller
+        self.number = number
+        self.wait = wait
+        self.reply: Reply | None = None
+        self.filling: Filling | None = None
+
+
+class Filling:
+    """A handout that gets its bodies piece by piece; pieces still to come are pinned against eviction and deletion."""
+
+    __slots__ = ("at", "handout", "messages")
+
+    def __init__(self, handout: Handout) -> None:
+        self.handout = handout
+        self.at = 0
+        self.messages: list[Delivery] = []
+
+    def fill(self, cache: Cache) -> bool:
+        """Fill as far as bodies are in memory; true when all are there."""
+        pieces = self.handout.pieces
+        while self.at < len(pieces):
+            piece = pieces[self.at]
+            bodies = cache.fetch(piece)
+            if bodies is None:
+                return False
+            fill_piece(self.handout, piece, bodies, self.messages)
+            self.at += 1
+        return True
+
+    def missing(self) -> list[Piece]:
+        """The pieces still to be filled."""
+        return self.handout.pieces[self.at :]
+
+    def reply(self) -> Reply:
+        """The filled reply."""
+        handout = self.handout
+        if handout.states is None:
+            return Received(self.messages, handout.consumer)
+        rows = zip(handout.states, handout.dues, self.messages, strict=True)
+        return Peeked([PeekedMessage(*row) for row in rows], handout.next_offset)
+
+
+class Outbox:
+    """Answers that wait. `send(caller, number, reply)` lets one leave."""
+
+    def __init__(self, cache: Cache, send: Callable[[Caller, int, Reply], None]) -> None:
+        self.cache = cache
+        self.send = send
+        self.durable = 0
+        self.fillings: list[Held] = []
+        self._lines: dict[Caller, deque[Held]] = {}
+        self._waiting: deque[Held] = deque()
+
+    def put(self, answer: Answer) -> None:
+        """An answer was given; it leaves at once when nothing holds it."""
+        ask = answer.ask
+        held = Held(ask.caller, ask.number, answer.wait)
+        reply = answer.reply
+        if isinstance(reply, Handout):
+            self._begin_filling(held, reply)
+        else:
+            held.reply = reply
+        line = self._lines.get(ask.caller)
+        if line is None and held.reply is not None and held.wait <= self.durable:
+            self.send(held.caller, held.number, held.reply)
+            return
+        if line is None:
+            line = deque()
+            self._lines[ask.caller] = line
+        line.append(held)
+        if held.wait > self.durable:
+            self._waiting.append(held)
+
+    def waits_for(self, group: int) -> bool:
+        """Whether an answer waits for a group (or a later one)."""
+        return bool(self._waiting) and max(held.wait for held in self._waiting) >= group
+
+    def is_durable(self, group: int) -> None:
+        """All groups up to this one are durable."""
+        self.durable = group
+        later: deque[Held] = deque()
+        ready: dict[Caller, None] = {}
+        for held in self._waiting:
+            if held.wait > group:
+                later.append(held)
+            else:
+                ready[held.caller] = None
+        self._waiting = later
+        for caller in ready:
+            self._release(caller)
+
+    def refill(self) -> None:
+        """Blocks were loaded: fill what can be filled."""
+        still: list[Held] = []
+        for held in self.fillings:
+            filling = held.filling
+            assert filling is not None
+            at = filling.at
+            whole = filling.fill(self.cache)
+            for piece in filling.handout.pieces[at : filling.at]:
+                self.cache.unpin((piece.shelf, piece.block))
+            if whole:
+                held.reply = filling.reply()
+                held.filling = None
+                self._release(held.caller)
+            else:
+                still.append(held)
+        self.fillings = still
+
+    def wanted_blocks(self, most: int) -> list[Piece]:
+        """Pieces whose blocks must be loaded next, one per block."""
+        found: dict[tuple[int, int], Piece] = {}
+        for held in self.fillings:
+            if held.filling is None:
+                continue
+            for piece in held.filling.missing()[:most]:
+                key = (piece.shelf, piece.block)
+                if key not in found and not self.cache.has(key):
+                    found[key] = piece
+            if len(found) >= most:
+                break
+        return list(found.values())[:most]
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is gone: what was for it is dropped."""
+        self._lines.pop(caller, None)
+        self._waiting = deque(held for held in self._waiting if held.caller is not caller)
+        for held in self.fillings:
+            if held.caller is caller and held.filling is not None:
+                for piece in held.filling.missing():
+                    self.cache.unpin((piece.shelf, piece.block))
+        self.fillings = [held for held in self.fillings if held.caller is not caller]
+
+    def _begin_filling(self, held: Held, handout: Handout) -> None:
+        filling = Filling(handout)
+        if filling.fill(self.cache):
+            held.reply = filling.reply()
+            return
+        held.filling = filling
+        for piece in filling.missing():
+            self.cache.pin((piece.shelf, piece.block))
+        self.fillings.append(held)
+
+    def _release(self, caller: Caller) -> None:
+        line = self._lines.get(caller)
+        while line and line[0].reply is not None and line[0].wait <= self.durable:
+            held = line.popleft()
+            assert held.reply is not None
+            self.send(held.caller, held.number, held.reply)
+        if line is not None and not line and self._lines.get(caller) is line:
+            del self._lines[caller]

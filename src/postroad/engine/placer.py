@@ -1,0 +1,190 @@
+"""Blocks on their way to the store and out of it: placing, compaction, deletion.
+
+One rule: a block leaves the cache only when its `Placed` is durable, and the store only when what freed it is durable and
+no reply still needs it.
+"""
+
+import errno
+from collections import deque
+from collections.abc import Callable
+
+from postroad.core.decision import Step
+from postroad.core.machine import Core
+from postroad.core.records import Closed, Placed, Rewritten
+from postroad.core.state import State
+from postroad.engine.block import Block
+from postroad.engine.cache import Cache, Key
+from postroad.engine.jobs import Compact, Delete, Job, Place
+from postroad.limits import COMPACT_BLOCKS, DELETE_BLOCKS, PLACE_BYTES, PLACE_RETRY_MS
+from postroad.store.interface import Store
+
+
+class Placer:
+    """`stuck`: the store has no room; placing is tried again at `retry_ms`."""
+
+    def __init__(
+        self, core: Core, cache: Cache, store: Store, take_step: Callable[[Step], None]
+    ) -> None:
+        self.core = core
+        self.cache = cache
+        self.store = store
+        self.take_step = take_step
+        self.placing = False
+        self.compacting = False
+        self.deleting = False
+        self.stuck = False
+        self.retry_ms = 0
+        self.fault: str | None = None
+        self.look_for_sparse = False
+        self._deaths: deque[tuple[int, Key, int]] = deque()
+        self._undead: list[tuple[Key, int]] = []
+        self._doomed: list[int] = []
+        self._placed: list[Block] = []
+
+    def take_freed(self, state: State) -> None:
+        """Blocks nobody wants: out of the cache now, out of the store once that is durable."""
+        for freed in state.freed:
+            self.cache.drop(freed.shelf, freed.first)
+            self.cache.drop_read(freed.shelf, freed.first)
+            if freed.id:
+                self._deaths.append((state.group, (freed.shelf, freed.first), freed.id))
+        state.freed.clear()
+
+    def is_durable(self, group: int) -> None:
+        """Groups up to this one are durable."""
+        kept: list[Block] = []
+        for block in self._placed:
+            if block.placed_group > group:
+                kept.append(block)
+            else:
+                self.cache.drop(block.shelf, block.first)
+        self._placed = kept
+        while self._deaths and self._deaths[0][0] <= group:
+            _, key, id = self._deaths.popleft()
+            self._undead.append((key, id))
+        self.bury()
+
+    def bury(self) -> None:
+        """Of the blocks that may go, those no reply needs."""
+        kept: list[tuple[Key, int]] = []
+        for key, id in self._undead:
+            if key in self.cache.pins:
+                kept.append((key, id))
+            else:
+                self._doomed.append(id)
+        self._undead = kept
+
+    def unplaced_bytes(self) -> int:
+        """Bodies in the cache that are not on their way to the store."""
+        return sum(
+            block.size()
+            for block in self.cache.written.values()
+            if not block.placing and not block.placed_group
+        )
+
+    def place(self, before_group: int, now: int) -> Place | None:
+        """A job that places the oldest blocks, those whose oldest message is below a group; `None` for none."""
+        if self.placing or now < self.retry_ms:
+            return None
+        picked: list[Block] = []
+        total = 0
+        for block in self.cache.written.values():
+            if block.placing or block.placed_group:
+                continue
+            if block.group >= before_group or total >= PLACE_BYTES:
+                break
+            picked.append(block)
+            total += block.size()
+        if not picked:
+            return None
+        return self._place(picked)
+
+    def _place(self, picked: list[Block]) -> Place:
+        closed: list[Placed | Rewritten | Closed] = []
+        packed: list[bytes] = []
+        kept: list[int] = []
+        keys = [(block.shelf, block.first) for block in picked]
+        for block in picked:
+            block.placing = True
+            live, full, is_open = self.core.state.shelves[block.shelf].share(block.first)
+            if is_open:
+                closed.append(Closed(block.shelf, block.first))
+            if live * 2 < full:
+                wanted = self.core.live_bits(block.shelf, block.first, len(block.ends))
+                block = block.thin(wanted)  # noqa: PLW2901  (the copy that is written)
+            kept.append(len(block.ends))
+            packed.append(block.encode())
+        if closed:
+            self.take_step(self.core.place(closed))
+        self.placing = True
+        return Place(self.store, keys, kept, packed)
+
+    def delete(self) -> Delete | None:
+        """A job that forgets what may go."""
+        if self.deleting or not self._doomed:
+            return None
+        ids = self._doomed[:DELETE_BLOCKS]
+        del self._doomed[:DELETE_BLOCKS]
+        self.deleting = True
+        self.look_for_sparse = True
+        return Delete(self.store, ids)
+
+    def compact(self) -> Compact | None:
+        """A job that rewrites blocks, or the blocks of files, of which less than half is wanted."""
+        if self.compacting or not self.look_for_sparse or self.stuck:
+            return None
+        self.look_for_sparse = False
+        files = set(self.store.sparse_files(0.5))
+        wanted: list[tuple[int, int, int, int, int]] = []
+        for shelf in self.core.state.shelves.values():
+            sparse = set(shelf.sparse_blocks())
+            if not sparse and not files:
+                continue
+            for first, count, _, id, size in shelf.blocks():
+                if id and (first in sparse or self.store.file_of(id) in files):
+                    mask = self.core.live_bits(shelf.id, first, count)
+                    wanted.append((shelf.id, first, id, size, mask))
+                    if len(wanted) >= COMPACT_BLOCKS:
+                        break
+        if not wanted:
+            return None
+        self.compacting = True
+        return Compact(self.store, wanted)
+
+    def finished(self, job: Job, result: object, now: int) -> None:
+        """A job of this file came back."""
+        failed = isinstance(result, BaseException)
+        if failed and not (isinstance(result, OSError) and result.errno == errno.ENOSPC):
+            self.fault = f"the store failed: {result}; nothing more is acknowledged, start again"
+        if failed:
+            self.stuck = True
+            self.retry_ms = now + PLACE_RETRY_MS
+        elif not isinstance(job, Delete):
+            self.stuck = False
+        if isinstance(job, Place):
+            self.placing = False
+            self._place_finished(job, result)
+        elif isinstance(job, Compact):
+            self.compacting = False
+            if isinstance(result, list):
+                pairs = zip(job.wanted, result, strict=True)
+                moved = [Rewritten(one[0], one[1], *new) for one, new in pairs]
+                self.take_step(self.core.place(moved))
+        else:
+            self.deleting = False
+
+    def _place_finished(self, job: Place, result: object) -> None:
+        group = self.core.state.group
+        records: list[Placed | Rewritten | Closed] = []
+        for at, key in enumerate(job.keys):
+            block = self.cache.written.get(key)
+            if block is not None:
+                block.placing = False
+            if isinstance(result, list):
+                size = len(job.blocks[at])
+                records.append(Placed(key[0], key[1], result[at], size, job.kept[at]))
+                if block is not None:
+                    block.placed_group = group
+                    self._placed.append(block)
+        if records:
+            self.take_step(self.core.place(records))

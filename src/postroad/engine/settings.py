@@ -1,0 +1,42 @@
+"""How an engine is set up.
+
+One rule: every setting has a default that is safe; what is weaker has to be asked for by name.
+"""
+
+from postroad.limits import (
+    CACHE_BYTES,
+    JOURNAL_BYTES,
+    RECORDS_BETWEEN_CHECKPOINTS,
+    RESERVE_BYTES,
+    SEGMENT_BYTES,
+    SYNC_INTERVAL_MS,
+)
+from postroad.model.value import value
+
+SYNC_ALWAYS = "always"
+SYNC_INTERVAL = "interval"
+SYNC_NEVER = "never"
+SYNCS = (SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER)
+
+
+@value
+class EngineSettings:
+    """`sync`: when an append is durable: before it is acknowledged (always), every `sync_interval_ms`, or when the
+    operating system pleases (never). Sizes in bytes: `cache_bytes` of bodies in memory, `journal_bytes` the journal's
+    bound, `segment_bytes` and `reserve_bytes` of its files."""
+
+    sync: str = SYNC_ALWAYS
+    sync_interval_ms: int = SYNC_INTERVAL_MS
+    cache_bytes: int = CACHE_BYTES
+    journal_bytes: int = JOURNAL_BYTES
+    segment_bytes: int = SEGMENT_BYTES
+    reserve_bytes: int = RESERVE_BYTES
+    records_between_checkpoints: int = RECORDS_BETWEEN_CHECKPOINTS
+
+
+DURABILITY = {
+    SYNC_ALWAYS: "fdatasync before every acknowledgement",
+    SYNC_INTERVAL: "acknowledged before fdatasync: a power cut may lose the last interval",
+    SYNC_NEVER: "never synced by us: a power cut may lose what the system had not written",
+}
+"""What each setting means for what was acknowledged, for the banner."""

@@ -1,0 +1,251 @@
+"""What may be asked of the core.
+
+One rule: a command names things by their names and carries all it needs; times are durations in ms,
+and the core adds its own now.
+"""
+
+from collections.abc import Sequence
+
+from postroad.model.policy import QueueSettings
+from postroad.model.value import value
+
+ACK = 1
+"""Done; never again."""
+RELEASE = 2
+"""Back to its place at once; no fault of the message, not counted as a delivery."""
+RETRY = 3
+"""Failed; again after `after_ms` (None: as the queue's retry policy says). Counted."""
+REJECT = 4
+"""Give up now: dead letter, or dropped where there is no dead-letter queue."""
+
+SESSION_LEASE = -1
+"""A `lease_ms` that means: no deadline; the lease ends with the caller's session."""
+
+
+@value
+class DeclareQueue:
+    """Make a queue exist. The same again is fine; `compare` names the settings (fields of
+    `QueueSettings`) and extras that must agree with a queue that exists already.
+
+    `extras`: settings of a protocol the core only keeps (`"sqs.Policy" -> text`). `labels`: tags.
+    Answer: `Declared`, or `Refused(SETTINGS_DIFFER)`.
+    """
+
+    name: str
+    settings: QueueSettings = QueueSettings()
+    extras: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    compare: tuple[str, ...] = ()
+
+
+@value
+class ChangeQueue:
+    """Set settings, extras and labels of a queue; `None` leaves them; in the two maps a value of
+    `None` removes that name. Answer: `Done`."""
+
+    name: str
+    settings: QueueSettings | None = None
+    extras: dict[str, str | None] | None = None
+    labels: dict[str, str | None] | None = None
+
+
+@value
+class DeleteQueue:
+    """Remove a queue and all it holds. Answer: `Done`."""
+
+    name: str
+
+
+@value
+class PurgeQueue:
+    """Drop every message a queue holds now, the leased ones too. Answer: `Purged(count)`."""
+
+    name: str
+
+
+@value
+class DescribeQueue:
+    """Settings and counts of one queue. Answer: `Described`."""
+
+    name: str
+
+
+@value
+class ListQueues:
+    """Names of queues in order, those after `after` that start with `prefix`, at most `count`.
+    Answer: `Listed`."""
+
+    prefix: str = ""
+    after: str = ""
+    count: int = 1_000
+
+
+@value
+class Publish:
+    """Publish messages to one or more queues, all of it or nothing, as one atomic step.
+
+    `bodies`: one per message. `heads`: one per message, or `None` for none. `delays_ms`: per message, `None` in it
+    or for it all: the queue's own delay. `ttls_ms`: likewise, a message's own life.
+    Answer: `Published`.
+    """
+
+    queues: tuple[str, ...]
+    bodies: Sequence[bytes]
+    heads: Sequence[bytes] | None = None
+    delays_ms: Sequence[int | None] | None = None
+    ttls_ms: Sequence[int | None] | None = None
+
+
+@value
+class Receive:
+    """Lease up to `count` ready messages; with none ready, wait up to `wait_ms` (None: the queue's own).
+
+    `lease_ms`: None: the queue's own; 0: it lapses at once; SESSION_LEASE: it ends with the caller's session.
+    Answer: `Received` (possibly with no messages), once something is ready or the wait is over.
+    """
+
+    queue: str
+    count: int = 1
+    lease_ms: int | None = None
+    wait_ms: int | None = None
+
+
+@value
+class Pop:
+    """Take up to `count` messages for good, with no lease (at most once); waits like `Receive`.
+    Answer: `Received`; each delivery's lease is 0."""
+
+    queue: str
+    count: int = 1
+    wait_ms: int | None = None
+
+
+@value
+class Attach:
+    """Attach a consumer to a queue: messages are pushed as `Received` answers to this ask's caller as long as it
+    has credit. `consumer`: a number the caller chooses, unique among its consumers. `credit`: most messages leased
+    to it at once (with `leased=False`, at-most-once, credit is used up by each message).
+    `lease_ms` as in `Receive`, but None means SESSION_LEASE. Answer: `Done`, then deliveries."""
+
+    queue: str
+    consumer: int
+    credit: int
+    lease_ms: int | None = None
+    leased: bool = True
+
+
+@value
+class GrantCredit:
+    """Set (`absolute`) or raise the credit of a consumer. Answer: `Done`."""
+
+    consumer: int
+    credit: int
+    absolute: bool = False
+
+
+@value
+class Detach:
+    """Detach a consumer; its leases stay with the session. Answer: `Done`."""
+
+    consumer: int
+
+
+@value
+class Settle:
+    """Settle leased messages: `offsets[i]` was leased under `leases[i]`, delivered for the `counts[i]`th time.
+
+    `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT (`reason`). Each message stands alone: what cannot be settled is
+    named in the answer, the rest is done. An ack of a message that is gone already is fine. A message whose lease
+    lapsed can still be acked while nobody else has leased it since, unless `strict`.
+    Answer: `Settled`.
+    """
+
+    queue: str
+    offsets: Sequence[int]
+    leases: Sequence[int]
+    counts: Sequence[int]
+    outcome: int = ACK
+    after_ms: int | None = None
+    reason: str = ""
+    strict: bool = False
+
+
+@value
+class Extend:
+    """Let leases end `lease_ms` from now (the receipt stays the same). Answer: `Settled`."""
+
+    queue: str
+    offsets: Sequence[int]
+    leases: Sequence[int]
+    lease_ms: int
+
+
+@value
+class Peek:
+    """Look at messages without touching them: from offset `start`, at most `count`, those in one of `states`
+    (ready, delayed, leased, dead; empty: all). Answer: `Peeked`."""
+
+    queue: str
+    start: int = 0
+    count: int = 10
+    states: tuple[str, ...] = ()
+
+
+@value
+class Move:
+    """Move up to `count` ready messages (or, with `offsets`, just those) from one queue to another in one atomic
+    step. `target` None: each goes back to the queue it was moved from last; those whose source is gone stay.
+    Answer: `Moved`."""
+
+    source: str
+    target: str | None = None
+    count: int = 1_000
+    offsets: tuple[int, ...] | None = None
+
+
+@value
+class StartMoveTask:
+    """Move all messages that are in `source` now, in the background, at most `per_second` (None: as fast as may be);
+    survives restarts. `target` None: back to where each came from. Answer: `TaskStarted`."""
+
+    source: str
+    target: str | None = None
+    per_second: int | None = None
+
+
+@value
+class CancelMoveTask:
+    """Stop a running task. Answer: `TaskStopped(moved)` or `Refused(NO_SUCH_TASK)`."""
+
+    task: int
+
+
+@value
+class ListMoveTasks:
+    """The tasks of a source, newest first. Answer: `TasksListed`."""
+
+    source: str
+    count: int = 10
+
+
+Command = (
+    DeclareQueue
+    | ChangeQueue
+    | DeleteQueue
+    | PurgeQueue
+    | DescribeQueue
+    | ListQueues
+    | Publish
+    | Receive
+    | Pop
+    | Attach
+    | GrantCredit
+    | Detach
+    | Settle
+    | Extend
+    | Peek
+    | Move
+    | StartMoveTask
+    | CancelMoveTask
+    | ListMoveTasks
+)

@@ -1,0 +1,113 @@
+"""A message as it is published, and as it is delivered.
+
+One rule: body and head are opaque bytes to everything below the protocols. The head holds the
+headers in the form of the protocol they came by; its first byte says which form.
+"""
+
+from typing import cast
+
+import msgspec
+from msgspec import Struct
+
+HEAD_PLAIN = 1
+"""Head form: msgpack map, header name -> text, bytes, number, truth value or nothing."""
+HEAD_TYPED = 2
+"""Head form: msgpack map, header name -> [type name, text or bytes]; names that begin with a
+NUL are the sending protocol's own and are not headers."""
+
+HeaderValue = str | bytes | int | float | bool | None
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+def _unpack_plain(packed: bytes) -> dict[str, HeaderValue]:
+    return cast(dict[str, HeaderValue], _unpack(packed))
+
+
+def _unpack_typed(packed: bytes) -> dict[str, tuple[str, str | bytes]]:
+    return {name: (pair[0], pair[1]) for name, pair in _unpack(packed).items()}
+
+
+class Note(Struct, array_like=True, gc=False):
+    """What a moved message carries along from its earlier life.
+
+    `queue`, `offset`: its first place (its identity). `published_ms`: when it was first published.
+    `deaths`: (queue name, reason, delivery count, time ms), oldest first. `source`: the queue id it
+    was moved from last (where a redrive puts it back).
+    """
+
+    queue: int
+    offset: int
+    published_ms: int
+    source: int
+    deaths: list[tuple[str, str, int, int]]
+
+
+class Delivery(Struct, gc=False):
+    """One message as its receiver gets it.
+
+    `queue`: queue id; `offset`: its place there; `lease`: the lease's number (0: popped or peeked, no lease);
+    `delivery_count`: times delivered, this one included; `first_received_ms`: first delivery ever;
+    `published_ms`: first publish; `note`: of a moved message, else `None`.
+    """
+
+    queue: int
+    offset: int
+    lease: int
+    delivery_count: int
+    first_received_ms: int
+    published_ms: int
+    body: bytes
+    head: bytes = b""
+    note: Note | None = None
+
+    @property
+    def headers(self) -> dict[str, HeaderValue]:
+        """The headers in plain form, whichever protocol the message came by."""
+        return headers_of(self.head)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """(queue id, offset) of the message's first place; it keeps it through moves."""
+        if self.note is not None:
+            return self.note.queue, self.note.offset
+        return self.queue, self.offset
+
+
+def plain_head(headers: dict[str, HeaderValue] | None) -> bytes:
+    """Headers of the Python API as a stored head; no headers is no bytes."""
+    return bytes((HEAD_PLAIN,)) + _pack(headers) if headers else b""
+
+
+def typed_head(headers: dict[str, tuple[str, str | bytes]]) -> bytes:
+    """Headers with type names (as Amazon SQS has them) as a stored head."""
+    return bytes((HEAD_TYPED,)) + _pack(headers) if headers else b""
+
+
+def headers_of(head: bytes) -> dict[str, HeaderValue]:
+    """The headers of any stored head, in plain form."""
+    if not head:
+        return {}
+    if head[0] == HEAD_PLAIN:
+        return _unpack_plain(head[1:])
+    return {name: text for name, (_, text) in _unpack_typed(head[1:]).items() if name[:1] != "\0"}
+
+
+def typed_headers_of(head: bytes) -> dict[str, tuple[str, str | bytes]]:
+    """The headers of any stored head with type names: `String`, `Number` or `Binary` where it had none."""
+    if not head:
+        return {}
+    if head[0] == HEAD_TYPED:
+        return _unpack_typed(head[1:])
+    return {name: _typed(one) for name, one in _unpack_plain(head[1:]).items() if one is not None}
+
+
+def _typed(one: HeaderValue) -> tuple[str, str | bytes]:
+    if isinstance(one, bytes):
+        return "Binary", one
+    if isinstance(one, bool):
+        return "String", "true" if one else "false"
+    if isinstance(one, int | float):
+        return "Number", repr(one)
+    return "String", str(one)

@@ -1,0 +1,187 @@
+"""What the core may answer.
+
+One rule: anything a client can cause comes back as a value, `Refused(why)` among them; exceptions are for broken
+promises.
+"""
+
+from enum import IntEnum
+
+from postroad.model.message import Delivery
+from postroad.model.policy import QueueSettings
+from postroad.model.value import value
+
+
+class Why(IntEnum):
+    """Why a command was refused. Each protocol maps every one of these to its own error."""
+
+    NO_SUCH_QUEUE = 1
+    SETTINGS_DIFFER = 2
+    BAD_NAME = 3
+    BAD_SETTINGS = 4
+    QUEUE_FULL = 5
+    NO_SPACE = 6
+    TOO_LARGE = 7
+    NO_SUCH_LEASE = 8
+    NO_SUCH_CONSUMER = 9
+    NO_SUCH_TASK = 10
+    TASK_RUNNING = 11
+    TOO_MANY_LEASED = 12
+    STOPPING = 13
+    BAD_COMMAND = 14
+
+
+@value
+class Refused:
+    """The command was refused and changed nothing. `text`: one line for a person."""
+
+    why: Why
+    text: str = ""
+
+
+@value
+class Done:
+    """It is done, and nothing more is to be said."""
+
+
+@value
+class Declared:
+    """`created` is false when the queue existed."""
+
+    queue: int
+    created: bool
+
+
+@value
+class Published:
+    """`places[i]` = (queue id, offset of the first message) for the i-th target; the messages of one publish have
+    consecutive offsets in each. `published_ms`: the time they carry."""
+
+    places: tuple[tuple[int, int], ...]
+    published_ms: int
+
+
+@value
+class Received:
+    """Deliveries in order; empty when the wait was over first. `consumer`: whose push it is, 0 for a receive or pop."""
+
+    messages: list[Delivery]
+    consumer: int = 0
+
+
+@value
+class Settled:
+    """`failed`: indexes that could not be settled or extended, with the reason."""
+
+    failed: tuple[tuple[int, Why], ...] = ()
+
+
+@value
+class Purged:
+    """How many messages were dropped."""
+
+    count: int
+
+
+@value
+class PeekedMessage:
+    """A message and the state it is in: `ready`, `delayed`, `leased` or `dead`; `due_ms` of a delayed one."""
+
+    state: str
+    due_ms: int
+    message: Delivery
+
+
+@value
+class Peeked:
+    """In offset order; `next_offset`: where to go on."""
+
+    messages: list[PeekedMessage]
+    next_offset: int
+
+
+@value
+class Described:
+    """A queue: its settings and what it holds now."""
+
+    queue: int
+    name: str
+    settings: QueueSettings
+    extras: dict[str, str]
+    labels: dict[str, str]
+    created_ms: int
+    changed_ms: int
+    ready: int
+    delayed: int
+    leased: int
+    dead: int
+    next_offset: int
+    consumers: int = 0
+
+
+@value
+class Listed:
+    """Queue names in order; `more`: whether others follow."""
+
+    names: list[str]
+    more: bool
+
+
+@value
+class Moved:
+    """How many were moved."""
+
+    count: int
+
+
+@value
+class TaskStarted:
+    """The number of a background move."""
+
+    task: int
+
+
+@value
+class TaskStopped:
+    """The task was stopped after moving this many."""
+
+    moved: int
+
+
+@value
+class TaskInfo:
+    """A background move: `status` is running, completed, cancelled or failed; `total` at its start."""
+
+    task: int
+    status: str
+    source: str
+    target: str | None
+    per_second: int | None
+    moved: int
+    total: int
+    failure: str
+    started_ms: int
+
+
+@value
+class TasksListed:
+    """Newest first."""
+
+    tasks: list[TaskInfo]
+
+
+Reply = (
+    Refused
+    | Done
+    | Declared
+    | Published
+    | Received
+    | Settled
+    | Purged
+    | Peeked
+    | Described
+    | Listed
+    | Moved
+    | TaskStarted
+    | TaskStopped
+    | TasksListed
+)
