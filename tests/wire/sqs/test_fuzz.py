@@ -1,5 +1,6 @@
 """Anything may come: it is answered, refused or closed on, and nothing grows."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -94,7 +95,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 def cuts(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [data[start:stop] for start, stop in pairwise(edges)]
 
 
 def play(rig: Rig, pieces: list[bytes]) -> None:
