@@ -1,6 +1,9 @@
+import asyncio
 import json
 
+from postroad.engine.aio import AsyncDriver
 from postroad.metrics import METRICS, PREFIX
+from postroad.net.hub import Hub
 from postroad.server.pages import exposition, pages
 
 
@@ -34,3 +37,14 @@ def test_metrics_show_the_figures_of_the_table_with_their_kinds() -> None:
 def test_every_counter_ends_in_total_and_no_gauge_does() -> None:
     for name, metric in METRICS.items():
         assert name.endswith("_total") == (metric.kind == "counter"), name
+
+
+def test_every_figure_of_the_engine_and_the_sockets_is_in_the_table() -> None:
+    async def body() -> set[str]:
+        driver = await AsyncDriver.open(None)
+        hub = Hub(driver, lambda: 0)
+        names = driver.figures().keys() | hub.figures().keys()
+        await driver.close()
+        return names
+
+    assert asyncio.run(body()) == METRICS.keys()
