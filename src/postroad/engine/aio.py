@@ -1,0 +1,232 @@
+"""The driver for servers and asyncio programs: the engine on the loop, its jobs on a thread per lane.
+
+One rule: the loop never touches the disk, and a thread comes back to the loop once per job, never per message.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+import postroad
+from postroad.engine.clock import Clock, SystemClock
+from postroad.engine.directory import Directory
+from postroad.engine.engine import Engine
+from postroad.engine.figures import figures
+from postroad.engine.jobs import Job, Lane
+from postroad.engine.settings import DURABILITY, EngineSettings
+from postroad.errors import BrokerClosed, JournalFailed
+from postroad.model.ask import Ask, Caller
+from postroad.model.commands import Command
+from postroad.model.replies import Reply
+
+TIMER_GRAIN_MS = 1
+"""Two wake-ups closer than this are one."""
+
+
+class LaneThread:
+    """One thread that runs the jobs of a lane in order; it starts with its first job."""
+
+    def __init__(self, lane: Lane, done: Callable[[Job, object], None]) -> None:
+        self._lane = lane
+        self._done = done
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def put(self, job: Job) -> None:
+        """Run a job after those before it."""
+        if self._thread is None:
+            name = f"postroad-{self._lane.name.lower()}"
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """End the thread once its jobs are done, and wait for that."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            result: object
+            try:
+                result = job.run()
+            except Exception as error:  # noqa: BLE001  (the engine decides what a failed job means)
+                result = error
+            self._done(job, result)
+
+
+class AsyncDriver:
+    """An engine on an asyncio loop. All methods are the loop's own; none may be called from another thread."""
+
+    def __init__(self, directory: Directory, settings: EngineSettings, clock: Clock) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._directory = directory
+        self.settings = settings
+        self.clock = clock
+        self.report = directory.report
+        self.engine = Engine(directory.parts, _send)
+        self.secret = self.engine.core.state.catalog.salt
+        self.durability = DURABILITY[settings.sync]
+        self.compiled = postroad.COMPILED
+        self.failed: asyncio.Future[str] = self._loop.create_future()
+        self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
+        self._sessions = (self.report.epoch << 40) + 1
+        self._turn_is_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
+        self._closing = False
+        self._quiet: asyncio.Future[None] | None = None
+        self._calls: set[asyncio.Future[Reply]] = set()
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path | None,
+        settings: EngineSettings | None = None,
+        clock: Clock | None = None,
+    ) -> "AsyncDriver":
+        """Lock, recover, claim. Raises `PostroadError` with one line that says what to do."""
+        settings = settings or EngineSettings()
+        clock = clock or SystemClock()
+        now_ms = clock.now_ms()
+        directory = await asyncio.get_running_loop().run_in_executor(
+            None, Directory, path, settings, now_ms
+        )
+        clock.not_before(directory.parts.now_ms)
+        driver = cls(directory, settings, clock)
+        driver._need_turn()
+        return driver
+
+    def caller(self, sink: Callable[[int, Reply], None]) -> Caller:
+        """A session; its answers go to `sink(number, reply)`."""
+        self._sessions += 1
+        return Caller(self._sessions, sink)
+
+    def submit(self, caller: Caller, number: int, command: Command) -> None:
+        """Ask; the answer comes to the caller's sink."""
+        self.engine.submit(Ask(caller, number, command))
+        if not self._turn_is_due:
+            self._need_turn()
+
+    def forget(self, caller: Caller) -> None:
+        """A session is gone: its leases end, its answers are dropped."""
+        self.engine.forget(caller)
+        self._need_turn()
+
+    async def ask(self, command: Command) -> Reply:
+        """Ask as a caller of its own. Raises `BrokerClosed`, `JournalFailed`."""
+        if self._closing:
+            raise BrokerClosed
+        if self.engine.fault is not None:
+            raise JournalFailed(self.engine.fault)
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._sessions += 1
+        caller = Caller(self._sessions, lambda _, reply: _settle(answer, reply))
+        self._calls.add(answer)
+        self.submit(caller, 0, command)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.forget(caller)
+            raise
+        finally:
+            self._calls.discard(answer)
+
+    def figures(self) -> dict[str, float]:
+        """Gauges and counters by name."""
+        return figures(self.engine)
+
+    def stop_waiting(self) -> None:
+        """Answer every standing receive empty."""
+        self.engine.stop_waiting()
+        self._need_turn()
+
+    async def close(self) -> None:
+        """Answer who waits, save a last checkpoint, seal the journal, let go of the directory."""
+        if self._closing:
+            return
+        self._closing = True
+        self.engine.stop_waiting()
+        self.engine.keeper.close()
+        if self.engine.fault is None:
+            self._quiet = self._loop.create_future()
+            self._need_turn()
+            await self._quiet
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._loop.run_in_executor(None, self._stop)
+
+    def _stop(self) -> None:
+        for lane in self._lanes.values():
+            lane.stop()
+        if self.engine.fault is None:
+            self.engine.journal.close()
+        self._directory.close()
+
+    def _need_turn(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_is_due = False
+        if self.engine.fault is not None:
+            self._fail()
+            return
+        now_ms = self.clock.now_ms()
+        for job in self.engine.turn(now_ms):
+            self._lanes[job.lane].put(job)
+        if self._quiet is not None and self.engine.idle() and self.engine.keeper.saved():
+            if not self._quiet.done():
+                self._quiet.set_result(None)
+            return
+        self._set_timer(self.engine.next_wake(), now_ms)
+
+    def _set_timer(self, wake_ms: int, now_ms: int) -> None:
+        if not wake_ms:
+            return
+        if wake_ms <= now_ms:
+            self._need_turn()
+            return
+        if self._timer is not None and now_ms < self._timer_ms <= wake_ms + TIMER_GRAIN_MS:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ms = wake_ms
+        self._timer = self._loop.call_later((wake_ms - now_ms) / 1_000, self._timer_rings)
+
+    def _timer_rings(self) -> None:
+        self._timer = None
+        self._need_turn()
+
+    def _job_done(self, job: Job, result: object) -> None:
+        """On the lane's thread."""
+        self._loop.call_soon_threadsafe(self._finished, job, result)
+
+    def _finished(self, job: Job, result: object) -> None:
+        self.engine.finished(job, result)
+        self._turn()
+
+    def _fail(self) -> None:
+        fault = self.engine.fault
+        assert fault is not None, "only a failed engine fails"
+        if not self.failed.done():
+            self.failed.set_result(fault)
+        for answer in self._calls:
+            if not answer.done():
+                answer.set_exception(JournalFailed(fault))
+        if self._quiet is not None and not self._quiet.done():
+            self._quiet.set_result(None)
+
+
+def _settle(answer: "asyncio.Future[Reply]", reply: Reply) -> None:
+    if not answer.done():
+        answer.set_result(reply)
+
+
+def _send(caller: Caller, number: int, reply: Reply) -> None:
+    caller.sink(number, reply)

@@ -1,0 +1,33 @@
+"""What an engine tells of itself, by the names of `metrics.METRICS`.
+
+One rule: figures are read off, never kept twice.
+"""
+
+from postroad.engine.engine import Engine
+
+
+def figures(engine: Engine) -> dict[str, float]:
+    """Gauges and counters of one engine."""
+    state = engine.core.state
+    queues = state.queues.values()
+    first, following = engine.journal.bounds()
+    keeper = engine.keeper
+    return {
+        "queues": len(state.queues),
+        "messages": sum(queue.pages.length for queue in queues),
+        "messages_ready": sum(queue.pages.ready for queue in queues),
+        "messages_delayed": sum(queue.pages.delayed for queue in queues),
+        "messages_leased": sum(queue.leased for queue in queues),
+        "messages_dead": sum(queue.pages.dead for queue in queues),
+        "asks_waiting": engine.core.demand.waiting,
+        "journal_groups": following - first,
+        "journal_groups_total": engine.groups_written,
+        "journal_bytes_total": engine.bytes_written,
+        "journal_records_total": engine.records_written,
+        "checkpoints_total": keeper.checkpoints_done,
+        "cache_bytes": engine.cache.bytes,
+        "read_cache_bytes": engine.cache.read_bytes,
+        "store_bytes": engine.store.bytes_used(),
+        "publishes_held": len(engine.inbox.held),
+        "short_of_space": float(engine.core.world.short_of_space),
+    }
