@@ -18,7 +18,7 @@ from postroad.model.commands import (
     PurgeQueue,
 )
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Declared, Described, Listed, Refused, Reply
+from postroad.model.replies import Declared, Listed, Refused, Reply
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
 from postroad.protocols.sqs import inputs
 from postroad.protocols.sqs.actions.call import Call, Script, describe, done
@@ -38,7 +38,7 @@ from postroad.protocols.sqs.queue_attributes import (
     read_attributes,
     redrive_allowed,
 )
-from postroad.protocols.sqs.spec import EXTRA, QUEUE_ATTRIBUTES
+from postroad.protocols.sqs.spec import ERRORS, EXTRA, QUEUE_ATTRIBUTES
 from postroad.protocols.sqs.wire import Shape
 
 PURGED: Final = EXTRA + "purged_ms"
@@ -213,7 +213,9 @@ def _bad_dead_letters(
         return None
     described = yield from describe(call, target)
     arn = call.arn(target)
-    if not isinstance(described, Described):
+    if isinstance(described, Fault):
+        if described.kind is not ERRORS["QueueDoesNotExist"]:
+            return described
         return invalid("RedrivePolicy", arn, "Dead letter target does not exist.")
     if not redrive_allowed(described, name):
         return invalid(

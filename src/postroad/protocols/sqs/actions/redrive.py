@@ -73,6 +73,8 @@ def list_dead_letter_source_queues(call: Call, given: inputs.ListDeadLetterSourc
     count = given.MaxResults or SQS_LIST_MAX
     # One more than asked for tells whether there is a next page.
     found = yield from _sources_of(name, after, count + 1)
+    if isinstance(found, Fault):
+        return found
     answer: Shape = {"queueUrls": [call.url(one) for one in found[:count]]}
     if len(found) > count and given.MaxResults is not None:
         answer["NextToken"] = token_after(found[count - 1])
@@ -86,13 +88,16 @@ def start_message_move_task(_: Call, given: inputs.StartMessageMoveTask) -> Scri
         return source
     target: str | None = None
     if given.DestinationArn:
-        found = yield from _existing(given.DestinationArn, "DestinationArn")
-        if isinstance(found, Fault):
-            return found
-        if found == source:
+        named = yield from _existing(given.DestinationArn, "DestinationArn")
+        if isinstance(named, Fault):
+            return named
+        if named == source:
             return invalid("DestinationArn", given.DestinationArn, "Must not be the source.")
-        target = found
-    if not (yield from _sources_of(source, "", 1)):
+        target = named
+    sources = yield from _sources_of(source, "", 1)
+    if isinstance(sources, Fault):
+        return sources
+    if not sources:
         return Fault(INVALID_PARAMETER, "Source queue must be configured as a Dead Letter Queue.")
     reply = yield StartMoveTask(source, target, given.MaxNumberOfMessagesPerSecond)
     if isinstance(reply, Refused):
@@ -143,22 +148,28 @@ def _existing(arn: str, parameter: str) -> Generator[Command, Reply, str | Fault
     return name
 
 
-def _sources_of(name: str, after: str, count: int) -> Generator[Command, Reply, list[str]]:
+def _sources_of(name: str, after: str, count: int) -> Generator[Command, Reply, list[str] | Fault]:
     found: list[str] = []
     more = True
-    while more and len(found) < count:
+    while more:
         reply = yield ListQueues("", after, SQS_LIST_MAX)
-        if not isinstance(reply, Listed) or not reply.names:
-            break
-        for one in reply.names:
+        if isinstance(reply, Refused):
+            return refusal(reply)
+        assert isinstance(reply, Listed), reply
+        for one in filter(spellable, reply.names):
             described = yield DescribeQueue(one)
-            if not isinstance(described, Described) or not spellable(one):
+            if isinstance(described, Refused):
+                # One that was deleted meanwhile is a source no more.
+                if described.why is not Why.NO_SUCH_QUEUE:
+                    return refusal(described)
                 continue
+            assert isinstance(described, Described), described
             if described.settings.dead_letter_queue == name:
                 found.append(one)
                 if len(found) == count:
                     return found
-        after, more = reply.names[-1], reply.more
+        more = reply.more and bool(reply.names)
+        after = reply.names[-1] if more else after
     return found
 
 
