@@ -32,14 +32,10 @@ class Fault:
 
 MISSING_PARAMETER: Final = FaultKind("MissingRequiredParameterException", "MissingParameter")
 INVALID_PARAMETER: Final = FaultKind("InvalidParameterValueException", "InvalidParameterValue")
-INVALID_COMBINATION: Final = FaultKind(
-    "InvalidParameterCombinationException", "InvalidParameterCombination"
-)
 MALFORMED_INPUT: Final = FaultKind("SerializationException", "MalformedInput")
 MALFORMED_QUERY: Final = FaultKind("MalformedQueryStringException", "MalformedQueryString", 404)
 MISSING_ACTION: Final = FaultKind("MissingActionException", "MissingAction")
 INVALID_ACTION: Final = FaultKind("UnknownOperationException", "InvalidAction")
-ACCESS_DENIED: Final = FaultKind("AccessDeniedException", "AccessDenied", 403)
 MISSING_TOKEN: Final = FaultKind(
     "MissingAuthenticationTokenException", "MissingAuthenticationToken", 403
 )
