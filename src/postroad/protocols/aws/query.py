@@ -116,8 +116,8 @@ def _item(node: str | Tree, member: Member) -> Plain:
 
 
 def _rows(node: str | Tree, member: Member) -> list[str | Tree]:
-    if isinstance(node, str):
-        # Without a number it is the only one.
+    if isinstance(node, str) or (member.kind == MAP and member.key in node):
+        # Without a number it is the only one, as very old SDKs send it.
         return [node]
     numbered: list[tuple[int, str | Tree]] = []
     for place, row in node.items():

@@ -71,6 +71,8 @@ def test_numbers_make_lists_in_their_order_and_pairs_make_maps() -> None:
 
 def test_a_list_of_one_may_come_without_its_number() -> None:
     assert shape_form({"Name2": "a"}, MEMBERS) == {"Names": ["a"]}
+    pair = {"Tag.Key": "k", "Tag.Value": "v"}
+    assert shape_form(pair, MEMBERS) == {"Tags": {"k": "v"}}
 
 
 @pytest.mark.parametrize(
