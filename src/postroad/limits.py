@@ -35,8 +35,8 @@ MOVE_STEP_MESSAGES = 1_000  # moved in one atomic step
 SEND_STEP_MESSAGES = 1_000  # lines of the standard input published in one step
 
 # Names, messages and blocks.
-NAME_BYTES_MAX = 512  # AMQP allows 255, Amazon 80, Kafka 249; twice the largest leaves room for escapes
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # body and head of one message: what RabbitMQ allows by default
+NAME_BYTES_MAX = 512  # AMQP allows 255, Kafka 249; twice that leaves room for escapes
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # body and head of one message: as RabbitMQ's default
 PUBLISH_BYTES_MAX = 512 * 1024 * 1024  # one atomic publish: it is held in memory until durable
 BLOCK_BYTES = 128 * 1024  # a block closes at this size: what one cold read brings in
 CHUNK_BYTES_MAX = 1024 * 1024  # bodies in one record, and so the largest block of many messages
@@ -109,5 +109,9 @@ LOAD_BLOCKS = 8  # blocks read by one job
 PLACE_RETRY_MS = 1_000  # a full disk is tried again so often
 COMPACT_BLOCKS = 32  # blocks rewritten by one job
 DELETE_BLOCKS = 4_096  # blocks forgotten by one job
-HELD_PUBLISHES_MAX = 10_000  # publishes held back while placing is behind; beyond it they are refused
 KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do for so long
+
+# The embedded API.
+DURATION_MS_MAX = 3_155_760_000_000  # a hundred years: any delay one means, and far from overflow
+CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
+NAME_PAGE = 1_000  # queue names asked for at once

@@ -1,6 +1,7 @@
 """Record -> change of state: the only place where state changes.
 
-One rule: apply is total; it asserts and never refuses, and depends on the record and the state alone.
+One rule: apply is total; it asserts and never refuses, and depends on the record and the state
+alone.
 """
 
 from array import array
@@ -256,7 +257,8 @@ def move_task_ended(state: State, record: facts.MoveTaskEnded) -> None:
 
 
 def _bury(state: State, queue: Queue) -> None:
-    """Nothing of a deleted queue is left: forget its rows, and its shelf and route sets where nobody needs them."""
+    """Nothing of a deleted queue is left: forget its rows, and its shelf and route sets where
+    nobody needs them."""
     del state.buried[queue.id]
     for segment in list(queue.leases.segments.values()):
         state.ledger.drop(segment)

@@ -1,7 +1,7 @@
 """Sets of offsets as bits of Python ints: what the queue's pages are made of.
 
-One rule: a page holds PAGE offsets; bit b of page p is offset p * PAGE + b. Ints are immutable, so a page can be
-copied for free. Compiled by mypyc where possible.
+One rule: a page holds PAGE offsets; bit b of page p is offset p * PAGE + b. Ints are immutable, so
+a page can be copied for free. Compiled by mypyc where possible.
 """
 
 from typing import Final
@@ -36,8 +36,7 @@ def take_lowest(mask: int, count: int) -> int:
     while count > 0:
         at += lowest(mask >> at)
         run = run_at(mask, at)
-        if run > count:
-            run = count
+        run = min(run, count)
         taken |= span_mask(at, run)
         at += run
         count -= run
@@ -68,7 +67,8 @@ def bits_of(mask: int) -> list[int]:
 
 
 def pack_mask(mask: int) -> tuple[int, int, bytes]:
-    """A page's mask as (first bit, span, bytes) for a record; no bytes when all bits of the span are set."""
+    """A page's mask as (first bit, span, bytes) for a record; no bytes when all bits of the span
+    are set."""
     first = lowest(mask)
     rest = mask >> first
     span = rest.bit_length()

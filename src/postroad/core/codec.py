@@ -1,7 +1,7 @@
 """Records to bytes and back: the payload of a journal group.
 
-One rule: a payload is a msgpack array of steps, each an array of records, each an array that begins with the record's
-tag; what was written once is read for good.
+One rule: a payload is a msgpack array of steps, each an array of records, each an array that begins
+with the record's tag; what was written once is read for good.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _encode_step = msgspec.msgpack.Encoder().encode
 _decode_group = msgspec.msgpack.Decoder(list[list[AnyRecord]]).decode
 
 
-class BadPayload(Exception):
+class BadPayload(Exception):  # noqa: N818  (the name is the sentence)
     """The payload is not one of ours; the message says why."""
 
 

@@ -1,6 +1,7 @@
 """What a decider gives back: facts, and what to say once they are durable.
 
-One rule: a decider reads the state and changes nothing; where it needs bodies that are not in memory it says so.
+One rule: a decider reads the state and changes nothing; where it needs bodies that are not in
+memory it says so.
 """
 
 from postroad.core.handout import Handout, Library, Piece
@@ -11,7 +12,8 @@ from postroad.model.replies import Refused, Reply, Why
 
 
 class World:
-    """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are refused."""
+    """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
+    refused."""
 
     __slots__ = ("epoch", "library", "short_of_space", "state")
 
@@ -23,7 +25,8 @@ class World:
 
 
 class Decision:
-    """Records to apply, and the reply. `read`: the reply rests on what this queue was last; it waits for that and no
+    """Records to apply, and the reply. `read`: the reply rests on what this queue was last; it
+    waits for that and no
     record of its own (0: for none)."""
 
     __slots__ = ("read_group", "records", "reply")
@@ -57,7 +60,8 @@ class Answer:
 
 
 class Step:
-    """The records of one atomic step and the answers that came of it. `urgent`: somebody waits for the records."""
+    """The records of one atomic step and the answers that came of it. `urgent`: somebody waits for
+    the records."""
 
     __slots__ = ("answers", "records", "urgent")
 

@@ -1,4 +1,5 @@
-"""Who waits for messages: standing receives and attached consumers. Volatile: lost at a crash by design.
+"""Who waits for messages: standing receives and attached consumers. Volatile: lost at a crash by
+design.
 
 One rule: demand knows who is next; it never touches messages.
 """
@@ -27,7 +28,8 @@ class Waiter:
 
 
 class Consumer:
-    """An attached consumer: `credit` more messages may be pushed to it; `holder` is the number its leases bear."""
+    """An attached consumer: `credit` more messages may be pushed to it; `holder` is the number its
+    leases bear."""
 
     __slots__ = ("ask", "credit", "holder", "lease_ms", "leased", "number", "queue")
 
@@ -44,7 +46,8 @@ class Consumer:
 
 
 class Demand:
-    """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something may be ready."""
+    """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
+    may be ready."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, deque[Waiter]] = {}
@@ -157,9 +160,8 @@ class Demand:
             self.end_wait(waiter)
         for key in [key for key in self.attached if key[0] == caller.number]:
             self.detach(self.attached[key])
-        held: list[tuple[int, int]] = []
-        for mark in [mark for mark in self.holders if mark[0] == caller.number]:
-            held.append((mark[1], self.holders.pop(mark)))
+        marks = [mark for mark in self.holders if mark[0] == caller.number]
+        held = [(mark[1], self.holders.pop(mark)) for mark in marks]
         for holder, consumer in list(self.by_holder.items()):
             if consumer.ask.caller is caller:
                 held.append((consumer.queue, holder))

@@ -1,7 +1,8 @@
-"""Which bodies the messages of a queue have: runs of offsets that map to runs of indexes on a shelf.
+"""Which bodies the messages of a queue have: runs of offsets that map to runs of indexes on a
+shelf.
 
-One rule: a run is as long as publishes to the same shelf follow each other, so a queue that is published to directly
-has one run for its whole life. Compiled by mypyc where possible.
+One rule: a run is as long as publishes to the same shelf follow each other, so a queue that is
+published to directly has one run for its whole life. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -42,7 +43,8 @@ class Extents:
         return found
 
     def offsets_on(self, shelf: int, index: int, count: int, end: int) -> list[tuple[int, int]]:
-        """The offsets below `end` whose bodies are among `count` on a shelf from `index` on: (first offset, index of it)."""
+        """The offsets below `end` whose bodies are among `count` on a shelf from `index` on: (first
+        offset, index of it)."""
         found: list[tuple[int, int]] = []
         for at in range(len(self.first)):
             if self.shelf[at] != shelf:
@@ -50,8 +52,8 @@ class Extents:
             stop = self.first[at + 1] if at + 1 < len(self.first) else end
             first = max(index, self.index[at])
             last = min(index + count, self.index[at] + stop - self.first[at])
-            for one in range(first, last):
-                found.append((self.first[at] + one - self.index[at], one))
+            shift = self.first[at] - self.index[at]
+            found.extend((one + shift, one) for one in range(first, last))
         return found
 
     def drop_before(self, offset: int) -> None:

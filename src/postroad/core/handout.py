@@ -9,13 +9,15 @@ from typing import Protocol
 from postroad.core.bits import runs
 from postroad.core.page import Page
 from postroad.core.queue import Queue
+from postroad.core.shelf import Shelf
 from postroad.model.message import Delivery, Note
 
 
 class Piece:
     """Consecutive messages of a queue whose bodies are consecutive in one block of a shelf.
 
-    `block`, `id`, `size`: the block's first index, its number in the store (0: not placed) and its bytes there.
+    `block`, `id`, `size`: the block's first index, its number in the store (0: not placed) and its
+    bytes there.
     `counts`, `firsts`: per message, or `None` where none of them ever came back.
     """
 
@@ -46,7 +48,8 @@ class Piece:
 
 
 class Bodies:
-    """Messages as they were published: one entry per message in each list; `notes` is `None` where none was moved."""
+    """Messages as they were published: one entry per message in each list; `notes` is `None` where
+    none was moved."""
 
     __slots__ = ("bodies", "heads", "notes", "times")
 
@@ -71,7 +74,8 @@ class Library(Protocol):
 
 
 class Handout:
-    """The messages of one reply. `states` and `dues`: per message, of a peek; `next_offset`: where it goes on."""
+    """The messages of one reply. `states` and `dues`: per message, of a peek; `next_offset`: where
+    it goes on."""
 
     __slots__ = ("consumer", "dues", "next_offset", "now_ms", "pieces", "queue", "states")
 
@@ -94,20 +98,28 @@ def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
     found: list[Piece] = []
     for start, length in runs(mask):
         slot = start
-        for shelf_id, index, count in queue.extents.find(page.base + start, length):
-            shelf = queue.shelves[shelf_id]
-            while count > 0:
-                block, held, id, size = shelf.where(index)
-                part = min(count, block + held - index)
-                piece = Piece(lease, page.base + slot, shelf_id, index, part)
-                piece.block, piece.id, piece.size = block, id, size
+        for shelf, index, count in queue.extents.find(page.base + start, length):
+            for piece in _in_blocks(queue.shelves[shelf], index, count):
+                piece.lease = lease
+                piece.offset = page.base + slot
                 if page.counts is not None and page.firsts is not None:
-                    piece.counts = page.counts[slot : slot + part]
-                    piece.firsts = page.firsts[slot : slot + part]
+                    piece.counts = page.counts[slot : slot + piece.count]
+                    piece.firsts = page.firsts[slot : slot + piece.count]
                 found.append(piece)
-                slot += part
-                index += part
-                count -= part
+                slot += piece.count
+    return found
+
+
+def _in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
+    """Consecutive bodies of a shelf, a piece per block."""
+    found: list[Piece] = []
+    end = index + count
+    while index < end:
+        block, held, id, size = shelf.where(index)
+        piece = Piece(0, 0, shelf.id, index, min(end, block + held) - index)
+        piece.block, piece.id, piece.size = block, id, size
+        found.append(piece)
+        index += piece.count
     return found
 
 
@@ -118,10 +130,8 @@ def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delive
     heads, notes, counts, firsts = bodies.heads, bodies.notes, piece.counts, piece.firsts
     times = bodies.times
     if heads is None and notes is None and counts is None:
-        at = 0
-        for body in bodies.bodies:
+        for at, body in enumerate(bodies.bodies):
             into.append(Delivery(queue, offset + at, lease, 1, now_ms, times[at], body))
-            at += 1
         return
     for at in range(piece.count):
         note = None if notes is None else notes[at]

@@ -1,7 +1,7 @@
 """The leases of one queue: columns indexed by the lease's number, no object per lease.
 
-One rule: a grant never spans two pages; what is left of it is a count and, once it is not simply the whole of its
-span, a mask. Compiled by mypyc where possible.
+One rule: a grant never spans two pages; what is left of it is a count and, once it is not simply
+the whole of its span, a mask. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -141,7 +141,8 @@ class Leases:
         return span_mask(0, segment.span[slot - segment.start])
 
     def take(self, lease: int, mask: int) -> None:
-        """Part of a lease is over; `mask` relative to its first offset, all of it left until now."""
+        """Part of a lease is over; `mask` relative to its first offset, all of it left until
+        now."""
         segment = self.find(lease)
         assert segment is not None, "only a living lease can be taken from"
         self.ledger.touch(segment)
@@ -185,7 +186,8 @@ class Leases:
         return 0
 
     def lapsed(self, until_ms: int, limit: int) -> list[int]:
-        """The first `limit` leases whose deadline is at or before an instant, by (deadline, number), taken off the calendar."""
+        """The first `limit` leases whose deadline is at or before an instant, by (deadline,
+        number), taken off the calendar."""
         found: list[int] = []
         while len(found) < limit:
             deadline = self.next_deadline()

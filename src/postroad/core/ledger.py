@@ -1,7 +1,8 @@
 """Which rows of the state changed since the last checkpoint, and what they were at the cut.
 
-One rule: every change of a row is announced by `touch` before it is made, so that a checkpoint sees the state of one
-moment although it is written while the world goes on (copy on write, a row at a time).
+One rule: every change of a row is announced by `touch` before it is made, so that a checkpoint sees
+the state of one moment although it is written while the world goes on (copy on write, a row at a
+time).
 """
 
 from mypy_extensions import mypyc_attr
@@ -26,7 +27,8 @@ class Row:
 
 
 class Ledger:
-    """Dirty rows, rows owed to the running checkpoint, and the encoded rows it has not taken yet."""
+    """Dirty rows, rows owed to the running checkpoint, and the encoded rows it has not taken
+    yet."""
 
     def __init__(self) -> None:
         self.dirty: dict[bytes, Row | None] = {}
@@ -51,7 +53,8 @@ class Ledger:
 
     def cut(self) -> None:
         """A checkpoint begins: everything dirty is owed to it as it is now."""
-        assert not self.owed and not self.rows, "one checkpoint at a time"
+        assert not self.owed, "one checkpoint at a time"
+        assert not self.rows, "what was encoded has been taken"
         for key, row in self.dirty.items():
             if row is None:
                 self.rows[key] = None

@@ -1,7 +1,7 @@
 """The core: the only class others import from here.
 
-One rule: every method that may change the state returns the step it took, already applied; what it says leaves only
-once that step is durable.
+One rule: every method that may change the state returns the step it took, already applied; what it
+says leaves only once that step is durable.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from postroad.core import records as facts
 from postroad.core import tasks
 from postroad.core.apply import apply
 from postroad.core.bits import PAGE, PAGE_BITS
-from postroad.core.decide import declare, move, publish, receive, settle
+from postroad.core.decide import declare, move, publish, settle
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
@@ -59,7 +59,8 @@ class Core:
         self.server = Server(self.world, self.demand, self._apply_all)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
-        """The shard is ours from here on: number leases by the epoch, and end the leases of sessions that are gone."""
+        """The shard is ours from here on: number leases by the epoch, and end the leases of
+        sessions that are gone."""
         self.world.epoch = epoch
         self.server.next_holder = (epoch << 40) + 1
         records: list[facts.Record] = []
@@ -87,7 +88,7 @@ class Core:
         records = decision.records
         self._apply_all(records)
         if records:
-            records = records + self._after(command, now)
+            records = records + self._after(command)
         return self._seal(Step(records, [self._answer(ask, decision)], True))
 
     def publish_together(self, asks: list[Ask], now: int) -> Step:
@@ -100,7 +101,7 @@ class Core:
         records = [record for decision in decisions for record in decision.records]
         self._apply_all(records)
         if records:
-            records = records + self._relieve(publishes[0].queues, now)
+            records = records + self._relieve(publishes[0].queues)
         answers = [self._answer(*pair) for pair in zip(asks, decisions, strict=True)]
         return self._seal(Step(records, answers, True))
 
@@ -162,7 +163,8 @@ class Core:
             state.ledger.touch(row)
 
     def live_bits(self, shelf: int, first: int, count: int) -> int:
-        """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is `first`."""
+        """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is
+        `first`."""
         mask = 0
         for queue in self.state.targets_of(shelf):
             for offset, index in queue.extents.offsets_on(shelf, first, count, queue.next_offset):
@@ -187,27 +189,19 @@ class Core:
         reply = decision.reply
         return Answer(ask, reply, self.state.group if group is None else group)
 
-    def _after(self, command: object, now: int) -> list[facts.Record]:
+    def _after(self, command: object) -> list[facts.Record]:
         """What must follow a command in the same step, and who must know of it."""
         state = self.state
         if isinstance(command, commands.Publish):
-            return self._relieve(command.queues, now)
-        if isinstance(command, commands.DeclareQueue | commands.ChangeQueue):
-            self._new_target(command.name)
+            return self._relieve(command.queues)
         if isinstance(command, commands.ChangeQueue):
-            return self._relieve((command.name,), now)
+            return self._relieve((command.name,))
         if isinstance(command, commands.DeleteQueue):
             for queue in state.buried.values():
                 self.schedule.sweeping[queue.id] = None
         return []
 
-    def _new_target(self, name: str) -> None:
-        """Dead messages that were held up may have somewhere to go now."""
-        for queue in self.state.queues.values():
-            if queue.pages.dead:
-                self.schedule.dying[queue.id] = None
-
-    def _relieve(self, names: tuple[str, ...], now: int) -> list[facts.Record]:
+    def _relieve(self, names: tuple[str, ...]) -> list[facts.Record]:
         found: list[facts.Record] = []
         for name in names:
             queue = self.state.by_name[name]
@@ -250,10 +244,10 @@ class Core:
         for waiter in self.demand.forget_queue(id):
             self.demand.end_wait(waiter)
             reply = Refused(Why.NO_SUCH_QUEUE, "the queue was deleted while waiting for it")
-            self.server.pending.append(Answer(waiter.ask, reply, self.state.group))
+            self.server.said.append(Answer(waiter.ask, reply, self.state.group))
 
     def _seal(self, step: Step) -> Step:
-        if self.server.pending:
-            step.answers.extend(self.server.pending)
-            self.server.pending = []
+        if self.server.said:
+            step.answers.extend(self.server.said)
+            self.server.said = []
         return step

@@ -1,7 +1,7 @@
 """Four thousand messages of a queue: the state of each, as bits.
 
-One rule: a live message is in exactly one of the states ready, delayed, dead or leased; leased is what is in none of
-the other three. Compiled by mypyc where possible.
+One rule: a live message is in exactly one of the states ready, delayed, dead or leased; leased is
+what is in none of the other three. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -52,7 +52,8 @@ class Page(Row):
         return 0 if self.firsts is None else self.firsts[slot]
 
     def remember(self, slot: int, first_ms: int, counted: bool) -> int:
-        """A message came back: keep when it was first received and count the delivery. Returns the count."""
+        """A message came back: keep when it was first received and count the delivery. Returns the
+        count."""
         if self.counts is None or self.firsts is None:
             self.counts = array("H", bytes(2 * PAGE))
             self.firsts = array("Q", bytes(8 * PAGE))
@@ -119,7 +120,8 @@ class Page(Row):
 
     def check(self) -> None:
         """Each message in one state, and every delayed one with an instant."""
-        assert not self.ready & self.delayed and not self.ready & self.dead
+        assert not self.ready & self.delayed
+        assert not self.ready & self.dead
         assert not self.delayed & self.dead
         assert not (self.ready | self.delayed | self.dead) & ~self.live
         assert 0 <= self.live <= FULL

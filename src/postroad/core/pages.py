@@ -1,7 +1,8 @@
-"""The pages of one queue, how many messages they hold in each state, and which page comes next for what.
+"""The pages of one queue, how many messages they hold in each state, and which page comes next for
+what.
 
-One rule: whatever changes a page goes through here, so counts and lists always agree with the bits; the lists are
-heaps with stale entries that are skipped when met. Compiled by mypyc where possible.
+One rule: whatever changes a page goes through here, so counts and lists always agree with the bits;
+the lists are heaps with stale entries that are skipped when met. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -40,8 +41,7 @@ class Pages:
         while count > 0:
             slot = first & (PAGE - 1)
             part = PAGE - slot
-            if part > count:
-                part = count
+            part = min(part, count)
             page = self.all.get(first >> PAGE_BITS)
             if page is None:
                 page = Page(self.queue, first >> PAGE_BITS)
@@ -94,7 +94,8 @@ class Pages:
         self.ready -= mask.bit_count()
 
     def come_back(self, page: Page, mask: int, granted_ms: int, counted: bool, most: int) -> int:
-        """Leased messages come back ready, or dead after `most` counted deliveries (0: no limit). Returns those ready."""
+        """Leased messages come back ready, or dead after `most` counted deliveries (0: no limit).
+        Returns those ready."""
         self.ledger.touch(page)
         spent = 0
         for start, length in runs(mask):
@@ -148,7 +149,8 @@ class Pages:
         self._heap_due(page)
 
     def take_expired(self, page: Page, until_ms: int) -> int:
-        """The live messages of a page whose own life ended by an instant; the leased ones are marked instead."""
+        """The live messages of a page whose own life ended by an instant; the leased ones are
+        marked instead."""
         self.ledger.touch(page)
         assert page.expiries is not None
         mask = page.expiries.take_until(until_ms) & page.live & ~page.dead

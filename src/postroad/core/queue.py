@@ -1,7 +1,7 @@
 """One queue: a log of messages, each to one consumer, gone when settled.
 
-One rule: these methods are what apply calls; they assert and never refuse. They read nothing but this queue and the
-shelves its bodies rest on. Compiled by mypyc where possible.
+One rule: these methods are what apply calls; they assert and never refuse. They read nothing but
+this queue and the shelves its bodies rest on. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -25,8 +25,9 @@ OVERDUE_MS = 1
 class Queue(Row):
     """Settings, pages, leases and extents of one queue.
 
-    `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last change that is no
-    lease; `ended`: (holder, count) of leases that ended since the machine last looked. These three are volatile.
+    `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
+    change that is no lease; `ended`: (holder, count) of leases that ended since the machine last
+    looked. These three are volatile.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class Queue(Row):
         return pages.length - pages.ready - pages.delayed - pages.dead
 
     def next_due(self) -> int:
-        """When time alone changes something here, in ms: 0 for never. What is overdue may be long ago."""
+        """When time alone changes something here, in ms: 0 for never. What is overdue may be long
+        ago."""
         best = self.leases.next_deadline()
         best = _sooner(best, self.pages.next_due())
         best = _sooner(best, self.pages.next_expiry())
@@ -104,8 +106,7 @@ class Queue(Row):
         while count > 0:
             slot = first & (PAGE - 1)
             part = PAGE - slot
-            if part > count:
-                part = count
+            part = min(part, count)
             self.pages.delay(self.pages.all[first >> PAGE_BITS], span_mask(slot, part), due_ms)
             first += part
             count -= part
@@ -147,7 +148,7 @@ class Queue(Row):
         if page is None:
             return
         most = self.settings.deliveries_max
-        alive = self.pages.come_back(page, mask, granted_ms, counted, most if most else 0)
+        alive = self.pages.come_back(page, mask, granted_ms, counted, most or 0)
         if death:
             self.pages.condemn(page, alive, death)
             return
@@ -176,7 +177,8 @@ class Queue(Row):
                 self.moved[offset] = (lease if known is None else known[0], renewed)
 
     def lapse(self, until_ms: int, limit: int) -> None:
-        """The earliest leases lapse; what they held is ready again, or dead after too many deliveries."""
+        """The earliest leases lapse; what they held is ready again, or dead after too many
+        deliveries."""
         for lease in self.leases.lapsed(until_ms, limit):
             self._return_all(lease, True)
 
@@ -232,8 +234,7 @@ class Queue(Row):
         self.pages.clear_counts()
         self.purged_before = before
         self.moved = {}
-        if self.aged_before < before:
-            self.aged_before = before
+        self.aged_before = max(self.aged_before, before)
         self.times.clear()
         page = self.pages.all.get(before >> PAGE_BITS)
         if page is not None:
@@ -352,7 +353,8 @@ class Queue(Row):
                 lease = (number << PAGE_BITS) | (segment.start + index)
                 first = segment.first[index]
                 mask = self.leases.mask(segment, lease) << (first & (PAGE - 1))
-                assert mask.bit_count() == segment.left[index] and mask <= FULL
+                assert mask.bit_count() == segment.left[index]
+                assert mask <= FULL
                 assert not leased.get(first >> PAGE_BITS, 0) & mask, "a message is leased once"
                 leased[first >> PAGE_BITS] = leased.get(first >> PAGE_BITS, 0) | mask
         for page in self.pages.all.values():

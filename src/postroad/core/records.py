@@ -1,8 +1,10 @@
-"""The facts of the journal, in the past tense, each about one entity and carrying all that apply needs.
+"""The facts of the journal, in the past tense, each about one entity and carrying all that apply
+needs.
 
-One rule: a released record keeps its tag and its fields for good; a new need is a new field at the end with a
-default, or a new kind. `first`, `span`, `mask` name offsets inside one page: `span` offsets from `first` on, or
-those of them whose bit is set in `mask` (little-endian) when it is not empty.
+One rule: a released record keeps its tag and its fields for good; a new need is a new field at the
+end with a default, or a new kind. `first`, `span`, `mask` name offsets inside one page: `span`
+offsets from `first` on, or those of them whose bit is set in `mask` (little-endian) when it is not
+empty.
 """
 
 from msgspec import Struct
@@ -79,9 +81,10 @@ class RouteSetDefined(Record, tag=5):
 class Published(Record, tag=6):
     """Messages were published to a queue, or to all queues of a route set.
 
-    `shelf`: queue or route set; `first`: index of the first body in the shelf. `sizes`, `head_sizes`: u32 each,
-    native little-endian; `head_sizes` empty: no heads. `dues`, `expires`: u64 ms each, 0 for none; empty: none given, a queue's own
-    delay counts. `notes`: one per message, of moved messages.
+    `shelf`: queue or route set; `first`: index of the first body in the shelf. `sizes`,
+    `head_sizes`: u32 each, native little-endian; `head_sizes` empty: no heads. `dues`, `expires`:
+    u64 ms each, 0 for none; empty: none given, a queue's own delay counts. `notes`: one per
+    message, of moved messages.
     """
 
     shelf: int
@@ -120,7 +123,8 @@ class Acked(Record, tag=8):
 
 
 class Returned(Record, tag=9):
-    """Leased messages came back. `due_ms` 0: ready now. `counted`: the delivery counts against the message.
+    """Leased messages came back. `due_ms` 0: ready now. `counted`: the delivery counts against the
+    message.
     `death` not 0: they came back dead, for this reason."""
 
     queue: int
@@ -134,7 +138,8 @@ class Returned(Record, tag=9):
 
 
 class Extended(Record, tag=10):
-    """A lease's deadline moved. `renewed` differs from `lease` when only a part of the grant was meant: that part is
+    """A lease's deadline moved. `renewed` differs from `lease` when only a part of the grant was
+    meant: that part is
     from now on a grant of its own, still known by its old receipts."""
 
     queue: int
@@ -147,7 +152,8 @@ class Extended(Record, tag=10):
 
 
 class Lapsed(Record, tag=11):
-    """The first `limit` leases, by (deadline, number), whose deadline is at or before `until_ms` lapsed."""
+    """The first `limit` leases, by (deadline, number), whose deadline is at or before `until_ms`
+    lapsed."""
 
     queue: int
     until_ms: int
@@ -155,7 +161,8 @@ class Lapsed(Record, tag=11):
 
 
 class Ripened(Record, tag=12):
-    """Delayed messages due at or before `until_ms` are ready: those of the first `pages` pages by (due, page)."""
+    """Delayed messages due at or before `until_ms` are ready: those of the first `pages` pages by
+    (due, page)."""
 
     queue: int
     until_ms: int
@@ -163,7 +170,8 @@ class Ripened(Record, tag=12):
 
 
 class Aged(Record, tag=13):
-    """Messages below offset `before` are too old: those not leased leave, or are dead if `death`."""
+    """Messages below offset `before` are too old: those not leased leave, or are dead if
+    `death`."""
 
     queue: int
     before: int
@@ -171,7 +179,8 @@ class Aged(Record, tag=13):
 
 
 class Expired(Record, tag=14):
-    """Messages whose own life ended at or before `until_ms` leave (or are dead if `death`), those of the first `pages` pages."""
+    """Messages whose own life ended at or before `until_ms` leave (or are dead if `death`), those
+    of the first `pages` pages."""
 
     queue: int
     until_ms: int
@@ -190,7 +199,8 @@ class Dropped(Record, tag=15):
 
 
 class Condemned(Record, tag=16):
-    """Ready or delayed messages are dead for the reason `death`, waiting to be moved to the dead letters."""
+    """Ready or delayed messages are dead for the reason `death`, waiting to be moved to the dead
+    letters."""
 
     queue: int
     first: int
@@ -200,7 +210,8 @@ class Condemned(Record, tag=16):
 
 
 class Purged(Record, tag=17):
-    """All messages below offset `before` are gone, leased or not; their pages are swept in slices."""
+    """All messages below offset `before` are gone, leased or not; their pages are swept in
+    slices."""
 
     queue: int
     before: int
@@ -214,7 +225,8 @@ class Swept(Record, tag=18):
 
 
 class HolderEnded(Record, tag=19):
-    """The first `limit` leases of a session's holder came back because the session is gone. `counted` as in Returned."""
+    """The first `limit` leases of a session's holder came back because the session is gone.
+    `counted` as in Returned."""
 
     queue: int
     holder: int
@@ -223,7 +235,8 @@ class HolderEnded(Record, tag=19):
 
 
 class Placed(Record, tag=20):
-    """A block of a shelf (known by its first index) rests in the store, with the `kept` messages somebody wanted."""
+    """A block of a shelf (known by its first index) rests in the store, with the `kept` messages
+    somebody wanted."""
 
     shelf: int
     first: int
@@ -250,7 +263,8 @@ class Closed(Record, tag=25):
 
 
 class MoveTaskStarted(Record, tag=22):
-    """A background move of what is below offset `before` in `source`; `target` 0: back to where each came from."""
+    """A background move of what is below offset `before` in `source`; `target` 0: back to where
+    each came from."""
 
     task: int
     source: int

@@ -1,6 +1,7 @@
 """Attempt -> how long to wait: the retry policy, with dice that a replay throws the same.
 
-One rule: chance is a keyed hash of the data directory's salt and the message, never a random number.
+One rule: chance is a keyed hash of the data directory's salt and the message, never a random
+number.
 """
 
 from hashlib import blake2b
@@ -9,14 +10,17 @@ from postroad.model.policy import BACKOFF_EXPONENTIAL, BACKOFF_FIXED, RetryPolic
 
 
 def retry_due_ms(
-    policy: RetryPolicy, attempt: int, now: int, salt: bytes, queue: int, offset: int
+    policy: RetryPolicy, attempt: int, now: int, salt: bytes, message: tuple[int, int]
 ) -> int:
-    """When a message that failed for the `attempt`th time (from 1) is ready again, in ms; 0: at once."""
+    """When a message (queue id, offset) is ready again after its `attempt`th failure, in ms.
+
+    Attempts count from 1; 0 means at once.
+    """
     if policy.backoff == BACKOFF_FIXED:
         wait_ms = min(policy.delay_ms, policy.delay_ms_max)
     elif policy.backoff == BACKOFF_EXPONENTIAL:
         most_ms = min(policy.delay_ms_max, policy.delay_ms << min(attempt - 1, 40))
-        wait_ms = dice(salt, queue, offset, attempt) % (most_ms + 1)
+        wait_ms = dice(salt, *message, attempt) % (most_ms + 1)
     else:
         wait_ms = 0
     return now + wait_ms if wait_ms else 0

@@ -1,6 +1,7 @@
 """Receives, pops and consumers: demand meets ready messages.
 
-One rule: whoever waited longest is served first; what one is given is as many messages as it asked for, as ranges.
+One rule: whoever waited longest is served first; what one is given is as many messages as it asked
+for, as ranges.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,8 @@ from postroad.model.replies import Done, Received, Refused, Why
 
 
 class Server:
-    """Serves standing asks. `pending`: answers that came up on the way and go with the next step."""
+    """Serves standing asks. `said`: answers that came up on the way and go with the next
+    step."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Server:
         self.demand = demand
         self.apply_all = apply_all
         self.next_holder = 1
-        self.pending: list[Answer] = []
+        self.said: list[Answer] = []
 
     def handle(self, ask: Ask, now: int) -> Step:
         """Receive, pop, attach, grant credit, detach."""

@@ -1,7 +1,8 @@
 """Where the bodies of one queue, or of one route set, rest: blocks of messages by index.
 
-One rule: the core knows of a block only where it begins, how many messages it has, how many of them are still wanted and
-its number in the store; the bytes are the engine's. Compiled by mypyc where possible.
+One rule: the core knows of a block only where it begins, how many messages it has, how many of them
+are still wanted and its number in the store; the bytes are the engine's. Compiled by mypyc where
+possible.
 """
 
 from array import array
@@ -129,13 +130,14 @@ class Shelf(Row):
         while count > 0:
             group, at = self._find(first)
             room = group.first[at] + group.count[at] - first
-            part = count if count < room else room
+            part = min(room, count)
             self._less(group, at, part)
             first += part
             count -= part
 
     def place(self, first: int, id: int, size: int, kept: int) -> bool:
-        """A block rests in the store; false when nothing of it is wanted any more (the copy is free at once)."""
+        """A block rests in the store; false when nothing of it is wanted any more (the copy is free
+        at once)."""
         group, at = self._find_exact(first)
         if group is None:
             if id:
@@ -162,7 +164,8 @@ class Shelf(Row):
         )
 
     def share(self, first: int) -> tuple[int, int, bool]:
-        """Of a block that is wanted: (live, all) counted over all targets, and whether it is still open; (0, 0) if gone."""
+        """Of a block that is wanted: (live, all) counted over all targets, and whether it is still
+        open; (0, 0) if gone."""
         group, at = self._find_exact(first)
         if group is None:
             return 0, 0, False
@@ -190,9 +193,9 @@ class Shelf(Row):
         found: list[int] = []
         for group in self.groups:
             for at in range(len(group.first)):
-                if group.live[at] and group.id[at]:
-                    if group.live[at] * 2 < group.kept[at] * self.targets:
-                        found.append(group.first[at])
+                placed = group.live[at] and group.id[at]
+                if placed and group.live[at] * 2 < group.kept[at] * self.targets:
+                    found.append(group.first[at])
         return found
 
     def load(self, group: BlockGroup) -> None:
@@ -205,7 +208,7 @@ class Shelf(Row):
         while count > 0:
             group, at = self._find(first)
             room = group.first[at] + group.count[at] - first
-            part = count if count < room else room
+            part = min(room, count)
             group.live[at] += part
             first += part
             count -= part
@@ -267,7 +270,8 @@ class Shelf(Row):
 
     def _find(self, index: int) -> tuple[BlockGroup, int]:
         group, at = self._look(index)
-        assert group is not None and at >= 0, "the block of a wanted message is known"
+        assert group is not None, "the block of a wanted message is known"
+        assert at >= 0, "a group has blocks"
         assert index < group.first[at] + group.count[at], "a wanted message is in a block"
         return group, at
 

@@ -1,6 +1,7 @@
 """Background moves: started, cancelled and listed by command, carried on by time.
 
-One rule: a task's progress is a fact in the same step as the messages it moved, so a restart goes on where it was.
+One rule: a task's progress is a fact in the same step as the messages it moved, so a restart goes
+on where it was.
 """
 
 from postroad.core import records as facts
@@ -54,7 +55,7 @@ def decide_cancel(world: World, command: CancelMoveTask, now: int) -> Decision:
     return Decision([record], TaskStopped(task.moved))
 
 
-def decide_list(world: World, command: ListMoveTasks, now: int) -> Decision:
+def decide_list(world: World, command: ListMoveTasks, _now: int) -> Decision:
     """The tasks of a source, newest first."""
     state = world.state
     source = state.by_name.get(command.source)
@@ -92,6 +93,8 @@ def next_task(world: World, now: int) -> MoveTask | None:
 
 def next_task_ms(world: World) -> int:
     """When the next task has something to do, in ms; 0 for never."""
+    if not world.state.tasks:
+        return 0
     dues = [task.due_ms for task in world.state.tasks.values() if task.status == "running"]
     return min(dues, default=0)
 

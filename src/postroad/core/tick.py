@@ -1,4 +1,5 @@
-"""What time alone makes true, in slices: lapses, delays, ends of life, dead letters, sweeping, background moves.
+"""What time alone makes true, in slices: lapses, delays, ends of life, dead letters, sweeping,
+background moves.
 
 One rule: a slice is small enough for a turn of the loop; what is left is due at once again.
 """
@@ -16,7 +17,8 @@ from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE
 
 class Schedule:
     """Which queue has something to do when. `dying`: queues that may have dead messages to move;
-    `ending`: (queue, holder) whose session is gone; `sweeping`: queues with pages to free. All derived."""
+    `ending`: (queue, holder) whose session is gone; `sweeping`: queues with pages to free. All
+    derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
@@ -113,7 +115,8 @@ def time_records(queue: Queue, now: int) -> list[facts.Record]:
 
 
 def _can_bury(world: World, queue: Queue | None) -> bool:
-    """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist holds them up."""
+    """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist
+    holds them up."""
     if queue is None or not queue.pages.dead:
         return False
     name = queue.settings.dead_letter_queue

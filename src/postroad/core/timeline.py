@@ -1,7 +1,7 @@
 """Instants in order, each with a slot of its page: delays, message lives and lease deadlines.
 
-One rule: an entry packs ms and slot in one u64, so a page of four thousand takes 32 KiB and sorts by time. Compiled by
-mypyc where possible.
+One rule: an entry packs ms and slot in one u64, so a page of four thousand takes 32 KiB and sorts
+by time. Compiled by mypyc where possible.
 """
 
 from array import array

@@ -1,7 +1,8 @@
 """When the messages of a queue were published, coarsely: enough to cut off what is too old.
 
-One rule: a sample is taken at most every 4,096th part of the messages' life, so age is exact to that part and a queue
-keeps a few thousand samples whatever it holds. Compiled by mypyc where possible.
+One rule: a sample is taken at most every 4,096th part of the messages' life, so age is exact to
+that part and a queue keeps a few thousand samples whatever it holds. Compiled by mypyc where
+possible.
 """
 
 from array import array
@@ -37,7 +38,8 @@ class Times:
         return self.offset[at] if at > 0 else 0
 
     def next_after(self, offset: int) -> int:
-        """When the sample after an offset was taken, in ms: all before it is at least that old. 0: nothing."""
+        """When the sample after an offset was taken, in ms: all before it is at least that old. 0:
+        nothing."""
         at = bisect_right(self.offset, offset)
         return self.ms[at] if at < len(self.ms) else self.last_ms
 

@@ -1,1 +1,2 @@
-"""The heart: the core, its journal and store, and the clock, joined so that nothing leaves before it is durable."""
+"""The heart: the core, its journal and store, and the clock, joined so that nothing leaves before
+it is durable."""

@@ -1,6 +1,8 @@
-"""The driver for servers and asyncio programs: the engine on the loop, its jobs on a thread per lane.
+"""The driver for servers and asyncio programs: the engine on the loop, its jobs on a thread per
+lane.
 
-One rule: the loop never touches the disk, and a thread comes back to the loop once per job, never per message.
+One rule: the loop never touches the disk, and a thread comes back to the loop once per job, never
+per message.
 """
 
 import asyncio
@@ -60,7 +62,8 @@ class LaneThread:
 
 
 class AsyncDriver:
-    """An engine on an asyncio loop. All methods are the loop's own; none may be called from another thread."""
+    """An engine on an asyncio loop. All methods are the loop's own; none may be called from another
+    thread."""
 
     def __init__(self, directory: Directory, settings: EngineSettings, clock: Clock) -> None:
         self._loop = asyncio.get_running_loop()
@@ -173,6 +176,14 @@ class AsyncDriver:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        try:
+            self._take_turn()
+        except Exception as error:
+            self.engine.fault = self.engine.fault or f"the engine broke: {error!r}; start again"
+            self._fail()
+            raise
+
+    def _take_turn(self) -> None:
         self._turn_is_due = False
         if self.engine.fault is not None:
             self._fail()

@@ -1,7 +1,7 @@
 """A block of messages in memory, and its form in the store.
 
-One rule: a block is appended to in index order until it is closed; once stored it never changes. Compiled by mypyc where
-possible.
+One rule: a block is appended to in index order until it is closed; once stored it never changes.
+Compiled by mypyc where possible.
 """
 
 from array import array
@@ -19,7 +19,8 @@ ENTRY_BYTES = 200
 
 
 class StoredBlock(msgspec.Struct, array_like=True, gc=False):
-    """A block at rest. `present`: u32 positions of the messages that were still wanted, empty for all of them."""
+    """A block at rest. `present`: u32 positions of the messages that were still wanted, empty for
+    all of them."""
 
     first: int
     present: bytes
@@ -37,7 +38,8 @@ _decode = msgspec.msgpack.Decoder(StoredBlock).decode
 
 
 class Block:
-    """Messages of a shelf from index `first` on. `group`: the journal group of its oldest message."""
+    """Messages of a shelf from index `first` on. `group`: the journal group of its oldest
+    message."""
 
     def __init__(self, shelf: int, first: int, group: int) -> None:
         self.shelf = shelf
@@ -161,8 +163,7 @@ class Block:
         times: list[int] = []
         while at < stop:
             end = self.time_starts[run + 1] if run + 1 < len(self.time_starts) else stop
-            if end > stop:
-                end = stop
+            end = min(end, stop)
             times.extend([self.times[run]] * (end - at))
             at = end
             run += 1

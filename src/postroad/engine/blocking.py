@@ -1,7 +1,8 @@
 """The driver for programs that open a directory in process and call from threads.
 
-One rule: the calling thread that finds no append in flight writes and syncs itself; the others wait and share the next.
-One keeper thread does what nobody waits for; it starts at first need and ends when there is nothing to keep.
+One rule: the calling thread that finds no append in flight writes and syncs itself; the others wait
+and share the next. One keeper thread does what nobody waits for; it starts at first need and ends
+when there is nothing to keep.
 """
 
 import threading
@@ -103,7 +104,8 @@ class BlockingDriver:
                 job = self._run(job, True)
 
     def close(self) -> None:
-        """Save a last checkpoint, seal the journal, and let go of the directory. No thread is left behind."""
+        """Save a last checkpoint, seal the journal, and let go of the directory. No thread is left
+        behind."""
         with self._mutex:
             if self._closed or self._closing:
                 return
@@ -132,7 +134,8 @@ class BlockingDriver:
                 job = self._run(job, True)
 
     def _turn(self, everything: bool = False) -> Job | None:
-        """A turn of the engine, with the mutex held; returns a job to run, if there is one for this thread."""
+        """A turn of the engine, with the mutex held; returns a job to run, if there is one for this
+        thread."""
         for job in self.engine.turn(self.clock.now_ms()):
             if job.lane == Lane.KEEP:
                 self._keep_jobs.append(job)
@@ -259,7 +262,8 @@ class BlockingDriver:
                 return
 
     def _rest(self, due_ms: int) -> bool:
-        """Sleep until something is due; true when there was nothing for so long that the keeper ends."""
+        """Sleep until something is due; true when there was nothing for so long that the keeper
+        ends."""
         wait_s = max(0, due_ms - self.clock.now_ms()) / 1_000 if due_ms else KEEPER_IDLE_S
         if self._keeper_bell.wait(min(wait_s, KEEPER_IDLE_S)):
             return False

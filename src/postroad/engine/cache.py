@@ -1,7 +1,7 @@
 """The bodies in memory: blocks not placed yet, and blocks read back.
 
-One rule: a block that is not placed stays until nobody wants it or its `Placed` is durable; blocks that were read back
-give way, the longest unused first, unless they are pinned.
+One rule: a block that is not placed stays until nobody wants it or its `Placed` is durable; blocks
+that were read back give way, the longest unused first, unless they are pinned.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,8 @@ Key = tuple[int, int]
 
 
 class Cache:
-    """Blocks by shelf and first index; `bytes` counts those not placed, `read_bytes` those read back."""
+    """Blocks by shelf and first index; `bytes` counts those not placed, `read_bytes` those read
+    back."""
 
     def __init__(self, bytes_max: int) -> None:
         self.read_bytes_max = max(1, bytes_max // READ_CACHE_SHARE)

@@ -1,7 +1,7 @@
 """The one reader of time.
 
-One rule: now never runs backwards. When the wall clock is behind the last now, time goes on by the monotonic clock until
-the wall clock has caught up.
+One rule: now never runs backwards. When the wall clock is behind the last now, time goes on by the
+monotonic clock until the wall clock has caught up.
 """
 
 import time
@@ -27,7 +27,7 @@ class SystemClock:
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, never less than before."""
-        wall_ms = int(time.time() * 1_000)
+        wall_ms = int(time.time() * 1_000)  # noqa: TID251  (the one reader of time)
         monotonic = time.monotonic()
         if wall_ms < self._last_ms:
             passed_ms = int((monotonic - self._last_monotonic) * 1_000)

@@ -1,7 +1,8 @@
 """The engine: asks in, steps into groups, groups to the journal, answers out.
 
-One rule: it is a state machine without threads or I/O. Drivers call `submit`, `turn` and `finished`, and run the jobs it
-hands out; one append is in flight, and everything that arrives meanwhile is the next.
+One rule: it is a state machine without threads or I/O. Drivers call `submit`, `turn` and
+`finished`, and run the jobs it hands out; one append is in flight, and everything that arrives
+meanwhile is the next.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ from postroad.store.interface import Store
 
 
 class Parts:
-    """What an engine is made of, as recovery leaves it: the epoch claimed, the last now, and the first step."""
+    """What an engine is made of, as recovery leaves it: the epoch claimed, the last now, and the
+    first step."""
 
     def __init__(
         self,
@@ -49,7 +51,8 @@ class Parts:
 
 
 class Engine:
-    """One shard's heart. `fault` is set once the journal failed: nothing more is acknowledged, the process must stop."""
+    """One shard's heart. `fault` is set once the journal failed: nothing more is acknowledged, the
+    process must stop."""
 
     def __init__(self, parts: Parts, send: Callable[[Caller, int, Reply], None]) -> None:
         self.core = parts.core
@@ -95,8 +98,8 @@ class Engine:
         self.now_ms = max(self.now_ms, now_ms)
         now = self.now_ms
         self.core.world.short_of_space = self.journal.short_of_space or self.keeper.stuck
-        self._take_asks(now)
         self._pass_time(now)
+        self._take_asks(now)
         self._pump(now)
         self.keeper.work(now)
         self._flush(now)
@@ -108,9 +111,9 @@ class Engine:
     def finished(self, job: Job, result: object) -> None:
         """A job is done, or failed (`result` is then its exception); a turn should follow."""
         if isinstance(job, Append):
-            self._appended(job, result)
+            self._appended(result)
         elif isinstance(job, Load):
-            self._loaded(job, result)
+            self._loaded(result)
         else:
             self.keeper.finished(job, result)
         self.fault = self.fault or self.keeper.fault
@@ -241,7 +244,7 @@ class Engine:
             )
         return frames
 
-    def _appended(self, job: Append, result: object) -> None:
+    def _appended(self, result: object) -> None:
         if not isinstance(result, int):
             self._fail(result)
             return
@@ -281,7 +284,7 @@ class Engine:
             self._loading = True
             self._jobs.append(Load(self.store, wanted))
 
-    def _loaded(self, job: Load, result: object) -> None:
+    def _loaded(self, result: object) -> None:
         self._loading = False
         if not isinstance(result, list):
             self.fault = f"the store failed: {result}"

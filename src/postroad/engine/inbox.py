@@ -1,6 +1,7 @@
 """Asks of one turn, with publishes to the same queues brought together.
 
-One rule: a publish may be taken before other callers' asks, never before an earlier ask of its own caller.
+One rule: a publish may be taken before other callers' asks, never before an earlier ask of its own
+caller.
 """
 
 from collections import deque
@@ -30,7 +31,8 @@ class Inbox:
         self.held = deque(ask for ask in self.held if ask.caller is not caller)
 
     def take(self, hold_publishes: bool) -> list[list[Ask]]:
-        """What to decide now, in order: single asks, and runs of publishes that become one record."""
+        """What to decide now, in order: single asks, and runs of publishes that become one
+        record."""
         asks = self.asks
         self.asks = []
         if self.held and not hold_publishes:

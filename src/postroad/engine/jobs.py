@@ -1,7 +1,7 @@
 """What the engine wants done outside its turn: appends, loads, writes to the store and checkpoints.
 
-One rule: a job holds all it needs and touches journal, store or checkpoints alone, so that it may run on any thread;
-what comes of it goes back through `Engine.finished`.
+One rule: a job holds all it needs and touches journal, store or checkpoints alone, so that it may
+run on any thread; what comes of it goes back through `Engine.finished`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,8 @@ class Job(Protocol):
     lane: Lane
 
     def run(self) -> object:
-        """Do it. Raises `OSError` or a `PostroadError`; whoever runs it hands the exception back as the result."""
+        """Do it. Raises `OSError` or a `PostroadError`; whoever runs it hands the exception back as
+        the result."""
 
 
 class Append:

@@ -1,7 +1,8 @@
-"""What goes on behind the acknowledgements: placing under pressure, checkpoints, trimming the journal.
+"""What goes on behind the acknowledgements: placing under pressure, checkpoints, trimming the
+journal.
 
-One rule: a checkpoint is the state after one group; it counts once that group is durable, and only then is the journal
-below its floor let go.
+One rule: a checkpoint is the state after one group; it counts once that group is durable, and only
+then is the journal below its floor let go.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class Keeper:
-    """`bytes`, `records`: written to the journal since the last cut. `closing`: everything is to be placed and saved."""
+    """`bytes`, `records`: written to the journal since the last cut. `closing`: everything is to be
+    placed and saved."""
 
     def __init__(self, parts: "Parts", take_step: Callable[[Step], None]) -> None:
         self.core = parts.core

@@ -1,6 +1,7 @@
 """Replies held until they may leave: durable, and filled with their bodies.
 
-One rule: the answers of one caller leave in the order they were given, none before the group it waits for is durable.
+One rule: the answers of one caller leave in the order they were given, none before the group it
+waits for is durable.
 """
 
 from collections import deque
@@ -28,7 +29,8 @@ class Held:
 
 
 class Filling:
-    """A handout that gets its bodies piece by piece; pieces still to come are pinned against eviction and deletion."""
+    """A handout that gets its bodies piece by piece; pieces still to come are pinned against
+    eviction and deletion."""
 
     __slots__ = ("at", "handout", "messages")
 

@@ -1,7 +1,7 @@
 """Blocks on their way to the store and out of it: placing, compaction, deletion.
 
-One rule: a block leaves the cache only when its `Placed` is durable, and the store only when what freed it is durable and
-no reply still needs it.
+One rule: a block leaves the cache only when its `Placed` is durable, and the store only when what
+freed it is durable and no reply still needs it.
 """
 
 import errno
@@ -83,7 +83,8 @@ class Placer:
         )
 
     def place(self, before_group: int, now: int) -> Place | None:
-        """A job that places the oldest blocks, those whose oldest message is below a group; `None` for none."""
+        """A job that places the oldest blocks, those whose oldest message is below a group; `None`
+        for none."""
         if self.placing or now < self.retry_ms:
             return None
         picked: list[Block] = []

@@ -1,7 +1,7 @@
 """Checkpoint and journal -> core: the ordinary start, after a crash or not.
 
-One rule: what was acknowledged is there again; bodies that rest in the journal alone come back into the cache, and
-nothing is placed or evicted meanwhile.
+One rule: what was acknowledged is there again; bodies that rest in the journal alone come back into
+the cache, and nothing is placed or evicted meanwhile.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ from postroad.store.interface import Store
 
 @value
 class RecoveryReport:
-    """What a start found: the checkpoint's position, groups and records replayed after it, groups that did not count
+    """What a start found: the checkpoint's position, groups and records replayed after it, groups
+    that did not count
     (`dropped`), bytes of the torn group that were cut off, messages and queues now there."""
 
     position: int
@@ -91,7 +92,8 @@ def recover(
     salt: bytes,
     now_ms: int,
 ) -> tuple[Parts, RecoveryReport]:
-    """Load, replay, claim. Raises `PostroadError` where something is damaged, and changes nothing then."""
+    """Load, replay, claim. Raises `PostroadError` where something is damaged, and changes nothing
+    then."""
     cache = Cache(settings.cache_bytes)
     core = Core(cache)
     cut, rows = checkpoints.load()

@@ -21,8 +21,9 @@ SYNCS = (SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER)
 
 @value
 class EngineSettings:
-    """`sync`: when an append is durable: before it is acknowledged (always), every `sync_interval_ms`, or when the
-    operating system pleases (never). Sizes in bytes: `cache_bytes` of bodies in memory, `journal_bytes` the journal's
+    """`sync`: when an append is durable: before it is acknowledged (always), every
+    `sync_interval_ms`, or when the operating system pleases (never). Sizes in bytes: `cache_bytes`
+    of bodies in memory, `journal_bytes` the journal's
     bound, `segment_bytes` and `reserve_bytes` of its files."""
 
     sync: str = SYNC_ALWAYS

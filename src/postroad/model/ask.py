@@ -10,7 +10,8 @@ from postroad.model.replies import Reply
 
 
 class Caller:
-    """One connection, task or thread that asks. `number` is its session's number (never used twice in the life of
+    """One connection, task or thread that asks. `number` is its session's number (never used twice
+    in the life of
     a data directory); `sink(ask number, reply)` takes its answers, in order."""
 
     __slots__ = ("number", "sink")
@@ -21,7 +22,8 @@ class Caller:
 
 
 class Ask:
-    """A command from a caller; `number` tells the caller which of its questions an answer is for."""
+    """A command from a caller; `number` tells the caller which of its questions an answer is
+    for."""
 
     __slots__ = ("caller", "command", "number")
 

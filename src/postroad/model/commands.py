@@ -84,9 +84,9 @@ class ListQueues:
 class Publish:
     """Publish messages to one or more queues, all of it or nothing, as one atomic step.
 
-    `bodies`: one per message. `heads`: one per message, or `None` for none. `delays_ms`: per message, `None` in it
-    or for it all: the queue's own delay. `ttls_ms`: likewise, a message's own life.
-    Answer: `Published`.
+    `bodies`: one per message. `heads`: one per message, or `None` for none. `delays_ms`: per
+    message, `None` in it or for it all: the queue's own delay. `ttls_ms`: likewise, a message's own
+    life. Answer: `Published`.
     """
 
     queues: tuple[str, ...]
@@ -98,10 +98,12 @@ class Publish:
 
 @value
 class Receive:
-    """Lease up to `count` ready messages; with none ready, wait up to `wait_ms` (None: the queue's own).
+    """Lease up to `count` ready messages; with none ready, wait up to `wait_ms` (None: the queue's
+    own).
 
-    `lease_ms`: None: the queue's own; 0: it lapses at once; SESSION_LEASE: it ends with the caller's session.
-    Answer: `Received` (possibly with no messages), once something is ready or the wait is over.
+    `lease_ms`: None: the queue's own; 0: it lapses at once; SESSION_LEASE: it ends with the
+    caller's session. Answer: `Received` (possibly with no messages), once something is ready or the
+    wait is over.
     """
 
     queue: str
@@ -122,9 +124,10 @@ class Pop:
 
 @value
 class Attach:
-    """Attach a consumer to a queue: messages are pushed as `Received` answers to this ask's caller as long as it
-    has credit. `consumer`: a number the caller chooses, unique among its consumers. `credit`: most messages leased
-    to it at once (with `leased=False`, at-most-once, credit is used up by each message).
+    """Attach a consumer to a queue: messages are pushed as `Received` answers to this ask's caller
+    as long as it has credit. `consumer`: a number the caller chooses, unique among its consumers.
+    `credit`: most messages leased to it at once (with `leased=False`, at-most-once, credit is used
+    up by each message).
     `lease_ms` as in `Receive`, but None means SESSION_LEASE. Answer: `Done`, then deliveries."""
 
     queue: str
@@ -152,12 +155,13 @@ class Detach:
 
 @value
 class Settle:
-    """Settle leased messages: `offsets[i]` was leased under `leases[i]`, delivered for the `counts[i]`th time.
+    """Settle leased messages: `offsets[i]` was leased under `leases[i]`, delivered for the
+    `counts[i]`th time.
 
-    `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT (`reason`). Each message stands alone: what cannot be settled is
-    named in the answer, the rest is done. An ack of a message that is gone already is fine. A message whose lease
-    lapsed can still be acked while nobody else has leased it since, unless `strict`.
-    Answer: `Settled`.
+    `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT (`reason`). Each message stands alone:
+    what cannot be settled is named in the answer, the rest is done. An ack of a message that is
+    gone already is fine. A message whose lease lapsed can still be acked while nobody else has
+    leased it since, unless `strict`. Answer: `Settled`.
     """
 
     queue: str
@@ -182,7 +186,8 @@ class Extend:
 
 @value
 class Peek:
-    """Look at messages without touching them: from offset `start`, at most `count`, those in one of `states`
+    """Look at messages without touching them: from offset `start`, at most `count`, those in one of
+    `states`
     (ready, delayed, leased, dead; empty: all). Answer: `Peeked`."""
 
     queue: str
@@ -193,8 +198,9 @@ class Peek:
 
 @value
 class Move:
-    """Move up to `count` ready messages (or, with `offsets`, just those) from one queue to another in one atomic
-    step. `target` None: each goes back to the queue it was moved from last; those whose source is gone stay.
+    """Move up to `count` ready messages (or, with `offsets`, just those) from one queue to another
+    in one atomic step. `target` None: each goes back to the queue it was moved from last; those
+    whose source is gone stay.
     Answer: `Moved`."""
 
     source: str
@@ -205,7 +211,8 @@ class Move:
 
 @value
 class StartMoveTask:
-    """Move all messages that are in `source` now, in the background, at most `per_second` (None: as fast as may be);
+    """Move all messages that are in `source` now, in the background, at most `per_second` (None: as
+    fast as may be);
     survives restarts. `target` None: back to where each came from. Answer: `TaskStarted`."""
 
     source: str

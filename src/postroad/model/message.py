@@ -22,7 +22,7 @@ _unpack = msgspec.msgpack.Decoder().decode
 
 
 def _unpack_plain(packed: bytes) -> dict[str, HeaderValue]:
-    return cast(dict[str, HeaderValue], _unpack(packed))
+    return cast("dict[str, HeaderValue]", _unpack(packed))
 
 
 def _unpack_typed(packed: bytes) -> dict[str, tuple[str, str | bytes]]:
@@ -47,7 +47,8 @@ class Note(Struct, array_like=True, gc=False):
 class Delivery(Struct, gc=False):
     """One message as its receiver gets it.
 
-    `queue`: queue id; `offset`: its place there; `lease`: the lease's number (0: popped or peeked, no lease);
+    `queue`: queue id; `offset`: its place there; `lease`: the lease's number (0: popped or peeked,
+    no lease);
     `delivery_count`: times delivered, this one included; `first_received_ms`: first delivery ever;
     `published_ms`: first publish; `note`: of a moved message, else `None`.
     """
@@ -95,7 +96,8 @@ def headers_of(head: bytes) -> dict[str, HeaderValue]:
 
 
 def typed_headers_of(head: bytes) -> dict[str, tuple[str, str | bytes]]:
-    """The headers of any stored head with type names: `String`, `Number` or `Binary` where it had none."""
+    """The headers of any stored head with type names: `String`, `Number` or `Binary` where it had
+    none."""
     if not head:
         return {}
     if head[0] == HEAD_TYPED:

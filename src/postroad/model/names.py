@@ -1,6 +1,7 @@
 """Names of things, and the one validator for them.
 
-One rule: a name is 1 to 512 bytes of UTF-8 without control characters; what a protocol cannot spell it escapes itself.
+One rule: a name is 1 to 512 bytes of UTF-8 without control characters; what a protocol cannot spell
+it escapes itself.
 """
 
 from postroad.limits import NAME_BYTES_MAX

@@ -36,13 +36,16 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
 
     `lease_ms`: how long a received message stays leased unless the receiver says otherwise.
     `delay_ms`: how long each message waits before it is ready the first time.
-    `retention_ms`: messages older than this leave (to the dead letters if `expired_to_dead_letters`).
+    `retention_ms`: messages older than this leave (to the dead letters if
+    `expired_to_dead_letters`).
     `ttl_ms`: the same for the life of a message; the shorter of the two counts.
     `deliveries_max`: after so many failed deliveries a message is dead.
     `dead_letter_queue`: name of the queue where dead messages go; without it they are dropped.
-    `length_max`, `bytes_max`: messages and body bytes the queue may hold; `overflow` says what gives way.
+    `length_max`, `bytes_max`: messages and body bytes the queue may hold; `overflow` says what
+    gives way.
     `wait_ms`: long-poll time of a receive that does not say its own.
-    `message_bytes_max`: a larger message (body and head) is refused. `leased_max`: most messages leased at once.
+    `message_bytes_max`: a larger message (body and head) is refused. `leased_max`: most messages
+    leased at once.
     """
 
     lease_ms: int = 30_000

@@ -1,7 +1,7 @@
 """What the core may answer.
 
-One rule: anything a client can cause comes back as a value, `Refused(why)` among them; exceptions are for broken
-promises.
+One rule: anything a client can cause comes back as a value, `Refused(why)` among them; exceptions
+are for broken promises.
 """
 
 from enum import IntEnum
@@ -53,7 +53,8 @@ class Declared:
 
 @value
 class Published:
-    """`places[i]` = (queue id, offset of the first message) for the i-th target; the messages of one publish have
+    """`places[i]` = (queue id, offset of the first message) for the i-th target; the messages of
+    one publish have
     consecutive offsets in each. `published_ms`: the time they carry."""
 
     places: tuple[tuple[int, int], ...]
@@ -62,7 +63,8 @@ class Published:
 
 @value
 class Received:
-    """Deliveries in order; empty when the wait was over first. `consumer`: whose push it is, 0 for a receive or pop."""
+    """Deliveries in order; empty when the wait was over first. `consumer`: whose push it is, 0 for
+    a receive or pop."""
 
     messages: list[Delivery]
     consumer: int = 0
@@ -84,7 +86,8 @@ class Purged:
 
 @value
 class PeekedMessage:
-    """A message and the state it is in: `ready`, `delayed`, `leased` or `dead`; `due_ms` of a delayed one."""
+    """A message and the state it is in: `ready`, `delayed`, `leased` or `dead`; `due_ms` of a
+    delayed one."""
 
     state: str
     due_ms: int
@@ -149,7 +152,8 @@ class TaskStopped:
 
 @value
 class TaskInfo:
-    """A background move: `status` is running, completed, cancelled or failed; `total` at its start."""
+    """A background move: `status` is running, completed, cancelled or failed; `total` at its
+    start."""
 
     task: int
     status: str

@@ -1,6 +1,7 @@
 """What a protocol's session looks like to the sockets above it.
 
-One rule: a session owns no socket and reads no clock; it turns bytes into asks and replies into bytes.
+One rule: a session owns no socket and reads no clock; it turns bytes into asks and replies into
+bytes.
 """
 
 from typing import Protocol
@@ -12,7 +13,7 @@ from postroad.model.value import value
 
 @value
 class Output:
-    """What a session wants done: bytes to send, numbered commands to ask, and whether to close after sending."""
+    """What a session wants done: bytes to send, numbered commands to ask, whether to close then."""
 
     send: bytes = b""
     asks: tuple[tuple[int, Command], ...] = ()

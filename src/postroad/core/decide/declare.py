@@ -19,6 +19,17 @@ from postroad.model.names import bad_name
 from postroad.model.policy import BACKOFFS, OVERFLOWS, QueueSettings
 from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
 
+BOUNDS = (
+    "retention_ms",
+    "ttl_ms",
+    "deliveries_max",
+    "length_max",
+    "bytes_max",
+    "message_bytes_max",
+    "leased_max",
+)
+"""Settings that are a positive number or nothing."""
+
 
 def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
     """Make a queue exist."""
@@ -86,11 +97,7 @@ def bad_settings(settings: QueueSettings) -> str | None:
     for name in ("lease_ms", "delay_ms", "wait_ms"):
         if getattr(settings, name) < 0:
             return f"`{name}` is not below 0"
-    for name in ("retention_ms", "ttl_ms", "deliveries_max", "length_max", "bytes_max"):
-        bound = getattr(settings, name)
-        if bound is not None and bound < 1:
-            return f"`{name}` is at least 1, or not set"
-    for name in ("message_bytes_max", "leased_max"):
+    for name in BOUNDS:
         bound = getattr(settings, name)
         if bound is not None and bound < 1:
             return f"`{name}` is at least 1, or not set"
@@ -118,7 +125,7 @@ def decide_delete(world: World, command: DeleteQueue, now: int) -> Decision:
     return Decision([*records, facts.QueueDeleted(queue.id)], Done())
 
 
-def decide_purge(world: World, command: PurgeQueue, now: int) -> Decision:
+def decide_purge(world: World, command: PurgeQueue, _now: int) -> Decision:
     """Drop all a queue holds."""
     queue = world.state.by_name.get(command.name)
     if queue is None:
@@ -129,7 +136,7 @@ def decide_purge(world: World, command: PurgeQueue, now: int) -> Decision:
     return Decision([facts.Purged(queue.id, queue.next_offset)], Purged(count))
 
 
-def decide_describe(world: World, command: DescribeQueue, now: int) -> Decision:
+def decide_describe(world: World, command: DescribeQueue, _now: int) -> Decision:
     """Settings and counts."""
     queue = world.state.by_name.get(command.name)
     if queue is None:
@@ -151,7 +158,7 @@ def decide_describe(world: World, command: DescribeQueue, now: int) -> Decision:
     return Decision([], described, queue.touched)
 
 
-def decide_list(world: World, command: ListQueues, now: int) -> Decision:
+def decide_list(world: World, command: ListQueues, _now: int) -> Decision:
     """Names in order."""
     state = world.state
     names: list[str] = []

@@ -1,6 +1,8 @@
-"""Moves between queues: redrive, dead letters, background tasks; and peeks, which look at the same messages.
+"""Moves between queues: redrive, dead letters, background tasks; and peeks, which look at the same
+messages.
 
-One rule: a move is the publish there and the drop here in one step, with the bytes copied and a note of the earlier life.
+One rule: a move is the publish there and the drop here in one step, with the bytes copied and a
+note of the earlier life.
 """
 
 from array import array
@@ -88,7 +90,8 @@ def pick_offsets(queue: Queue, offsets: tuple[int, ...]) -> Picked:
 def move_records(
     world: World, source: Queue, target: Queue | None, picked: Picked, death: int, now: int
 ) -> tuple[list[facts.Record], int] | Missing:
-    """The facts of a move: per target one publish with notes, and the drops here. Those without a target stay."""
+    """The facts of a move: per target one publish with notes, and the drops here. Those without a
+    target stay."""
     fetched = fetch(world, source, picked)
     if isinstance(fetched, Missing):
         return fetched
@@ -190,7 +193,8 @@ def _peek_page(
 
 
 def _as_seen(page: Page, piece: Piece) -> None:
-    """A peek shows deliveries so far, the one that is going on included; a handout shows the next one."""
+    """A peek shows deliveries so far, the one that is going on included; a handout shows the next
+    one."""
     first = piece.offset - page.base
     slots = range(first, first + piece.count)
     leased = page.leased
@@ -215,8 +219,10 @@ def _noted(source: Queue, offset: int, note: Note | None, published_ms: int) -> 
 
 
 def _add(load: Load, target: Queue, bodies: Bodies, at: int, note: Note) -> None:
-    assert load.notes is not None and load.expires is not None
-    assert isinstance(load.bodies, list) and isinstance(load.heads, list)
+    assert load.notes is not None
+    assert load.expires is not None
+    assert isinstance(load.bodies, list)
+    assert isinstance(load.heads, list)
     load.bodies.append(bodies.bodies[at])
     load.heads.append(b"" if bodies.heads is None else bodies.heads[at])
     load.notes.append(note)

@@ -1,6 +1,7 @@
 """What gives way when a queue holds more than it may: the oldest, dropped or dead.
 
-One rule: only what is not leased gives way, so a queue may stay over its limit by what is being worked on.
+One rule: only what is not leased gives way, so a queue may stay over its limit by what is being
+worked on.
 """
 
 from postroad.core import records as facts

@@ -1,6 +1,7 @@
 """Publish: messages to one or more queues, all of it or nothing.
 
-One rule: bodies are stored once however many queues get them; several publishes to the same queues are one record.
+One rule: bodies are stored once however many queues get them; several publishes to the same queues
+are one record.
 """
 
 from array import array
@@ -58,7 +59,8 @@ def decide_publish(world: World, command: Publish, now: int) -> Decision:
 
 
 def decide_together(world: World, commands: list[Publish], now: int) -> list[Decision]:
-    """Publishes to the same queues with nothing but bodies and heads, as one record; the first decision has it."""
+    """Publishes to the same queues with nothing but bodies and heads, as one record; the first
+    decision has it."""
     found = find_queues(world.state, commands[0].queues)
     if isinstance(found, Decision):
         return [found] * len(commands)
@@ -99,7 +101,8 @@ def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:
 def refusal_of(
     world: World, command: Publish, queues: list[Queue], ahead: int = 0
 ) -> Decision | None:
-    """Why a publish cannot be, or `None`. `ahead`: messages that come before it in the same record."""
+    """Why a publish cannot be, or `None`. `ahead`: messages that come before it in the same
+    record."""
     count = len(command.bodies)
     columns = (command.heads, command.delays_ms, command.ttls_ms)
     if not count or any(column is not None and len(column) != count for column in columns):
@@ -171,7 +174,8 @@ def _add_columns(
 
 
 def _cuts(sizes: "array[int]", head_sizes: "array[int] | None") -> list[int]:
-    """Where the chunks of a publish end: at most CHUNK_BYTES_MAX each (or one message), BLOCK_MESSAGES_MAX messages."""
+    """Where the chunks of a publish end: at most CHUNK_BYTES_MAX each (or one message),
+    BLOCK_MESSAGES_MAX messages."""
     count = len(sizes)
     total = sum(sizes) + (0 if head_sizes is None else sum(head_sizes))
     if total <= CHUNK_BYTES_MAX and count <= BLOCK_MESSAGES_MAX:

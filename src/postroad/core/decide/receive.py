@@ -1,6 +1,7 @@
 """Receive, pop and push: ready messages to somebody who asked.
 
-One rule: what is handed out is one page's worth a record, so the caller applies each before it asks for the next.
+One rule: what is handed out is one page's worth a record, so the caller applies each before it asks
+for the next.
 """
 
 from postroad.core import records as facts
@@ -12,14 +13,16 @@ from postroad.model.commands import SESSION_LEASE
 
 
 def next_lease(world: World, queue: Queue) -> int:
-    """The number of a queue's next lease: (epoch, counter), so that one lost in a crash is never given again."""
+    """The number of a queue's next lease: (epoch, counter), so that one lost in a crash is never
+    given again."""
     return max(queue.leases.next, world.epoch << 40)
 
 
 def lease_from_page(
     world: World, queue: Queue, count: int, deadline_ms: int, handout: Handout, holder: int
 ) -> facts.Leased | None:
-    """Lease up to `count` messages of the lowest ready page into a handout; `None` when none is ready."""
+    """Lease up to `count` messages of the lowest ready page into a handout; `None` when none is
+    ready."""
     page = queue.pages.first_ready(queue.purged_before)
     if page is None:
         return None
@@ -44,7 +47,8 @@ def pop_from_page(queue: Queue, count: int, handout: Handout) -> facts.Dropped |
 
 
 def messages_group(world: World, queue: Queue, handout: Handout) -> int:
-    """The group that must be durable before these messages may be seen: that of the newest of them."""
+    """The group that must be durable before these messages may be seen: that of the newest of
+    them."""
     state = world.state
     while queue.undurable and queue.undurable[0][1] <= state.durable:
         queue.undurable.pop(0)
@@ -59,7 +63,8 @@ def messages_group(world: World, queue: Queue, handout: Handout) -> int:
 
 
 def free_slots(queue: Queue, count: int) -> int:
-    """How many of `count` messages may be leased now, given the most the queue may lease at once."""
+    """How many of `count` messages may be leased now, given the most the queue may lease at
+    once."""
     most = queue.settings.leased_max
     if most is None:
         return count

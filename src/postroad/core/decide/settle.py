@@ -1,35 +1,93 @@
 """Settle and extend: what becomes of leased messages.
 
-One rule: offsets that were leased together are settled together, as one record per lease; each that cannot be is
-named, and changes nothing. Compiled by mypyc where possible.
+One rule: offsets that were leased together are settled together, as one record per lease; each that
+cannot be is named, and changes nothing. Compiled by mypyc where possible.
 """
 
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, PAGE_BITS, lowest, pack_mask, runs, span_mask
+from postroad.core.decide.receive import next_lease
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.queue import Queue
 from postroad.core.retry import retry_due_ms
-from postroad.core.decide.receive import next_lease
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Extend, Settle
 from postroad.model.replies import Settled, Why
 
 
 class Held:
-    """Of a list of receipts: what each living lease still holds of it, and what is left over.
+    """Receipts, sorted out: what each living lease still holds of them, and what is left over.
 
-    `masks`: lease -> bits of the page of `bases[lease]`. `late`: page base -> bits that can be acked without a lease.
+    `gone_ok`: a message that is gone is no failure; `late_ok`: nor is one whose lease lapsed, while
+    nobody else has leased it. `masks`: lease -> bits of the page that begins at `bases[lease]`.
+    `late`: first offset of a page -> bits that can be acked without a lease.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queue: Queue, gone_ok: bool, late_ok: bool) -> None:
+        self.queue = queue
+        self.gone_ok = gone_ok
+        self.late_ok = late_ok
         self.masks: dict[int, int] = {}
         self.bases: dict[int, int] = {}
         self.late: dict[int, int] = {}
         self.failed: list[tuple[int, Why]] = []
 
-    def add(self, lease: int, base: int, mask: int) -> None:
-        """Bits that a lease holds."""
+    def sort(self, offsets: list[int], leases: list[int], counts: list[int]) -> None:
+        """Take all receipts, in runs of consecutive offsets under one lease."""
+        count = len(offsets)
+        at = 0
+        while at < count:
+            offset = offsets[at]
+            lease = leases[at]
+            stop = at + 1
+            following = offset + 1
+            while (
+                stop < count
+                and leases[stop] == lease
+                and offsets[stop] == following
+                and following & (PAGE - 1)
+            ):
+                stop += 1
+                following += 1
+            if not self._add_run(lease, offset, stop - at):
+                for one in range(at, stop):
+                    self._add_one(lease, offsets[one], counts[one], one)
+            at = stop
+        self.failed.sort()
+
+    def _add_run(self, lease: int, offset: int, count: int) -> bool:
+        """The usual case: the lease holds all of a run."""
+        queue = self.queue
+        if offset < queue.purged_before:
+            return False
+        segment = queue.leases.find(lease)
+        if segment is None:
+            return False
+        first = segment.first[(lease & (PAGE - 1)) - segment.start]
+        if first >> PAGE_BITS != offset >> PAGE_BITS:
+            return False
+        mask = span_mask(offset & (PAGE - 1), count)
+        if mask & ~(queue.leases.mask(segment, lease) << (first & (PAGE - 1))):
+            return False
         self.masks[lease] = self.masks.get(lease, 0) | mask
-        self.bases[lease] = base
+        self.bases[lease] = offset & ~(PAGE - 1)
+        return True
+
+    def _add_one(self, lease: int, offset: int, count: int, index: int) -> None:
+        """A receipt on its own: the lease may have been renewed or lapsed, the message gone."""
+        queue = self.queue
+        if offset >= 0 and lease >= 0 and offset < queue.next_offset:
+            moved = queue.moved.get(offset)
+            if moved is not None and moved[0] == lease:
+                lease = moved[1]
+            if self._add_run(lease, offset, 1):
+                return
+            if self.gone_ok and _gone(queue, offset):
+                return
+            if self.late_ok and _unclaimed(queue, offset, count):
+                base = offset & ~(PAGE - 1)
+                self.late[base] = self.late.get(base, 0) | (1 << (offset & (PAGE - 1)))
+                return
+        self.failed.append((index, Why.NO_SUCH_LEASE))
 
 
 def decide_settle(world: World, command: Settle, now: int) -> Decision:
@@ -40,16 +98,18 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
     count = len(command.offsets)
     if len(command.leases) != count or len(command.counts) != count:
         return refuse(Why.BAD_COMMAND, "a settle has one lease and one count per offset")
-    held = sort_receipts(
-        queue, list(command.offsets), list(command.leases), list(command.counts), command
-    )
+    if command.outcome not in (ACK, RELEASE, RETRY, REJECT):
+        return refuse(Why.BAD_COMMAND, "an outcome is ack, release, retry or reject")
+    acked = command.outcome == ACK
+    held = Held(queue, acked, acked and not command.strict)
+    held.sort(list(command.offsets), list(command.leases), list(command.counts))
     records: list[facts.Record] = []
     for lease, mask in held.masks.items():
-        records.extend(_settle_lease(world, queue, lease, held.bases[lease], mask, command, now))
+        part = Part(queue, lease, held.bases[lease], mask)
+        records.extend(_settle_part(world, part, command, now))
     for base, mask in held.late.items():
         first, span, packed = pack_mask(mask)
         records.append(facts.Dropped(queue.id, base + first, span, packed, facts.LATE))
-    held.failed.sort()
     group = None if records else queue.touched
     return Decision(records, Settled(tuple(held.failed)), group)
 
@@ -62,7 +122,8 @@ def decide_extend(world: World, command: Extend, now: int) -> Decision:
     count = len(command.offsets)
     if len(command.leases) != count or command.lease_ms < 0:
         return refuse(Why.BAD_COMMAND, "an extend has one lease per offset, and a time not below 0")
-    held = sort_receipts(queue, list(command.offsets), list(command.leases), [0] * count, None)
+    held = Held(queue, False, False)
+    held.sort(list(command.offsets), list(command.leases), [0] * count)
     records: list[facts.Record] = []
     fresh = next_lease(world, queue)
     for lease, mask in held.masks.items():
@@ -85,83 +146,8 @@ def decide_extend(world: World, command: Extend, now: int) -> Decision:
                 now + command.lease_ms,
             )
         )
-    held.failed.sort()
     group = None if records else queue.touched
     return Decision(records, Settled(tuple(held.failed)), group)
-
-
-def sort_receipts(
-    queue: Queue,
-    offsets: list[int],
-    leases: list[int],
-    counts: list[int],
-    command: Settle | None,
-) -> Held:
-    """Which lease holds which of these offsets."""
-    held = Held()
-    count = len(offsets)
-    at = 0
-    while at < count:
-        offset = offsets[at]
-        lease = leases[at]
-        stop = at + 1
-        following = offset + 1
-        while (
-            stop < count
-            and leases[stop] == lease
-            and offsets[stop] == following
-            and following & (PAGE - 1)
-        ):
-            stop += 1
-            following += 1
-        if not _add_run(queue, lease, offset, stop - at, held):
-            for one in range(at, stop):
-                _add_one(queue, lease, offsets[one], counts[one], one, command, held)
-        at = stop
-    return held
-
-
-def _add_run(queue: Queue, lease: int, offset: int, count: int, held: Held) -> bool:
-    """The usual case: the lease holds all of a run."""
-    if offset < queue.purged_before:
-        return False
-    segment = queue.leases.find(lease)
-    if segment is None:
-        return False
-    first = segment.first[(lease & (PAGE - 1)) - segment.start]
-    if first >> PAGE_BITS != offset >> PAGE_BITS:
-        return False
-    mask = span_mask(offset & (PAGE - 1), count)
-    if mask & ~(queue.leases.mask(segment, lease) << (first & (PAGE - 1))):
-        return False
-    held.add(lease, offset & ~(PAGE - 1), mask)
-    return True
-
-
-def _add_one(
-    queue: Queue,
-    lease: int,
-    offset: int,
-    count: int,
-    index: int,
-    command: Settle | None,
-    held: Held,
-) -> None:
-    """A receipt on its own: its lease may have been renewed, may have lapsed, or the message may be gone."""
-    if offset >= 0 and lease >= 0 and offset < queue.next_offset:
-        moved = queue.moved.get(offset)
-        if moved is not None and moved[0] == lease:
-            lease = moved[1]
-        if _add_run(queue, lease, offset, 1, held):
-            return
-        if command is not None and command.outcome == ACK:
-            if _gone(queue, offset):
-                return
-            if not command.strict and _unclaimed(queue, offset, count):
-                base = offset & ~(PAGE - 1)
-                held.late[base] = held.late.get(base, 0) | (1 << (offset & (PAGE - 1)))
-                return
-    held.failed.append((index, Why.NO_SUCH_LEASE))
 
 
 def _gone(queue: Queue, offset: int) -> bool:
@@ -176,49 +162,53 @@ def _unclaimed(queue: Queue, offset: int, count: int) -> bool:
     slot = offset & (PAGE - 1)
     if (page.leased >> slot) & 1:
         return False
-    return 0 < count and page.count_of(slot) <= count
+    return count > 0 and page.count_of(slot) <= count
 
 
-def _settle_lease(
-    world: World, queue: Queue, lease: int, base: int, mask: int, command: Settle, now: int
-) -> list[facts.Record]:
-    first, span, packed = pack_mask(mask)
-    first += base
+class Part:
+    """What one lease holds of the receipts: bits of the page that begins at `base`."""
+
+    def __init__(self, queue: Queue, lease: int, base: int, mask: int) -> None:
+        self.queue = queue
+        self.lease = lease
+        self.base = base
+        self.mask = mask
+
+
+def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[facts.Record]:
+    queue, lease = part.queue.id, part.lease
+    first, span, packed = pack_mask(part.mask)
+    first += part.base
     outcome = command.outcome
-    dead_letters = queue.settings.dead_letter_queue is not None
+    dead_letters = part.queue.settings.dead_letter_queue is not None
     if outcome == ACK or (outcome == REJECT and not dead_letters):
-        return [facts.Acked(queue.id, lease, first, span, packed)]
+        return [facts.Acked(queue, lease, first, span, packed)]
     if outcome == REJECT:
-        return [facts.Returned(queue.id, lease, first, span, packed, 0, True, facts.REJECTED)]
+        return [facts.Returned(queue, lease, first, span, packed, 0, True, facts.REJECTED)]
     if outcome == RELEASE:
-        return [facts.Returned(queue.id, lease, first, span, packed, 0, False)]
-    assert outcome == RETRY, "an outcome is one of four"
+        return [facts.Returned(queue, lease, first, span, packed, 0, False)]
     if command.after_ms is not None:
         due = now + command.after_ms if command.after_ms > 0 else 0
-        return [facts.Returned(queue.id, lease, first, span, packed, due, True)]
-    return _retry_by_policy(world, queue, lease, base, mask, now)
+        return [facts.Returned(queue, lease, first, span, packed, due, True)]
+    return _retry_by_policy(world, part, now)
 
 
-def _retry_by_policy(
-    world: World, queue: Queue, lease: int, base: int, mask: int, now: int
-) -> list[facts.Record]:
-    """Each message waits as long as the queue's policy says; those that wait equally long are one record."""
-    page = queue.page_of(base + lowest(mask))
+def _retry_by_policy(world: World, part: Part, now: int) -> list[facts.Record]:
+    """Each message waits as long as the queue's policy says; equally long ones are one record."""
+    queue = part.queue
+    page = queue.page_of(part.base + lowest(part.mask))
     assert page is not None, "a leased message has a page"
+    salt = world.state.catalog.salt
     by_due: dict[int, int] = {}
-    for start, length in runs(mask):
+    for start, length in runs(part.mask):
         for slot in range(start, start + length):
-            due = retry_due_ms(
-                queue.settings.retry,
-                page.count_of(slot) + 1,
-                now,
-                world.state.catalog.salt,
-                queue.id,
-                base + slot,
-            )
+            attempt = page.count_of(slot) + 1
+            message = (queue.id, part.base + slot)
+            due = retry_due_ms(queue.settings.retry, attempt, now, salt, message)
             by_due[due] = by_due.get(due, 0) | (1 << slot)
     records: list[facts.Record] = []
-    for due, part in by_due.items():
-        first, span, packed = pack_mask(part)
-        records.append(facts.Returned(queue.id, lease, base + first, span, packed, due, True))
+    for due, mask in by_due.items():
+        first, span, packed = pack_mask(mask)
+        first += part.base
+        records.append(facts.Returned(queue.id, part.lease, first, span, packed, due, True))
     return records
