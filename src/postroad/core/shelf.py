@@ -29,6 +29,7 @@ class BlockGroup(Row):
         self.id: array[int] = array("Q")
         self.size: array[int] = array("I")
         self.kept: array[int] = array("I")
+        self.alive = 0
 
     def columns(self) -> "list[array[int]]":
         """All columns."""
@@ -111,6 +112,7 @@ class Shelf(Row):
         if group is None or len(group.first) >= GROUP:
             group = self._new_group(first)
         self.ledger.touch(group)
+        group.alive += 1
         group.first.append(first)
         group.count.append(count)
         group.live.append(count * self.targets)
@@ -209,6 +211,8 @@ class Shelf(Row):
             group, at = self._find(first)
             room = group.first[at] + group.count[at] - first
             part = min(room, count)
+            if not group.live[at]:
+                group.alive += 1
             group.live[at] += part
             first += part
             count -= part
@@ -240,13 +244,11 @@ class Shelf(Row):
             while len(group.first) and not group.live[-1]:
                 for column in group.columns():
                     column.pop()
-        if not len(group.first) or not _any_live(group, at):
-            self._drop_if_empty(group)
+        group.alive -= 1
+        if not group.alive:
+            self._drop(group)
 
-    def _drop_if_empty(self, group: BlockGroup) -> None:
-        for live in group.live:
-            if live:
-                return
+    def _drop(self, group: BlockGroup) -> None:
         self.ledger.touch(self)
         self.ledger.drop(group)
         at = self.groups.index(group)
@@ -280,10 +282,3 @@ class Shelf(Row):
         if group is None or at < 0 or group.first[at] != first or not group.live[at]:
             return None, 0
         return group, at
-
-
-def _any_live(group: BlockGroup, at: int) -> bool:
-    """A cheap first look: a neighbour that lives."""
-    return (at > 0 and group.live[at - 1] > 0) or (
-        at + 1 < len(group.live) and group.live[at + 1] > 0
-    )
