@@ -45,17 +45,32 @@ class Consumer:
         self.holder = 0
 
 
+class Session:
+    """What one caller waits for and holds. `holders`: (queue, holder) of all leases it may have;
+    `own`: queue -> holder of what it received without a consumer."""
+
+    __slots__ = ("consumers", "holders", "own", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: list[Waiter] = []
+        self.consumers: dict[int, Consumer] = {}
+        self.holders: list[tuple[int, int]] = []
+        self.own: dict[int, int] = {}
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to remember."""
+        return not (self.waiters or self.consumers or self.holders)
+
+
 class Demand:
     """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
-    may be ready."""
+    may be ready; `waiting`: how many receives wait."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, deque[Waiter]] = {}
         self.consumers: dict[int, deque[Consumer]] = {}
-        self.of_caller: dict[int, list[Waiter]] = {}
-        self.attached: dict[tuple[int, int], Consumer] = {}
+        self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
-        self.holders: dict[tuple[int, int], int] = {}
         self.stirred: dict[int, None] = {}
         self.waiting = 0
         self._ends: list[tuple[int, int, Waiter]] = []
@@ -65,7 +80,7 @@ class Demand:
         """Somebody waits until an instant."""
         waiter.until_ms = until_ms
         self.waiters.setdefault(waiter.queue, deque()).append(waiter)
-        self.of_caller.setdefault(waiter.ask.caller.number, []).append(waiter)
+        self._session(waiter.ask.caller).waiters.append(waiter)
         self._sequence += 1
         self.waiting += 1
         heappush(self._ends, (until_ms, self._sequence, waiter))
@@ -82,13 +97,14 @@ class Demand:
         return None
 
     def end_wait(self, waiter: Waiter) -> None:
-        """A waiter got its answer."""
+        """A waiter got its answer, or is gone."""
         waiter.over = True
         self.waiting -= 1
-        mine = self.of_caller[waiter.ask.caller.number]
-        mine.remove(waiter)
-        if not mine:
-            del self.of_caller[waiter.ask.caller.number]
+        number = waiter.ask.caller.number
+        session = self.sessions[number]
+        session.waiters.remove(waiter)
+        if session.is_over():
+            del self.sessions[number]
         line = self.waiters.get(waiter.queue)
         if line and line[0] is waiter:
             line.popleft()
@@ -111,20 +127,38 @@ class Demand:
             found.append(heappop(self._ends)[2])
         return found
 
+    def consumer(self, caller: Caller, number: int) -> Consumer | None:
+        """A caller's consumer by the number it chose."""
+        session = self.sessions.get(caller.number)
+        return None if session is None else session.consumers.get(number)
+
     def attach(self, consumer: Consumer) -> None:
         """A consumer joins its queue's ring."""
-        self.attached[(consumer.ask.caller.number, consumer.number)] = consumer
+        session = self._session(consumer.ask.caller)
+        session.consumers[consumer.number] = consumer
+        session.holders.append((consumer.queue, consumer.holder))
         self.by_holder[consumer.holder] = consumer
         self.consumers.setdefault(consumer.queue, deque()).append(consumer)
         self.stir(consumer.queue)
 
     def detach(self, consumer: Consumer) -> None:
         """A consumer leaves the ring; its leases stay its holder's."""
-        del self.attached[(consumer.ask.caller.number, consumer.number)]
+        del self.sessions[consumer.ask.caller.number].consumers[consumer.number]
         ring = self.consumers[consumer.queue]
         ring.remove(consumer)
         if not ring:
             del self.consumers[consumer.queue]
+
+    def holder_of(self, caller: Caller, queue: int) -> int:
+        """The holder of what a caller received from a queue until its session ends; 0: none yet."""
+        session = self.sessions.get(caller.number)
+        return 0 if session is None else session.own.get(queue, 0)
+
+    def hold(self, caller: Caller, queue: int, holder: int) -> None:
+        """A caller's leases on a queue bear this holder from now on."""
+        session = self._session(caller)
+        session.own[queue] = holder
+        session.holders.append((queue, holder))
 
     def next_consumer(self, queue: int) -> Consumer | None:
         """The next consumer of the ring that has credit; it goes to the end of the ring."""
@@ -137,10 +171,6 @@ class Demand:
             if consumer.credit > 0:
                 return consumer
         return None
-
-    def wanted(self, queue: int) -> bool:
-        """Whether anybody waits for a queue."""
-        return queue in self.waiters or queue in self.consumers
 
     def stir(self, queue: int) -> None:
         """Something may be ready, or somebody may want more."""
@@ -156,16 +186,17 @@ class Demand:
 
     def forget(self, caller: Caller) -> list[tuple[int, int]]:
         """A caller is gone; returns (queue, holder) of the leases it may have held."""
-        for waiter in list(self.of_caller.get(caller.number, ())):
+        session = self.sessions.get(caller.number)
+        if session is None:
+            return []
+        held = session.holders
+        for waiter in list(session.waiters):
             self.end_wait(waiter)
-        for key in [key for key in self.attached if key[0] == caller.number]:
-            self.detach(self.attached[key])
-        marks = [mark for mark in self.holders if mark[0] == caller.number]
-        held = [(mark[1], self.holders.pop(mark)) for mark in marks]
-        for holder, consumer in list(self.by_holder.items()):
-            if consumer.ask.caller is caller:
-                held.append((consumer.queue, holder))
-                del self.by_holder[holder]
+        for consumer in list(session.consumers.values()):
+            self.detach(consumer)
+        for _, holder in held:
+            self.by_holder.pop(holder, None)
+        self.sessions.pop(caller.number, None)
         return held
 
     def forget_queue(self, queue: int) -> list[Waiter]:
@@ -173,3 +204,10 @@ class Demand:
         for consumer in list(self.consumers.get(queue, ())):
             self.detach(consumer)
         return [waiter for waiter in self.waiters.get(queue, ()) if not waiter.over]
+
+    def _session(self, caller: Caller) -> Session:
+        session = self.sessions.get(caller.number)
+        if session is None:
+            session = Session()
+            self.sessions[caller.number] = session
+        return session

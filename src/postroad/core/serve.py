@@ -59,7 +59,7 @@ class Server:
         if isinstance(command, GrantCredit):
             return self._grant(ask, command)
         assert isinstance(command, Detach), "every command has a decider or is one of these"
-        consumer = self.demand.attached.get((ask.caller.number, command.consumer))
+        consumer = self.demand.consumer(ask.caller, command.consumer)
         if consumer is None:
             return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
         self.demand.detach(consumer)
@@ -197,7 +197,8 @@ class Server:
         if queue is None:
             text = f"queue `{command.queue}` does not exist"
             return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)
-        if (ask.caller.number, command.consumer) in self.demand.attached or command.credit < 0:
+        known = self.demand.consumer(ask.caller, command.consumer)
+        if known is not None or command.credit < 0:
             return self._say(ask, Refused(Why.BAD_COMMAND, "a consumer's number is its own"))
         lease_ms = SESSION_LEASE if command.lease_ms is None else command.lease_ms
         consumer = Consumer(
@@ -208,7 +209,7 @@ class Server:
         return self._say(ask, Done(), queue.touched)
 
     def _grant(self, ask: Ask, command: GrantCredit) -> Step:
-        consumer = self.demand.attached.get((ask.caller.number, command.consumer))
+        consumer = self.demand.consumer(ask.caller, command.consumer)
         if consumer is None:
             return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
         consumer.credit = command.credit if command.absolute else consumer.credit + command.credit
@@ -216,11 +217,10 @@ class Server:
         return self._say(ask, Done())
 
     def _holder_of(self, ask: Ask, queue: Queue) -> int:
-        mark = (ask.caller.number, queue.id)
-        holder = self.demand.holders.get(mark)
-        if holder is None:
+        holder = self.demand.holder_of(ask.caller, queue.id)
+        if not holder:
             holder = self._new_holder()
-            self.demand.holders[mark] = holder
+            self.demand.hold(ask.caller, queue.id, holder)
         return holder
 
     def _new_holder(self) -> int:

@@ -120,10 +120,6 @@ class State:
                 found.append(queue)
         return found
 
-    def shelf_of(self, id: int) -> Shelf | None:
-        """A shelf by its number, or `None`."""
-        return self.shelves.get(id)
-
     def check(self) -> None:
         """Everything that must hold between steps."""
         for queue in self.queues.values():

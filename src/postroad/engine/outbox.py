@@ -95,10 +95,6 @@ class Outbox:
         if held.wait > self.durable:
             self._waiting.append(held)
 
-    def waits_for(self, group: int) -> bool:
-        """Whether an answer waits for a group (or a later one)."""
-        return bool(self._waiting) and max(held.wait for held in self._waiting) >= group
-
     def is_durable(self, group: int) -> None:
         """All groups up to this one are durable."""
         self.durable = group
