@@ -45,7 +45,7 @@ BLOCK_MESSAGES_MAX = 16_384  # keeps a block's columns small when bodies are tin
 # HTTP.
 HTTP_HEAD_BYTES_MAX = 32 * 1024  # request line and headers: a presigned URL and session tokens fit
 HTTP_HEADERS_MAX = 128  # names in one head; SDKs send about fifteen
-HTTP_BODY_BYTES_MAX = 2 * 1024 * 1024  # 1 MiB of messages, escaped in JSON or in a form
+HTTP_BODY_BYTES_MAX = 4 * 1024 * 1024  # 1 MiB of messages; escapes take up to three bytes for one
 HTTP_PIPELINE_MAX = 4_096  # unanswered requests of a connection: what one read can bring
 HTTP_PIPELINE_BYTES_MAX = 16 * 1024 * 1024  # their bodies together
 HTTP_REQUEST_MS_MAX = 60_000  # from first to last byte of a request, else 408
@@ -93,6 +93,8 @@ DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
+DURATION_MS_MAX = 100 * 365 * 86_400_000  # a century: an instant must fit 52 bits of its calendar entry
+DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
 
 # The engine.
@@ -114,4 +116,3 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 # The embedded API.
 DURATION_MS_MAX = 3_155_760_000_000  # a hundred years: any delay one means, and far from overflow
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
-NAME_PAGE = 1_000  # queue names asked for at once

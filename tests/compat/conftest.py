@@ -1,14 +1,20 @@
-"""Servers for the tests of this folder: `serve()` starts one, the end of the test ends it."""
+"""Servers for the tests of this folder: each is ended at the end of what it was started for."""
 
+import itertools
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.compat.clients import Queue, connected
 from tests.compat.processes import STOP_MS_MAX, Served, start
 
 Serve = Callable[..., Served]
+MakeQueue = Callable[..., Queue]
+
+_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -27,8 +33,43 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         if served.process.poll() is None:
             served.process.terminate()
     for served in started:
-        try:
-            served.process.wait(STOP_MS_MAX / 1_000)
-        except subprocess.TimeoutExpired:
-            served.process.kill()
-            served.process.wait()
+        end(served)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for all tests of a file that leave it running."""
+    folder = tmp_path_factory.mktemp("shared")
+    served = start(folder / "server", data=folder / "data")
+    yield served
+    served.process.terminate()
+    end(served)
+    assert served.complained == ""
+
+
+@pytest.fixture(scope="module")
+def sqs(shared: Served) -> Iterator[Any]:
+    """A boto3 client of the shared server."""
+    with connected(shared.url) as made:
+        yield made
+
+
+@pytest.fixture
+def make_queue(sqs: Any) -> MakeQueue:
+    """Make a queue that no other test has: `make_queue(DelaySeconds="1")`."""
+    return lambda **attributes: Queue(sqs, f"queue-{next(_numbers)}", **attributes)
+
+
+@pytest.fixture
+def mail(make_queue: MakeQueue) -> Queue:
+    """A queue with the defaults."""
+    return make_queue()
+
+
+def end(served: Served) -> None:
+    """Wait for the end of a server that was asked to stop; then insist."""
+    try:
+        served.process.wait(STOP_MS_MAX / 1_000)
+    except subprocess.TimeoutExpired:
+        served.process.kill()
+        served.process.wait()

@@ -256,6 +256,13 @@ def test_a_message_of_1_mib_is_sent_and_a_larger_one_refused(sqs: Any, mail: str
     assert code_of(refused) == "InvalidParameterValue"
 
 
+def test_a_message_of_1_mib_may_come_in_escapes_three_times_as_long(sqs: Any, mail: str) -> None:
+    body = "é" * (SQS_MESSAGE_BYTES_MAX // 2)
+    sqs.send_message(QueueUrl=mail, MessageBody=body)
+    (got,) = sqs.receive_message(QueueUrl=mail)["Messages"]
+    assert got["Body"] == body
+
+
 @pytest.mark.parametrize("member", ["MessageGroupId", "MessageDeduplicationId"])
 def test_fifo_and_fair_queues_are_refused_with_a_reason(sqs: Any, mail: str, member: str) -> None:
     with pytest.raises(ClientError, match="next release") as refused:
