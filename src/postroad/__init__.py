@@ -1,13 +1,44 @@
 """Postroad: a durable message broker. The public names, and nothing else.
 
-Rule kept here: importing this package is cheap; what needs a protocol or a socket imports it late.
+Rule kept here: importing this package is cheap; a name is imported when it is first used.
 """
 
+from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["COMPILED", "__version__"]
+if TYPE_CHECKING:
+    from postroad.api.aio import AsyncBroker
+    from postroad.api.broker import Broker
+    from postroad.api.messages import Outgoing
+    from postroad.errors import PostroadError, Refusal
+    from postroad.model.message import Delivery as Message
+    from postroad.model.policy import QueueSettings, RetryPolicy
+
+__all__ = [
+    "COMPILED",
+    "AsyncBroker",
+    "Broker",
+    "Message",
+    "Outgoing",
+    "PostroadError",
+    "QueueSettings",
+    "Refusal",
+    "RetryPolicy",
+    "__version__",
+]
+
+_HOMES: Final = {
+    "AsyncBroker": ("postroad.api.aio", "AsyncBroker"),
+    "Broker": ("postroad.api.broker", "Broker"),
+    "Message": ("postroad.model.message", "Delivery"),
+    "Outgoing": ("postroad.api.messages", "Outgoing"),
+    "PostroadError": ("postroad.errors", "PostroadError"),
+    "QueueSettings": ("postroad.model.policy", "QueueSettings"),
+    "Refusal": ("postroad.errors", "Refusal"),
+    "RetryPolicy": ("postroad.model.policy", "RetryPolicy"),
+}
 
 __version__: Final = "0.1.0"
 
@@ -19,3 +50,16 @@ COMPILED: Final[bool] = any(
     (_beside / f"postroad__mypyc{suffix}").exists() for suffix in EXTENSION_SUFFIXES
 )
 """Whether the hot modules of this installation are compiled."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module `postroad` has no name `{name}`")
+    module, its_name = _HOMES[name]
+    found: object = getattr(import_module(module), its_name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

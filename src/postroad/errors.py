@@ -1,8 +1,11 @@
-"""What a program that uses Postroad may catch: broken promises, never a client's mistake.
+"""What a program that uses Postroad may catch.
 
-It stands at the bottom of the road, below everything that raises. The rule kept here: each message
-is one line that says what happened, to which thing, and what to do.
+It stands at the bottom of the road, below everything that raises: broken promises, and what the
+embedded API makes of a refusal. The rule kept here: each message is one line that says what
+happened, to which thing, and what to do.
 """
+
+from collections.abc import Sequence
 
 
 class PostroadError(Exception):
@@ -95,3 +98,162 @@ class BrokerClosed(PostroadError):  # noqa: N818
     def __init__(self) -> None:
         """Say so."""
         super().__init__("the broker is closed; open it again to go on")
+
+
+class AlreadyOpen(DirectoryLocked):
+    """This process has the data directory open already; use that broker, it may be shared by
+    threads.
+    """
+
+    def __init__(self, pid: int, directory: str) -> None:
+        """Say what to do about `directory`."""
+        super().__init__(pid, directory)
+        self.args = (
+            f"the data directory `{directory}` is open in this process already;"
+            " share that broker among threads, or close it first",
+        )
+
+
+class Forked(PostroadError):  # noqa: N818
+    """A broker does not survive a fork: the parent process holds the directory."""
+
+    def __init__(self, pid: int) -> None:
+        """Name the process that opened it."""
+        super().__init__(
+            f"this broker was opened by process {pid}; after a fork only that process may use it,"
+            " so open brokers after forking, or let the children be clients of a server"
+        )
+        self.pid = pid
+
+
+class ForeignLoop(PostroadError):  # noqa: N818
+    """An asyncio broker belongs to the event loop that opened it."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "this broker was opened on another event loop; use it there, or share a `Broker`"
+        )
+
+
+class BadReceipt(PostroadError):  # noqa: N818
+    """This is no proof of a lease: not a text that `receipt` gave, or a message that was popped or
+    peeked.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        """`text`: what is wrong with it."""
+        super().__init__(text or "this text is no receipt; use what `receipt` returned")
+
+
+class Refusal(PostroadError):  # noqa: N818
+    """The broker refused, and nothing was changed.
+
+    `queue`: the name of the queue it was about, empty when about none. `why`: the reason in one
+    word, for logs.
+    """
+
+    why = "refused"
+
+    def __init__(self, text: str = "", queue: str = "") -> None:
+        """`text`: one line for a person; without it the words of the class say what happened."""
+        super().__init__(text or _first_sentence(self.__doc__))
+        self.queue = queue
+
+
+class QueueNotFound(Refusal):
+    """There is no such queue; declare it first."""
+
+    why = "no_such_queue"
+
+
+class SettingsDiffer(Refusal):
+    """The queue exists with other settings; change it, or declare it without those."""
+
+    why = "settings_differ"
+
+
+class BadName(Refusal):
+    """The name cannot be a queue's."""
+
+    why = "bad_name"
+
+
+class BadSettings(Refusal):
+    """A setting is out of range or unknown."""
+
+    why = "bad_settings"
+
+
+class QueueFull(Refusal):
+    """The queue holds as much as it may; receive from it, or raise its limit."""
+
+    why = "queue_full"
+
+
+class NoSpace(Refusal):
+    """The disk is almost full; free some space or consume messages."""
+
+    why = "no_space"
+
+
+class MessageTooLarge(Refusal):
+    """The message, or all of them together, is larger than the queue takes."""
+
+    why = "too_large"
+
+
+class LeaseLost(Refusal):
+    """The lease is over and somebody else may have the message; work faster, extend, or lease for
+    longer.
+
+    `failed`: those messages or receipts of the call that could not be settled or extended; the
+    others were.
+    """
+
+    why = "no_such_lease"
+
+    def __init__(self, text: str = "", queue: str = "", failed: Sequence[object] = ()) -> None:
+        super().__init__(text, queue)
+        self.failed = list(failed)
+
+
+class ConsumerNotFound(Refusal):
+    """No such consumer is attached."""
+
+    why = "no_such_consumer"
+
+
+class TaskNotFound(Refusal):
+    """No such background move is running."""
+
+    why = "no_such_task"
+
+
+class TaskRunning(Refusal):
+    """A background move from this queue is running already; wait for it or cancel it."""
+
+    why = "task_running"
+
+
+class TooManyLeased(Refusal):
+    """The queue has as many leased messages as it may; settle some first."""
+
+    why = "too_many_leased"
+
+
+class BrokerStopping(Refusal):
+    """The broker is stopping; open it again."""
+
+    why = "stopping"
+
+
+class BadCommand(Refusal):
+    """The call makes no sense as it is."""
+
+    why = "bad_command"
+
+
+def _first_sentence(text: str | None) -> str:
+    """The first paragraph of a docstring as one line, without its full stop."""
+    return " ".join((text or "").partition("\n\n")[0].split()).rstrip(".")

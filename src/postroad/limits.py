@@ -114,5 +114,4 @@ DELETE_BLOCKS = 4_096  # blocks forgotten by one job
 KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do for so long
 
 # The embedded API.
-DURATION_MS_MAX = 3_155_760_000_000  # a hundred years: any delay one means, and far from overflow
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again

@@ -1,0 +1,215 @@
+"""The asyncio face: a broker in this process, for the tasks of one event loop.
+
+It stands over `AsyncDriver`. The rule kept here: the loop never waits for the disk.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
+
+from postroad.api.faces import dress
+from postroad.api.operations import Asks, Operations
+from postroad.api.options import BrokerOptions
+from postroad.engine.aio import AsyncDriver
+from postroad.engine.clock import Clock
+from postroad.engine.recover import RecoveryReport
+from postroad.engine.settings import EngineSettings
+from postroad.errors import (
+    AlreadyOpen,
+    BrokerClosed,
+    DirectoryLocked,
+    ForeignLoop,
+    Forked,
+    LeaseLost,
+)
+from postroad.limits import CONSUME_WAIT_MS
+from postroad.model.message import Delivery
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _awaited(
+    operation: Callable[Concatenate[Operations, P], Asks[R]],
+) -> Callable[Concatenate["AsyncBroker", P], Awaitable[R]]:
+    """An operation as a method whose result is awaited."""
+
+    async def method(self: "AsyncBroker", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._run(operation(self._operations, *args, **kwargs))
+
+    dress(method, operation)
+    return method
+
+
+class Opening:
+    """A broker that is being opened: await it, or use it in an `async with` statement, which closes
+    it.
+    """
+
+    def __init__(self, path: Path | None, settings: EngineSettings, clock: Clock | None) -> None:
+        self._path = path
+        self._settings = settings
+        self._clock = clock
+        self._broker: AsyncBroker | None = None
+
+    def __await__(self) -> Generator[object, None, "AsyncBroker"]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> "AsyncBroker":
+        self._broker = await self._open()
+        return self._broker
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._broker is not None:
+            await self._broker.close()
+
+    async def _open(self) -> "AsyncBroker":
+        try:
+            return AsyncBroker(await AsyncDriver.open(self._path, self._settings, self._clock))
+        except DirectoryLocked as error:
+            if error.pid == os.getpid():
+                raise AlreadyOpen(error.pid, error.directory) from None
+            raise
+
+
+class AsyncBroker:
+    """A data directory, open on this event loop. Close it, or use it in an `async with` statement.
+
+    All methods may be awaited by many tasks at once; calls that arrive together share one sync. A
+    call whose task is cancelled may or may not have happened.
+    """
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        """Use `AsyncBroker.open`."""
+        self._driver = driver
+        self._operations = Operations()
+        self._pid = os.getpid()
+        self._loop = asyncio.get_running_loop()
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str] | None,
+        *,
+        clock: Clock | None = None,
+        **settings: Unpack[BrokerOptions],
+    ) -> Opening:
+        """Open a data directory, made when it is not there; `None`: in memory, gone at the close.
+
+        `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
+        process has it open, `AlreadyOpen` where this one has, `Corrupt` and its kin where it is
+        damaged.
+        """
+        path = None if directory is None else Path(directory)
+        return Opening(path, EngineSettings(**settings), clock)
+
+    @property
+    def report(self) -> RecoveryReport:
+        """What opening found: messages, queues, and what had to be replayed."""
+        return self._driver.report
+
+    @property
+    def driver(self) -> AsyncDriver:
+        """The engine's driver, for those who speak in commands and replies."""
+        return self._driver
+
+    declare = _awaited(Operations.declare)
+    change = _awaited(Operations.change)
+    delete = _awaited(Operations.delete)
+    purge = _awaited(Operations.purge)
+    describe = _awaited(Operations.describe)
+    queues = _awaited(Operations.queues)
+    publish = _awaited(Operations.publish)
+    publish_many = _awaited(Operations.publish_many)
+    receive = _awaited(Operations.receive)
+    pop = _awaited(Operations.pop)
+    ack = _awaited(Operations.ack)
+    release = _awaited(Operations.release)
+    retry = _awaited(Operations.retry)
+    reject = _awaited(Operations.reject)
+    extend = _awaited(Operations.extend)
+    peek = _awaited(Operations.peek)
+    move = _awaited(Operations.move)
+    start_move = _awaited(Operations.start_move)
+    cancel_move = _awaited(Operations.cancel_move)
+    moves = _awaited(Operations.moves)
+
+    def receipt(self, message: Delivery) -> str:
+        """A message's receipt as text: kept anywhere, it settles the message later, after a restart
+        too.
+        """
+        return self._operations.receipt(message)
+
+    async def consume(
+        self,
+        queue: str,
+        *,
+        credit: int = 1,
+        lease_ms: int | None = None,
+        idle_ms: int | None = None,
+    ) -> AsyncIterator[Delivery]:
+        """Leased messages one after another, until the broker is closed, or nothing came for
+        `idle_ms`.
+
+        Up to `credit` are leased at a time; those not handed out when the loop is left go back (at
+        once when it is left through `contextlib.aclosing`). Settling them is the caller's part.
+        Raises as `receive` does.
+        """
+        wait_ms = CONSUME_WAIT_MS if idle_ms is None else idle_ms
+        batch: list[Delivery] = []
+        try:
+            while True:
+                try:
+                    batch = await self.receive(queue, credit, wait_ms=wait_ms, lease_ms=lease_ms)
+                except BrokerClosed:
+                    return
+                if not batch and idle_ms is not None:
+                    return
+                batch.reverse()
+                while batch:
+                    yield batch.pop()
+        finally:
+            if batch:
+                with suppress(BrokerClosed, LeaseLost):
+                    await self.release(batch)
+
+    async def close(self) -> None:
+        """Save everything and let go of the directory; calls that wait end empty. Closing again
+        does nothing.
+        """
+        if os.getpid() == self._pid:
+            await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, asks: Asks[R]) -> R:
+        if os.getpid() != self._pid:
+            raise Forked(self._pid)
+        if asyncio.get_running_loop() is not self._loop:
+            raise ForeignLoop
+        ask = self._driver.ask
+        try:
+            command = next(asks)
+            while True:
+                command = asks.send(await ask(command))
+        except StopIteration as end:
+            result: R = end.value
+            return result

@@ -1,0 +1,172 @@
+"""The blocking face: a broker in this process, shared by as many threads as one likes.
+
+It stands over `BlockingDriver`. The rule kept here: the calling thread does the work, and no thread
+is left behind.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
+
+from postroad.api.faces import dress
+from postroad.api.operations import Asks, Operations
+from postroad.api.options import BrokerOptions
+from postroad.engine.blocking import BlockingDriver
+from postroad.engine.clock import Clock
+from postroad.engine.recover import RecoveryReport
+from postroad.engine.settings import EngineSettings
+from postroad.errors import AlreadyOpen, BrokerClosed, DirectoryLocked, Forked, LeaseLost
+from postroad.limits import CONSUME_WAIT_MS
+from postroad.model.message import Delivery
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _blocking(
+    operation: Callable[Concatenate[Operations, P], Asks[R]],
+) -> Callable[Concatenate["Broker", P], R]:
+    """An operation as a method that waits for its result."""
+
+    def method(self: "Broker", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._run(operation(self._operations, *args, **kwargs))
+
+    dress(method, operation)
+    return method
+
+
+class Broker:
+    """A data directory, open in this process. Close it, or use it in a `with` statement.
+
+    All methods may be called from many threads at once; calls that arrive together share one sync.
+    """
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        """Use `Broker.open`."""
+        self._driver = driver
+        self._operations = Operations()
+        self._pid = os.getpid()
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str] | None,
+        *,
+        clock: Clock | None = None,
+        **settings: Unpack[BrokerOptions],
+    ) -> Self:
+        """Open a data directory, made when it is not there; `None`: in memory, gone at the close.
+
+        `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
+        process has it open, `AlreadyOpen` where this one has, `Corrupt` and its kin where it is
+        damaged.
+        """
+        path = None if directory is None else Path(directory)
+        try:
+            return cls(BlockingDriver(path, EngineSettings(**settings), clock))
+        except DirectoryLocked as error:
+            if error.pid == os.getpid():
+                raise AlreadyOpen(error.pid, error.directory) from None
+            raise
+
+    @property
+    def report(self) -> RecoveryReport:
+        """What opening found: messages, queues, and what had to be replayed."""
+        return self._driver.report
+
+    @property
+    def driver(self) -> BlockingDriver:
+        """The engine's driver, for those who speak in commands and replies."""
+        return self._driver
+
+    declare = _blocking(Operations.declare)
+    change = _blocking(Operations.change)
+    delete = _blocking(Operations.delete)
+    purge = _blocking(Operations.purge)
+    describe = _blocking(Operations.describe)
+    queues = _blocking(Operations.queues)
+    publish = _blocking(Operations.publish)
+    publish_many = _blocking(Operations.publish_many)
+    receive = _blocking(Operations.receive)
+    pop = _blocking(Operations.pop)
+    ack = _blocking(Operations.ack)
+    release = _blocking(Operations.release)
+    retry = _blocking(Operations.retry)
+    reject = _blocking(Operations.reject)
+    extend = _blocking(Operations.extend)
+    peek = _blocking(Operations.peek)
+    move = _blocking(Operations.move)
+    start_move = _blocking(Operations.start_move)
+    cancel_move = _blocking(Operations.cancel_move)
+    moves = _blocking(Operations.moves)
+
+    def receipt(self, message: Delivery) -> str:
+        """A message's receipt as text: kept anywhere, it settles the message later, after a restart
+        too.
+        """
+        return self._operations.receipt(message)
+
+    def consume(
+        self,
+        queue: str,
+        *,
+        credit: int = 1,
+        lease_ms: int | None = None,
+        idle_ms: int | None = None,
+    ) -> Iterator[Delivery]:
+        """Leased messages one after another, until the broker is closed, or nothing came for
+        `idle_ms`.
+
+        Up to `credit` are leased at a time; those not handed out when the loop is left go back.
+        Settling them is the caller's part. Raises as `receive` does.
+        """
+        wait_ms = CONSUME_WAIT_MS if idle_ms is None else idle_ms
+        batch: list[Delivery] = []
+        try:
+            while True:
+                try:
+                    batch = self.receive(queue, credit, wait_ms=wait_ms, lease_ms=lease_ms)
+                except BrokerClosed:
+                    return
+                if not batch and idle_ms is not None:
+                    return
+                batch.reverse()
+                while batch:
+                    yield batch.pop()
+        finally:
+            if batch:
+                with suppress(BrokerClosed, LeaseLost):
+                    self.release(batch)
+
+    def close(self) -> None:
+        """Save everything and let go of the directory; calls that wait end empty. Closing again
+        does nothing.
+        """
+        if os.getpid() == self._pid:
+            self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, asks: Asks[R]) -> R:
+        if os.getpid() != self._pid:
+            raise Forked(self._pid)
+        ask = self._driver.ask
+        try:
+            command = next(asks)
+            while True:
+                command = asks.send(ask(command))
+        except StopIteration as end:
+            result: R = end.value
+            return result

@@ -1,0 +1,371 @@
+"""What a Python program can do with a broker, each thing written once.
+
+It stands between the faces and the model. The rule kept here: an operation yields commands and is
+sent their replies, so that it knows neither threads nor loops; what it returns is what the caller
+of either face gets.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Final, TypeVar, Unpack, overload
+
+from postroad.api.messages import Body, Headers, Outgoing, publish_all, publish_one
+from postroad.api.options import QueueOptions, duration, queue_settings
+from postroad.api.receipts import (
+    Batch,
+    Names,
+    Receipts,
+    are_deliveries,
+    batch_of_deliveries,
+    batches,
+    listed,
+    one_queue,
+    opened,
+    seal,
+)
+from postroad.api.refusals import expect
+from postroad.errors import BadCommand, LeaseLost
+from postroad.limits import PAGE_NAMES
+from postroad.model import commands, replies
+from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Command
+from postroad.model.message import Delivery
+from postroad.model.policy import QueueSettings
+from postroad.model.replies import Described, PeekedMessage, Reply, TaskInfo, Why
+
+R = TypeVar("R")
+
+Asks = Generator[Command, Reply, R]
+"""An operation on its way: commands out, replies in, and its result at the end."""
+
+Identity = tuple[int, int]
+"""(queue number, offset) of a message's first place: the same as its `identity` when it is
+received.
+"""
+
+Several = list[str] | tuple[str, ...]
+"""Queue names that get the same messages."""
+
+_NO_SETTINGS: Final = QueueSettings()
+
+
+class Operations:
+    """Every operation; it remembers the names of the queues it met."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+
+    def declare(
+        self,
+        queue: str,
+        /,
+        *,
+        labels: dict[str, str] | None = None,
+        **settings: Unpack[QueueOptions],
+    ) -> Asks[bool]:
+        """Make a queue exist; true when it did not before.
+
+        Declaring it again is fine as long as the settings named here agree with those it has.
+        Raises `SettingsDiffer`, `BadSettings`, `BadName`.
+        """
+        wanted = queue_settings(settings, _NO_SETTINGS, queue)
+        command = commands.DeclareQueue(queue, wanted, None, labels, tuple(settings))
+        declared = expect((yield command), replies.Declared, queue)
+        self._names.learn(declared.queue, queue)
+        return declared.created
+
+    def change(
+        self,
+        queue: str,
+        /,
+        *,
+        labels: dict[str, str | None] | None = None,
+        **settings: Unpack[QueueOptions],
+    ) -> Asks[None]:
+        """Set settings and labels of a queue; those not named stay, a label of `None` is removed.
+
+        Of two changes at the same time the later one wins, also where it names nothing. Raises
+        `QueueNotFound`, `BadSettings`.
+        """
+        now = expect((yield commands.DescribeQueue(queue)), Described, queue)
+        wanted = queue_settings(settings, now.settings, queue) if settings else None
+        command = commands.ChangeQueue(queue, wanted, None, labels)
+        expect((yield command), replies.Done, queue)
+
+    def delete(self, queue: str) -> Asks[None]:
+        """Remove a queue and all it holds. Raises `QueueNotFound`."""
+        expect((yield commands.DeleteQueue(queue)), replies.Done, queue)
+        self._names.forget(queue)
+
+    def purge(self, queue: str) -> Asks[int]:
+        """Drop every message of a queue, the leased ones too; how many they were. Raises
+        `QueueNotFound`.
+        """
+        return expect((yield commands.PurgeQueue(queue)), replies.Purged, queue).count
+
+    def describe(self, queue: str) -> Asks[Described]:
+        """Settings of a queue, and how many messages are ready, delayed, leased and dead. Raises
+        `QueueNotFound`.
+        """
+        return expect((yield commands.DescribeQueue(queue)), Described, queue)
+
+    def queues(self, prefix: str = "") -> Asks[list[str]]:
+        """The names of all queues that start with `prefix`, in order."""
+        names: list[str] = []
+        more = True
+        while more:
+            after = names[-1] if names else ""
+            page = expect((yield commands.ListQueues(prefix, after, PAGE_NAMES)), replies.Listed)
+            names.extend(page.names)
+            more = page.more
+        return names
+
+    @overload
+    def publish(
+        self,
+        queue: str,
+        body: Body,
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[Identity]: ...
+    @overload
+    def publish(
+        self,
+        queue: Several,
+        body: Body,
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[list[Identity]]: ...
+    def publish(
+        self,
+        queue: str | Several,
+        body: Body,
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[Identity | list[Identity]]:
+        """Publish a message to a queue, or to several at once; returns, when it is durable, its
+        identity there.
+
+        To several: all of them get it or none, in one atomic step, and the body is stored once.
+        `delay_ms`: ready only after so long (`None`: the queue's own delay). `ttl_ms`: gone when
+        nobody has taken it by then. Raises `QueueNotFound`, `QueueFull`, `MessageTooLarge`,
+        `NoSpace`.
+        """
+        single = isinstance(queue, str)
+        queues = (queue,) if isinstance(queue, str) else tuple(queue)
+        command = publish_one(queues, body, headers, delay_ms, ttl_ms)
+        places = expect((yield command), replies.Published, ", ".join(queues)).places
+        return places[0] if single else list(places)
+
+    @overload
+    def publish_many(
+        self,
+        queue: str,
+        messages: Sequence[Body | Outgoing],
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[Identity]: ...
+    @overload
+    def publish_many(
+        self,
+        queue: Several,
+        messages: Sequence[Body | Outgoing],
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[list[Identity]]: ...
+    def publish_many(
+        self,
+        queue: str | Several,
+        messages: Sequence[Body | Outgoing],
+        *,
+        headers: Headers | None = None,
+        delay_ms: int | None = None,
+        ttl_ms: int | None = None,
+    ) -> Asks[Identity | list[Identity]]:
+        """Publish messages to a queue, or to several, in one atomic step; returns the identity of
+        the first (in each).
+
+        The others follow it: their offsets are consecutive. `headers`, `delay_ms` and `ttl_ms` are
+        for those messages that are no `Outgoing` with their own. Raises as `publish` does.
+        """
+        single = isinstance(queue, str)
+        queues = (queue,) if isinstance(queue, str) else tuple(queue)
+        command = publish_all(queues, messages, Outgoing(b"", headers, delay_ms, ttl_ms))
+        places = expect((yield command), replies.Published, ", ".join(queues)).places
+        return places[0] if single else list(places)
+
+    def receive(
+        self,
+        queue: str,
+        count: int = 1,
+        *,
+        wait_ms: int | None = None,
+        lease_ms: int | None = None,
+    ) -> Asks[list[Delivery]]:
+        """Lease up to `count` ready messages; with none ready, wait up to `wait_ms` for the first
+        of them.
+
+        `None` is the queue's own wait and lease time. Nothing within the wait is an empty list. A
+        lease that is not settled in time lapses, and the message is ready again. Raises
+        `QueueNotFound`, `TooManyLeased`.
+        """
+        duration(wait_ms, "wait_ms")
+        command = commands.Receive(queue, count, duration(lease_ms, "lease_ms"), wait_ms)
+        messages = expect((yield command), replies.Received, queue).messages
+        if messages:
+            self._names.learn(messages[0].queue, queue)
+        return messages
+
+    def pop(
+        self, queue: str, count: int = 1, *, wait_ms: int | None = None
+    ) -> Asks[list[Delivery]]:
+        """Take up to `count` messages for good, without lease: at most once. Waits as `receive`."""
+        command = commands.Pop(queue, count, duration(wait_ms, "wait_ms"))
+        return expect((yield command), replies.Received, queue).messages
+
+    def ack(self, messages: Receipts) -> Asks[None]:
+        """The work is done: these messages are gone for good once this returns.
+
+        A message whose lease lapsed can still be acked while nobody else received it since. Raises
+        `LeaseLost` with those that could not be acked; the others are.
+        """
+        return self._settle(messages, ACK, None)
+
+    def release(self, messages: Receipts) -> Asks[None]:
+        """Give messages back to their places at once, not counted as a delivery. Raises
+        `LeaseLost`.
+        """
+        return self._settle(messages, RELEASE, None)
+
+    def retry(self, messages: Receipts, after_ms: int | None = None) -> Asks[None]:
+        """The work failed: ready again after `after_ms`, or when the queue's retry policy says;
+        counted as a delivery.
+
+        After `deliveries_max` of them a message is dead. Raises `LeaseLost`.
+        """
+        return self._settle(messages, RETRY, duration(after_ms, "after_ms"))
+
+    def reject(self, messages: Receipts) -> Asks[None]:
+        """Give up: to the dead-letter queue now, or dropped where there is none. Raises
+        `LeaseLost`.
+        """
+        return self._settle(messages, REJECT, None)
+
+    def extend(self, messages: Receipts, lease_ms: int) -> Asks[None]:
+        """Let leases end `lease_ms` from now; receipts stay good. Raises `LeaseLost`."""
+        duration(lease_ms, "lease_ms")
+        failed: list[Delivery | str] = []
+        for batch in (yield from self._sorted(messages)):
+            command = commands.Extend(batch.queue, batch.offsets, batch.leases, lease_ms)
+            failed.extend(_failed(batch, (yield command)))
+        _complain(failed)
+
+    def receipt(self, message: Delivery) -> str:
+        """A message's receipt as text: kept anywhere, it settles the message later, after a restart
+        too.
+        """
+        receipt = opened((message,), self._names)[0]
+        return seal(message, receipt.name)
+
+    def peek(
+        self, queue: str, start: int = 0, count: int = 10, *, states: Sequence[str] = ()
+    ) -> Asks[list[PeekedMessage]]:
+        """Look at up to `count` messages (1,000 at most) from offset `start` on, without touching
+        them.
+
+        `states`: only those that are `ready`, `delayed`, `leased` or `dead`. Raises
+        `QueueNotFound`.
+        """
+        unknown = set(states) - {"ready", "delayed", "leased", "dead"}
+        if unknown or isinstance(states, str):
+            raise BadCommand("states are some of ready, delayed, leased, dead", queue)
+        command = commands.Peek(queue, start, count, tuple(states))
+        return expect((yield command), replies.Peeked, queue).messages
+
+    def move(
+        self,
+        source: str,
+        target: str | None = None,
+        *,
+        count: int = 1_000,
+        offsets: Sequence[int] | None = None,
+    ) -> Asks[int]:
+        """Move up to `count` ready messages, or those at `offsets`, in one atomic step (1,000 at
+        most); how many it were.
+
+        Without a target each goes back to the queue it was moved from last. Raises `QueueNotFound`,
+        `NoSpace`.
+        """
+        chosen = None if offsets is None else tuple(offsets)
+        command = commands.Move(source, target, count, chosen)
+        return expect((yield command), replies.Moved, source).count
+
+    def start_move(
+        self, source: str, target: str | None = None, *, per_second: int | None = None
+    ) -> Asks[int]:
+        """Move all that `source` holds now in the background, also across restarts; the number of
+        the task.
+
+        Raises `QueueNotFound`, `TaskRunning`.
+        """
+        command = commands.StartMoveTask(source, target, per_second)
+        return expect((yield command), replies.TaskStarted, source).task
+
+    def cancel_move(self, task: int) -> Asks[int]:
+        """Stop a background move; how many it had moved. Raises `TaskNotFound`."""
+        return expect((yield commands.CancelMoveTask(task)), replies.TaskStopped).moved
+
+    def moves(self, source: str, count: int = 10) -> Asks[list[TaskInfo]]:
+        """The background moves from a queue, newest first. Raises `QueueNotFound`."""
+        return expect((yield commands.ListMoveTasks(source, count)), replies.TasksListed).tasks
+
+    def _settle(self, messages: Receipts, outcome: int, after_ms: int | None) -> Asks[None]:
+        failed: list[Delivery | str] = []
+        for batch in (yield from self._sorted(messages)):
+            columns = (batch.offsets, batch.leases, batch.counts)
+            command = commands.Settle(batch.queue, *columns, outcome, after_ms)
+            failed.extend(_failed(batch, (yield command)))
+        _complain(failed)
+
+    def _sorted(self, messages: Receipts) -> Asks[list[Batch]]:
+        """What to settle, by queue; receipts from before a restart are checked against today's
+        queues.
+        """
+        given = listed(messages)
+        if are_deliveries(given):
+            name = self._names.find(one_queue(given))
+            if name is not None:
+                return [batch_of_deliveries(given, name)]
+        receipts = opened(given, self._names)
+        strangers = {one.queue: one.name for one in receipts if self._names.find(one.queue) is None}
+        for number, name in strangers.items():
+            reply = yield commands.DescribeQueue(name)
+            if isinstance(reply, Described):
+                self._names.learn(reply.queue, name)
+            if not isinstance(reply, Described) or reply.queue != number:
+                lost = [
+                    one for one, its in zip(given, receipts, strict=True) if its.queue == number
+                ]
+                raise LeaseLost(f"queue `{name}` of this receipt is gone", name, lost)
+        return batches(given, receipts)
+
+
+def _failed(batch: Batch, reply: Reply) -> list[Delivery | str]:
+    """Those of a batch that could not be settled."""
+    if isinstance(reply, replies.Refused) and reply.why == Why.NO_SUCH_QUEUE:
+        return list(batch.given)
+    settled = expect(reply, replies.Settled, batch.queue)
+    return [batch.given[at] for at, _ in settled.failed]
+
+
+def _complain(failed: list[Delivery | str]) -> None:
+    if failed:
+        raise LeaseLost(failed=failed)

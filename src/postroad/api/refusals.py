@@ -1,0 +1,37 @@
+"""A refusal as the exception a Python program catches.
+
+It stands at the border between replies and exceptions. The rule kept here: every reason has a class
+of its own.
+"""
+
+from typing import Final, TypeVar
+
+from postroad import errors
+from postroad.model.replies import Refused, Reply, Why
+
+R = TypeVar("R")
+
+REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
+    Why.NO_SUCH_QUEUE: errors.QueueNotFound,
+    Why.SETTINGS_DIFFER: errors.SettingsDiffer,
+    Why.BAD_NAME: errors.BadName,
+    Why.BAD_SETTINGS: errors.BadSettings,
+    Why.QUEUE_FULL: errors.QueueFull,
+    Why.NO_SPACE: errors.NoSpace,
+    Why.TOO_LARGE: errors.MessageTooLarge,
+    Why.NO_SUCH_LEASE: errors.LeaseLost,
+    Why.NO_SUCH_CONSUMER: errors.ConsumerNotFound,
+    Why.NO_SUCH_TASK: errors.TaskNotFound,
+    Why.TASK_RUNNING: errors.TaskRunning,
+    Why.TOO_MANY_LEASED: errors.TooManyLeased,
+    Why.STOPPING: errors.BrokerStopping,
+    Why.BAD_COMMAND: errors.BadCommand,
+}
+
+
+def expect(reply: Reply, kind: type[R], queue: str = "") -> R:
+    """The reply that means yes; raises a `Refusal` about `queue` where it means no."""
+    if isinstance(reply, kind):
+        return reply
+    assert isinstance(reply, Refused), reply
+    raise REFUSALS[reply.why](reply.text, queue)
