@@ -110,6 +110,7 @@ GROUP_MESSAGES_BYTES = 8 * 1024 * 1024  # a group is closed at this size, though
 LOAD_BLOCKS = 8  # blocks read by one job
 PLACE_RETRY_MS = 1_000  # a full disk is tried again so often
 COMPACT_BLOCKS = 32  # blocks rewritten by one job
+SPARSE_LOOK_BLOCKS = 256  # so many deletions (32 MiB) are worth a look for sparse files
 DELETE_BLOCKS = 4_096  # blocks forgotten by one job
 KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do for so long
 

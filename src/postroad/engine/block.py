@@ -46,7 +46,7 @@ class Block:
         self.first = first
         self.group = group
         self.placed_group = 0
-        self.placing = False
+        self.leaving_bytes = 0
         self.blob: bytes | bytearray = b""
         self.ends: array[int] = array("I")
         self.head_blob: bytes | bytearray = b""

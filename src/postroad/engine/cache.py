@@ -16,13 +16,17 @@ Key = tuple[int, int]
 
 
 class Cache:
-    """Blocks by shelf and first index; `bytes` counts those not placed, `read_bytes` those read
-    back."""
+    """Blocks by shelf and first index; `written` is in the order they were begun.
+
+    `bytes`: of blocks not safely placed; `leaving_bytes`: of those among them on their way to the
+    store; `read_bytes`: of blocks read back.
+    """
 
     def __init__(self, bytes_max: int) -> None:
         self.read_bytes_max = max(1, bytes_max // READ_CACHE_SHARE)
         self.write_bytes_max = max(1, bytes_max - self.read_bytes_max)
         self.bytes = 0
+        self.leaving_bytes = 0
         self.read_bytes = 0
         self.written: dict[Key, Block] = {}
         self.read: OrderedDict[Key, Block] = OrderedDict()
@@ -56,6 +60,17 @@ class Cache:
         block = self.written.pop((shelf, first), None)
         if block is not None:
             self.bytes -= block.size()
+            self.leaving_bytes -= block.leaving_bytes
+
+    def leave(self, block: Block) -> None:
+        """A block is on its way to the store."""
+        block.leaving_bytes = block.size()
+        self.leaving_bytes += block.leaving_bytes
+
+    def stay(self, block: Block) -> None:
+        """The store did not take a block."""
+        self.leaving_bytes -= block.leaving_bytes
+        block.leaving_bytes = 0
 
     def drop_read(self, shelf: int, first: int) -> None:
         """A block that was read back changed its place or is gone."""
@@ -102,5 +117,7 @@ class Cache:
 
     def oldest_group(self) -> int:
         """The group of the oldest body that is in the journal alone; 0 for none."""
-        groups = [block.group for block in self.written.values() if not block.placed_group]
-        return min(groups, default=0)
+        for block in self.written.values():
+            if not block.placed_group:
+                return block.group
+        return 0

@@ -151,7 +151,10 @@ class Keeper:
         if self._wanted and self._cut is None:
             before = 1 << 62 if self.closing else self._mark + 1
         most = self.cache.write_bytes_max
-        if self.cache.bytes > most * 3 // 4 and self.placer.unplaced_bytes() > most // 2:
+        if (
+            self.cache.bytes > most * 3 // 4
+            and self.cache.bytes - self.cache.leaving_bytes > most // 2
+        ):
             before = 1 << 62
         if before:
             job = self.placer.place(before, now)

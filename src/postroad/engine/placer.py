@@ -15,7 +15,13 @@ from postroad.core.state import State
 from postroad.engine.block import Block
 from postroad.engine.cache import Cache, Key
 from postroad.engine.jobs import Compact, Delete, Job, Place
-from postroad.limits import COMPACT_BLOCKS, DELETE_BLOCKS, PLACE_BYTES, PLACE_RETRY_MS
+from postroad.limits import (
+    COMPACT_BLOCKS,
+    DELETE_BLOCKS,
+    PLACE_BYTES,
+    PLACE_RETRY_MS,
+    SPARSE_LOOK_BLOCKS,
+)
 from postroad.store.interface import Store
 
 
@@ -36,6 +42,7 @@ class Placer:
         self.retry_ms = 0
         self.fault: str | None = None
         self.look_for_sparse = False
+        self._deleted = 0
         self._deaths: deque[tuple[int, Key, int]] = deque()
         self._undead: list[tuple[Key, int]] = []
         self._doomed: list[int] = []
@@ -74,14 +81,6 @@ class Placer:
                 self._doomed.append(id)
         self._undead = kept
 
-    def unplaced_bytes(self) -> int:
-        """Bodies in the cache that are not on their way to the store."""
-        return sum(
-            block.size()
-            for block in self.cache.written.values()
-            if not block.placing and not block.placed_group
-        )
-
     def place(self, before_group: int, now: int) -> Place | None:
         """A job that places the oldest blocks, those whose oldest message is below a group; `None`
         for none."""
@@ -90,7 +89,7 @@ class Placer:
         picked: list[Block] = []
         total = 0
         for block in self.cache.written.values():
-            if block.placing or block.placed_group:
+            if block.leaving_bytes:
                 continue
             if block.group >= before_group or total >= PLACE_BYTES:
                 break
@@ -106,7 +105,7 @@ class Placer:
         kept: list[int] = []
         keys = [(block.shelf, block.first) for block in picked]
         for block in picked:
-            block.placing = True
+            self.cache.leave(block)
             live, full, is_open = self.core.state.shelves[block.shelf].share(block.first)
             if is_open:
                 closed.append(Closed(block.shelf, block.first))
@@ -127,7 +126,10 @@ class Placer:
         ids = self._doomed[:DELETE_BLOCKS]
         del self._doomed[:DELETE_BLOCKS]
         self.deleting = True
-        self.look_for_sparse = True
+        self._deleted += len(ids)
+        if self._deleted >= SPARSE_LOOK_BLOCKS:
+            self._deleted = 0
+            self.look_for_sparse = True
         return Delete(self.store, ids)
 
     def compact(self) -> Compact | None:
@@ -179,8 +181,8 @@ class Placer:
         records: list[Placed | Rewritten | Closed] = []
         for at, key in enumerate(job.keys):
             block = self.cache.written.get(key)
-            if block is not None:
-                block.placing = False
+            if block is not None and not isinstance(result, list):
+                self.cache.stay(block)
             if isinstance(result, list):
                 size = len(job.blocks[at])
                 records.append(Placed(key[0], key[1], result[at], size, job.kept[at]))
