@@ -60,6 +60,9 @@ def sqs_sessions(parts: Parts) -> Callable[[], Session]:
         keys=settings.sqs_keys,
         secret_key=parts.driver.secret,
         external_url=settings.sqs_url,
+        leased_max=settings.sqs_leased_max,
+        purge_interval_ms=settings.sqs_purge_interval_ms,
+        deleted_recently_ms=settings.sqs_deleted_recently_ms,
     )
     return lambda: SqsSession(config, parts.pages)
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from postroad.errors import PostroadError
-from postroad.limits import CONNECTIONS_MAX, DRAIN_MS_MAX, RESERVE_BYTES, SEGMENT_BYTES
+from postroad.limits import (
+    CONNECTIONS_MAX,
+    DRAIN_MS_MAX,
+    RESERVE_BYTES,
+    SEGMENT_BYTES,
+    SQS_LEASED_MAX,
+    SQS_PURGE_INTERVAL_MS,
+)
 from postroad.model.value import value
 from postroad.net.listener import Address
 from postroad.server import kinds
@@ -62,6 +69,9 @@ class Settings:
     sqs_account: str
     sqs_url: str | None
     sqs_keys: dict[str, str]
+    sqs_leased_max: int
+    sqs_purge_interval_ms: int
+    sqs_deleted_recently_ms: int
     sync: str
     sync_interval_ms: int
     journal_bytes: int
@@ -101,6 +111,18 @@ SETTINGS: Final = (
     Setting(
         "sqs_keys", "sqs.keys", None, kinds.keys, "ID:SECRET,...",
         "Access keys; when there are any, every request must be signed by one of them.", flag=False,
+    ),
+    Setting(
+        "sqs_leased_max", "sqs.leased_max", str(SQS_LEASED_MAX), kinds.number(1, 1_000_000_000),
+        "COUNT", "Most messages of one queue in flight at once, for queues that SQS clients make.",
+    ),
+    Setting(
+        "sqs_purge_interval_ms", "sqs.purge_interval_ms", str(SQS_PURGE_INTERVAL_MS),
+        kinds.number(0, 3_600_000), "MS", "How soon a queue may be purged again; Amazon: 60 s.",
+    ),
+    Setting(
+        "sqs_deleted_recently_ms", "sqs.deleted_recently_ms", "0", kinds.number(0, 3_600_000),
+        "MS", "How soon a deleted queue's name may be used again; Amazon: 60 s.",
     ),
     Setting(
         "sync", "journal.sync", "always", kinds.choice("always", "interval", "never"),
