@@ -136,7 +136,13 @@ class BlockingDriver:
     def _turn(self, everything: bool = False) -> Job | None:
         """A turn of the engine, with the mutex held; returns a job to run, if there is one for this
         thread."""
-        for job in self.engine.turn(self.clock.now_ms()):
+        try:
+            jobs = self.engine.turn(self.clock.now_ms())
+        except Exception as error:
+            self.engine.fault = self.engine.fault or f"the engine broke: {error!r}; open it again"
+            self._wake_all()
+            raise
+        for job in jobs:
             if job.lane == Lane.KEEP:
                 self._keep_jobs.append(job)
             else:
