@@ -52,13 +52,15 @@ COMPILED: Final[bool] = any(
 """Whether the hot modules of this installation are compiled."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module `postroad` has no name `{name}`")
-    module, its_name = _HOMES[name]
-    found: object = getattr(import_module(module), its_name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # a checker sees the imports above, and so a name that is none
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module `postroad` has no name `{name}`")
+        module, its_name = _HOMES[name]
+        found: object = getattr(import_module(module), its_name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -5,11 +5,11 @@ It stands over `AsyncDriver`. The rule kept here: the loop never waits for the d
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.faces import dress
 from postroad.api.operations import Asks, Operations
@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 def _awaited(
     operation: Callable[Concatenate[Operations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncBroker", P], Awaitable[R]]:
+) -> Callable[Concatenate["AsyncBroker", P], Coroutine[Any, Any, R]]:
     """An operation as a method whose result is awaited."""
 
     async def method(self: "AsyncBroker", /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,0 +1,129 @@
+"""The public names of the package: what is here stays."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import postroad
+from postroad import errors
+from postroad.api.operations import Operations
+
+NAMES = {
+    "COMPILED",
+    "AsyncBroker",
+    "Broker",
+    "Message",
+    "Outgoing",
+    "PostroadError",
+    "QueueSettings",
+    "Refusal",
+    "RetryPolicy",
+    "__version__",
+}
+
+ERRORS = {
+    "AlreadyOpen",
+    "BadCommand",
+    "BadName",
+    "BadReceipt",
+    "BadSettings",
+    "BrokerClosed",
+    "BrokerStopping",
+    "ConsumerNotFound",
+    "Corrupt",
+    "CorruptBlock",
+    "CorruptCheckpoint",
+    "DirectoryLocked",
+    "ForeignLoop",
+    "Forked",
+    "JournalFailed",
+    "LeaseLost",
+    "MessageTooLarge",
+    "NoSpace",
+    "PostroadError",
+    "QueueFull",
+    "QueueNotFound",
+    "Refusal",
+    "SettingsDiffer",
+    "TaskNotFound",
+    "TaskRunning",
+    "TooLarge",
+    "TooManyLeased",
+    "Trimmed",
+}
+
+METHODS = {
+    "ack",
+    "cancel_move",
+    "change",
+    "close",
+    "consume",
+    "declare",
+    "delete",
+    "describe",
+    "driver",
+    "extend",
+    "move",
+    "moves",
+    "open",
+    "peek",
+    "pop",
+    "publish",
+    "publish_many",
+    "purge",
+    "queues",
+    "receipt",
+    "receive",
+    "reject",
+    "release",
+    "report",
+    "retry",
+    "start_move",
+}
+
+
+def public(thing: object) -> set[str]:
+    return {name for name in dir(thing) if not name.startswith("_")}
+
+
+def test_the_package_exports_these_names() -> None:
+    assert set(postroad.__all__) == NAMES
+    assert set(dir(postroad)) >= NAMES
+    for name in NAMES:
+        assert getattr(postroad, name) is not None
+    with pytest.raises(AttributeError, match="no name `Brokre`"):
+        _ = postroad.Brokre  # type: ignore[attr-defined]
+
+
+def test_every_error_is_a_postroad_error_with_a_name_that_stays() -> None:
+    found = {
+        name
+        for name, one in vars(errors).items()
+        if inspect.isclass(one) and issubclass(one, errors.PostroadError)
+    }
+    assert found == ERRORS
+
+
+def test_both_faces_have_the_same_methods() -> None:
+    assert public(postroad.Broker) == METHODS
+    assert public(postroad.AsyncBroker) == METHODS
+
+
+def test_a_method_shows_the_words_and_the_signature_of_its_operation() -> None:
+    for name in public(Operations) - {"receipt"}:
+        operation = getattr(Operations, name)
+        for face in (postroad.Broker, postroad.AsyncBroker):
+            method = getattr(face, name)
+            assert method.__doc__ == operation.__doc__
+            shown = inspect.signature(method).parameters
+            assert list(shown) == list(inspect.signature(operation).parameters)
+    signature = inspect.signature(postroad.Broker.declare)
+    assert signature.return_annotation is bool
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, postroad; print(len([n for n in sys.modules if n[:8] == 'postroad']))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert told.stdout.strip() == b"1"
