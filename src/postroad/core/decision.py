@@ -7,8 +7,11 @@ memory it says so.
 from postroad.core.handout import Handout, Library, Piece
 from postroad.core.records import Record
 from postroad.core.state import State
+from postroad.limits import DURATION_MS_MAX
 from postroad.model.ask import Ask
 from postroad.model.replies import Refused, Reply, Why
+
+TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 
 
 class World:
@@ -74,6 +77,11 @@ class Step:
 def refuse(why: Why, text: str, group: int = 0) -> Decision:
     """Nothing changes; the reason goes back once group `group` is durable."""
     return Decision([], Refused(why, text), group)
+
+
+def too_long(*durations_ms: int | None) -> bool:
+    """Whether a duration is longer than instants can tell."""
+    return any(one is not None and one > DURATION_MS_MAX for one in durations_ms)
 
 
 def no_such_queue(state: State, name: str) -> Decision:

@@ -11,8 +11,7 @@ import msgspec
 from postroad.core.bits import FULL, PAGE, PAGE_BITS
 from postroad.core.ledger import Row
 from postroad.core.timeline import Timeline, unpack_timeline
-
-COUNT_MAX = 65_535
+from postroad.limits import DELIVERIES_MAX
 
 
 class Page(Row):
@@ -59,7 +58,7 @@ class Page(Row):
             self.firsts = array("Q", bytes(8 * PAGE))
         if not self.firsts[slot]:
             self.firsts[slot] = first_ms
-        if counted and self.counts[slot] < COUNT_MAX:
+        if counted and self.counts[slot] < DELIVERIES_MAX:
             self.counts[slot] += 1
         return self.counts[slot]
 

@@ -14,7 +14,7 @@ from postroad.core.decide.receive import (
     messages_group,
     pop_from_page,
 )
-from postroad.core.decision import Answer, Step, World
+from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
 from postroad.core.demand import Consumer, Demand, Waiter
 from postroad.core.handout import Handout
 from postroad.core.queue import Queue
@@ -105,6 +105,8 @@ class Server:
             return self._say(
                 ask, Refused(Why.BAD_COMMAND, "count is at least 1, times not below 0")
             )
+        if too_long(lease_ms):
+            return self._say(ask, Refused(Why.BAD_COMMAND, TOO_LONG))
         wait_ms = queue.settings.wait_ms if command.wait_ms is None else command.wait_ms
         count = min(command.count, RECEIVE_MAX)
         if self.demand.next_waiter(queue.id) is None or not wait_ms:
@@ -201,6 +203,8 @@ class Server:
         if known is not None or command.credit < 0:
             return self._say(ask, Refused(Why.BAD_COMMAND, "a consumer's number is its own"))
         lease_ms = SESSION_LEASE if command.lease_ms is None else command.lease_ms
+        if lease_ms < SESSION_LEASE or too_long(lease_ms):
+            return self._say(ask, Refused(Why.BAD_COMMAND, TOO_LONG))
         consumer = Consumer(
             ask, command.consumer, queue.id, command.credit, lease_ms, command.leased
         )

@@ -6,7 +6,7 @@ One rule: declaring again is fine as long as what the caller cares about agrees.
 from postroad.core import records as facts
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.queue import Queue
-from postroad.limits import QUEUES_MAX
+from postroad.limits import DELIVERIES_MAX, DURATION_MS_MAX, QUEUES_MAX
 from postroad.model.commands import (
     ChangeQueue,
     DeclareQueue,
@@ -19,16 +19,18 @@ from postroad.model.names import bad_name
 from postroad.model.policy import BACKOFFS, OVERFLOWS, QueueSettings
 from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
 
-BOUNDS = (
-    "retention_ms",
-    "ttl_ms",
-    "deliveries_max",
-    "length_max",
-    "bytes_max",
-    "message_bytes_max",
-    "leased_max",
-)
-"""Settings that are a positive number or nothing."""
+COUNT_MAX = 2**63 - 1
+"""A bound above this says nothing, and does not fit into a row."""
+BOUNDS = {
+    "retention_ms": DURATION_MS_MAX,
+    "ttl_ms": DURATION_MS_MAX,
+    "deliveries_max": DELIVERIES_MAX,
+    "length_max": COUNT_MAX,
+    "bytes_max": COUNT_MAX,
+    "message_bytes_max": COUNT_MAX,
+    "leased_max": COUNT_MAX,
+}
+"""Settings that are a positive number or nothing, and the most each may be."""
 
 
 def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
@@ -95,18 +97,19 @@ def _merged(old: dict[str, str], changes: dict[str, str | None] | None) -> dict[
 def bad_settings(settings: QueueSettings) -> str | None:
     """What is wrong with settings, in one line, or `None`."""
     for name in ("lease_ms", "delay_ms", "wait_ms"):
-        if getattr(settings, name) < 0:
-            return f"`{name}` is not below 0"
-    for name in BOUNDS:
+        if not 0 <= getattr(settings, name) <= DURATION_MS_MAX:
+            return f"`{name}` is from 0 to {DURATION_MS_MAX:,}"
+    for name, most in BOUNDS.items():
         bound = getattr(settings, name)
-        if bound is not None and bound < 1:
-            return f"`{name}` is at least 1, or not set"
+        if bound is not None and not 1 <= bound <= most:
+            return f"`{name}` is from 1 to {most:,}, or not set"
     if settings.overflow not in OVERFLOWS:
         return f"`overflow` is one of {', '.join(OVERFLOWS)}"
     if settings.retry.backoff not in BACKOFFS:
         return f"`retry.backoff` is one of {', '.join(BACKOFFS)}"
-    if settings.retry.delay_ms < 0 or settings.retry.delay_ms_max < 0:
-        return "`retry` delays are not below 0"
+    for bound in (settings.retry.delay_ms, settings.retry.delay_ms_max):
+        if not 0 <= bound <= DURATION_MS_MAX:
+            return f"`retry` delays are from 0 to {DURATION_MS_MAX:,}"
     if settings.dead_letter_queue is not None:
         return bad_name(settings.dead_letter_queue)
     return None

@@ -7,7 +7,7 @@ cannot be is named, and changes nothing. Compiled by mypyc where possible.
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, PAGE_BITS, lowest, pack_mask, runs, span_mask
 from postroad.core.decide.receive import next_lease
-from postroad.core.decision import Decision, World, no_such_queue, refuse
+from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.retry import retry_due_ms
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Extend, Settle
@@ -18,14 +18,16 @@ class Held:
     """Receipts, sorted out: what each living lease still holds of them, and what is left over.
 
     `gone_ok`: a message that is gone is no failure; `late_ok`: nor is one whose lease lapsed, while
-    nobody else has leased it. `masks`: lease -> bits of the page that begins at `bases[lease]`.
-    `late`: first offset of a page -> bits that can be acked without a lease.
+    nobody else has leased it; `purged_ok`: nor is a lease on what was purged. `masks`: lease ->
+    bits of the page that begins at `bases[lease]`. `late`: first offset of a page -> bits that can
+    be acked without a lease.
     """
 
-    def __init__(self, queue: Queue, gone_ok: bool, late_ok: bool) -> None:
+    def __init__(self, queue: Queue, gone_ok: bool, late_ok: bool, purged_ok: bool) -> None:
         self.queue = queue
         self.gone_ok = gone_ok
         self.late_ok = late_ok
+        self.purged_ok = purged_ok
         self.masks: dict[int, int] = {}
         self.bases: dict[int, int] = {}
         self.late: dict[int, int] = {}
@@ -57,7 +59,7 @@ class Held:
     def _add_run(self, lease: int, offset: int, count: int) -> bool:
         """The usual case: the lease holds all of a run."""
         queue = self.queue
-        if offset < queue.purged_before:
+        if offset < queue.purged_before and not self.purged_ok:
             return False
         segment = queue.leases.find(lease)
         if segment is None:
@@ -98,10 +100,12 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
     count = len(command.offsets)
     if len(command.leases) != count or len(command.counts) != count:
         return refuse(Why.BAD_COMMAND, "a settle has one lease and one count per offset")
+    if too_long(command.after_ms):
+        return refuse(Why.BAD_COMMAND, TOO_LONG)
     if command.outcome not in (ACK, RELEASE, RETRY, REJECT):
         return refuse(Why.BAD_COMMAND, "an outcome is ack, release, retry or reject")
     acked = command.outcome == ACK
-    held = Held(queue, acked, acked and not command.strict)
+    held = Held(queue, acked, acked and not command.strict, True)
     held.sort(list(command.offsets), list(command.leases), list(command.counts))
     records: list[facts.Record] = []
     for lease, mask in held.masks.items():
@@ -122,7 +126,9 @@ def decide_extend(world: World, command: Extend, now: int) -> Decision:
     count = len(command.offsets)
     if len(command.leases) != count or command.lease_ms < 0:
         return refuse(Why.BAD_COMMAND, "an extend has one lease per offset, and a time not below 0")
-    held = Held(queue, False, False)
+    if too_long(command.lease_ms):
+        return refuse(Why.BAD_COMMAND, TOO_LONG)
+    held = Held(queue, False, False, False)
     held.sort(list(command.offsets), list(command.leases), [0] * count)
     records: list[facts.Record] = []
     fresh = next_lease(world, queue)
@@ -181,7 +187,9 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
     first += part.base
     outcome = command.outcome
     dead_letters = part.queue.settings.dead_letter_queue is not None
-    if outcome == ACK or (outcome == REJECT and not dead_letters):
+    # Of what was purged only the lease is left: it ends, so that its holder has its credit back.
+    purged = first < part.queue.purged_before
+    if purged or outcome == ACK or (outcome == REJECT and not dead_letters):
         return [facts.Acked(queue, lease, first, span, packed)]
     if outcome == REJECT:
         return [facts.Returned(queue, lease, first, span, packed, 0, True, facts.REJECTED)]
