@@ -185,12 +185,16 @@ class Pages:
         del self.all[page.number]
 
     def clear_counts(self) -> None:
-        """All messages are gone; their pages are swept later."""
+        """All messages are gone; their pages wait to be swept, and time has nothing to do there."""
         self.length = 0
         self.ready = 0
         self.delayed = 0
         self.dead = 0
         self.bytes = 0
+        self.ready_list.clear()
+        self.dead_list.clear()
+        self.due_list.clear()
+        self.expiry_list.clear()
 
     def list_ready(self, page: Page) -> None:
         """A page may have become ready."""

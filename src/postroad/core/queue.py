@@ -130,14 +130,17 @@ class Queue(Row):
     ) -> None:
         """Ready messages of one page are leased; `mask` relative to the page of `first`."""
         page = self.pages.all[first >> PAGE_BITS]
+        self.ledger.touch(self)
         self.pages.lease(page, mask)
         low = lowest(mask)
         self.leases.grant(lease, page.base + low, mask >> low, deadline_ms, holder, now_ms)
 
     def ack(self, lease: int, first: int, mask: int) -> None:
-        """Leased messages are done."""
+        """Leased messages are done; of what was purged only the lease is left to end."""
         self._end_lease(lease, first, mask)
-        self._remove(self.pages.all[first >> PAGE_BITS], mask)
+        page = self.page_of(first)
+        if page is not None:
+            self._remove(page, mask)
 
     def give_back(
         self, lease: int, first: int, mask: int, due_ms: int, counted: bool, death: int
@@ -246,13 +249,13 @@ class Queue(Row):
             self._sweep_page(self.pages.all[number])
 
     def swept_next(self, pages: int) -> list[int]:
-        """The lowest pages that wait to be swept."""
+        """The lowest pages that wait to be swept: those wholly below what was purged. The page on the
+        border was swept by the purge itself; what is there now came later."""
         found: list[int] = []
-        if self.purged_before:
-            for number in self.pages.all:
-                if number << PAGE_BITS >= self.purged_before or len(found) == pages:
-                    break
-                found.append(number)
+        for number in self.pages.all:
+            if (number + 1) << PAGE_BITS > self.purged_before or len(found) == pages:
+                break
+            found.append(number)
         return found
 
     def _sweep_page(self, page: Page) -> None:
