@@ -11,7 +11,7 @@ from typing import Any
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.queue import Queue
-from postroad.core.shelf import Shelf
+from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
 
 TASKS_KEPT = 100
@@ -97,15 +97,34 @@ def _publish_to(
     first = queue.publish(count, shelf, record.first, record.now_ms)
     queue.touched = state.group
     if state.group:
-        queue.undurable.append((first, state.group))
+        _not_durable_yet(state, queue, first)
     if queue.settings.bytes_max is not None:
         queue.pages.weigh(first, message_sizes(record))
     if record.dues:
-        queue.delay_each(first, array("Q", record.dues))
+        queue.delay_each(first, _dues(record, queue.settings.delay_ms))
     elif queue.settings.delay_ms and record.notes is None:
         queue.delay(first, count, record.now_ms + queue.settings.delay_ms)
     if record.expires:
         queue.live_until(first, array("Q", record.expires))
+
+
+def _not_durable_yet(state: State, queue: Queue, first: int) -> None:
+    """Remember from which offset on messages are in the group that is built now (volatile)."""
+    waiting = queue.undurable
+    if waiting and waiting[-1][1] == state.group:
+        return
+    while waiting and waiting[0][1] <= state.durable:
+        waiting.pop(0)
+    waiting.append((first, state.group))
+
+
+def _dues(record: facts.Published, own_ms: int) -> "array[int]":
+    own_due = record.now_ms + own_ms if own_ms else 0
+    dues = array("Q", record.dues)
+    for at in range(len(dues)):
+        if dues[at] == facts.OWN_DUE:
+            dues[at] = own_due
+    return dues
 
 
 def message_sizes(record: facts.Published) -> "array[int]":
@@ -212,10 +231,12 @@ def holder_ended(state: State, record: facts.HolderEnded) -> None:
 
 
 def placed(state: State, record: facts.Placed) -> None:
-    """A block rests in the store, if its shelf is still there."""
+    """A block rests in the store; where its shelf is gone the copy is free at once."""
     shelf = state.shelves.get(record.shelf)
     if shelf is not None:
         shelf.place(record.first, record.id, record.size, record.kept)
+    elif record.id:
+        state.freed.append(Freed(record.shelf, record.first, record.id, record.size))
 
 
 def closed(state: State, record: facts.Closed) -> None:

@@ -33,6 +33,14 @@ OVERFLOW = 4
 """Dead because the queue was full."""
 
 
+OWN_DUE = 2**64 - 1
+"""A due instant that means: as each queue's own delay says."""
+
+
+OWN_DUE = 2**64 - 1
+"""A due instant that means: as each queue's own delay says."""
+
+
 class Record(Struct, array_like=True, gc=False):
     """A fact."""
 
@@ -83,8 +91,8 @@ class Published(Record, tag=6):
 
     `shelf`: queue or route set; `first`: index of the first body in the shelf. `sizes`,
     `head_sizes`: u32 each, native little-endian; `head_sizes` empty: no heads. `dues`, `expires`:
-    u64 ms each, 0 for none; empty: none given, a queue's own delay counts. `notes`: one per
-    message, of moved messages.
+    u64 ms each, 0 for none; OWN_DUE, or no `dues` at all: a queue's own delay counts. `notes`: one
+    per message, of moved messages.
     """
 
     shelf: int

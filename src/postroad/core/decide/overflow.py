@@ -5,7 +5,7 @@ worked on.
 """
 
 from postroad.core import records as facts
-from postroad.core.bits import PAGE, pack_mask, take_lowest
+from postroad.core.bits import PAGE, pack_mask, runs, take_lowest
 from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.model.policy import OVERFLOW_DEAD_LETTER_OLDEST
@@ -20,6 +20,8 @@ def overflow_records(queue: Queue) -> list[facts.Record]:
     over_bytes = 0
     if settings.bytes_max is not None:
         over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
+        if over_bytes and queue.pages.dead:
+            over_bytes = max(0, over_bytes - _dead_bytes(queue))
     if not over and not over_bytes:
         return []
     dies = settings.overflow == OVERFLOW_DEAD_LETTER_OLDEST
@@ -42,6 +44,17 @@ def overflow_records(queue: Queue) -> list[facts.Record]:
             else:
                 records.append(facts.Dropped(queue.id, first, span, packed, facts.OVERFLOWED))
     return records
+
+
+def _dead_bytes(queue: Queue) -> int:
+    """What is dead already is on its way out and does not make others go."""
+    total = 0
+    for number in set(queue.pages.dead_list):
+        page = queue.pages.all.get(number)
+        if page is not None and page.sizes is not None:
+            for start, length in runs(page.dead):
+                total += sum(page.sizes[start : start + length])
+    return total
 
 
 def _add_bytes(page: Page, mask: int, over_bytes: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from postroad.core import records as facts
-from postroad.core.decision import Decision, World, no_such_queue, refuse
+from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.state import State
 from postroad.limits import (
@@ -48,12 +48,11 @@ def decide_publish(world: World, command: Publish, now: int) -> Decision:
     load = Load(command.bodies)
     load.heads = _heads(command.heads)
     if command.delays_ms is not None:
-        own_ms = found[0].settings.delay_ms
-        load.dues = array(
-            "Q", [_due(now, own_ms if one is None else one) for one in command.delays_ms]
-        )
+        load.dues = array("Q", [_due(now, one) for one in command.delays_ms])
     if command.ttls_ms is not None:
-        load.expires = array("Q", [0 if one is None else now + one for one in command.ttls_ms])
+        load.expires = array(
+            "Q", [0 if one is None else now + max(0, one) for one in command.ttls_ms]
+        )
     places = tuple((queue.id, queue.next_offset) for queue in found)
     return Decision(publish_records(world.state, found, load, now), Published(places, now))
 
@@ -67,8 +66,10 @@ def decide_together(world: World, commands: list[Publish], now: int) -> list[Dec
     decisions: list[Decision] = []
     accepted: list[Publish] = []
     at = 0
+    at_bytes = 0
+    weighs = any(queue.settings.bytes_max is not None for queue in found)
     for command in commands:
-        refusal = refusal_of(world, command, found, at)
+        refusal = refusal_of(world, command, found, (at, at_bytes))
         if refusal is not None:
             decisions.append(refusal)
             continue
@@ -76,6 +77,8 @@ def decide_together(world: World, commands: list[Publish], now: int) -> list[Dec
         decisions.append(Decision([], Published(places, now)))
         accepted.append(command)
         at += len(command.bodies)
+        if weighs:
+            at_bytes += _bytes_of(command)
     if accepted:
         bodies = [body for command in accepted for body in command.bodies]
         load = Load(bodies)
@@ -99,16 +102,18 @@ def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:
 
 
 def refusal_of(
-    world: World, command: Publish, queues: list[Queue], ahead: int = 0
+    world: World, command: Publish, queues: list[Queue], ahead: tuple[int, int] = (0, 0)
 ) -> Decision | None:
-    """Why a publish cannot be, or `None`. `ahead`: messages that come before it in the same
-    record."""
+    """Why a publish cannot be, or `None`. `ahead`: messages, and their bytes, that come before
+    it in the same record."""
     count = len(command.bodies)
     columns = (command.heads, command.delays_ms, command.ttls_ms)
     if not count or any(column is not None and len(column) != count for column in columns):
         return refuse(
             Why.BAD_COMMAND, "a publish has messages, and one entry per message in a list"
         )
+    if too_long(*(command.delays_ms or ()), *(command.ttls_ms or ())):
+        return refuse(Why.BAD_COMMAND, TOO_LONG)
     if world.short_of_space:
         return refuse(Why.NO_SPACE, "the disk is almost full; free some space or consume messages")
     largest = max(map(len, command.bodies))
@@ -202,7 +207,9 @@ def _heads_of(command: Publish) -> Sequence[bytes]:
     return [b""] * len(command.bodies) if command.heads is None else command.heads
 
 
-def _due(now: int, delay_ms: int) -> int:
+def _due(now: int, delay_ms: int | None) -> int:
+    if delay_ms is None:
+        return facts.OWN_DUE
     return now + delay_ms if delay_ms > 0 else 0
 
 
@@ -213,10 +220,16 @@ def _largest(command: Publish) -> int:
     return max(len(body) + len(head) for body, head in pairs)
 
 
-def _is_full(queue: Queue, command: Publish, ahead: int) -> bool:
+def _is_full(queue: Queue, command: Publish, ahead: tuple[int, int]) -> bool:
     settings = queue.settings
-    if settings.length_max is not None:
-        return queue.pages.length + ahead + len(command.bodies) > settings.length_max
-    if settings.bytes_max is not None:
-        return queue.pages.bytes + sum(map(len, command.bodies)) > settings.bytes_max
-    return False
+    count = queue.pages.length + ahead[0] + len(command.bodies)
+    if settings.length_max is not None and count > settings.length_max:
+        return True
+    if settings.bytes_max is None:
+        return False
+    return queue.pages.bytes + ahead[1] + _bytes_of(command) > settings.bytes_max
+
+
+def _bytes_of(command: Publish) -> int:
+    heads = 0 if command.heads is None else sum(map(len, command.heads))
+    return sum(map(len, command.bodies)) + heads
