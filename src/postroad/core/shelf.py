@@ -227,6 +227,7 @@ class Shelf(Row):
             and group.live[-1] > 0
             and not group.id[-1]
             and group.first[-1] + group.count[-1] == self.next - count
+            and self.open_bytes < BLOCK_BYTES
             and self.open_bytes + size <= BLOCK_BYTES
             and group.count[-1] + count <= BLOCK_MESSAGES_MAX
         )
