@@ -196,7 +196,9 @@ class Leases:
             segment = self.segments[self.deadlines[0][1]]
             self.ledger.touch(segment)
             slot = segment.ends.first_slot()
-            segment.ends.skip()
+            # A lease that was extended back to an earlier deadline is entered there twice.
+            while segment.ends.first_ms() == deadline and segment.ends.first_slot() == slot:
+                segment.ends.skip()
             found.append((segment.number << PAGE_BITS) | slot)
         return found
 

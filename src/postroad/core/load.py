@@ -35,11 +35,11 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"b", ())):
         shelf, number = _two(key)
         state.shelves[shelf].load(decode_blocks(shelf, number, value))
-    for key, value in by_kind.get(b"r", ()):
+    for key, value in sorted(by_kind.get(b"r", ())):
         route = RouteSet(int.from_bytes(key, "big"), msgspec.msgpack.decode(value)[0])
         state.routes[route.id] = route
         state.shelves[route.id].targets = len(route.queues)
-    for key, value in by_kind.get(b"q", ()):
+    for key, value in sorted(by_kind.get(b"q", ())):
         _load_queue(state, int.from_bytes(key, "big"), value)
     for key, value in sorted(by_kind.get(b"p", ())):
         id, number = _two(key)
@@ -48,7 +48,7 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"l", ())):
         id, number = _two(key)
         _queue(state, id).leases.load(decode_segment(id, number, value))
-    for key, value in by_kind.get(b"t", ()):
+    for key, value in sorted(by_kind.get(b"t", ())):
         fields, started_ms, progress = msgspec.msgpack.decode(value)
         task = MoveTask(int.from_bytes(key, "big"), fields, started_ms)
         task.status, task.failure, task.moved, task.after, task.due_ms = progress

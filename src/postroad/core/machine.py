@@ -72,8 +72,9 @@ class Core:
                 self.schedule.sweeping[queue.id] = None
             if not queue.deleted:
                 self.schedule.look_at(queue)
-                if queue.leases.by_holder:
-                    self.schedule.ending.append((queue.id, 0, False))
+                # Not "all of them": new sessions may hold leases before the last slice.
+                for holder in queue.leases.by_holder:
+                    self.schedule.ending.append((queue.id, holder, False))
         return Step(records, [], False)
 
     def handle(self, ask: Ask, now: int) -> Step | Missing:

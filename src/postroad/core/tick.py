@@ -143,6 +143,8 @@ def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:
     queue = world.state.queues.get(id)
     if queue is None or not queue.leases.held_by(holder, 1):
         schedule.ending.pop(0)
+        if queue is not None:
+            queue.leases.forget_holder(holder)
         return []
     return [facts.HolderEnded(id, holder, LAPSE_SLICE, counted)]
 

@@ -40,7 +40,7 @@ class Times:
     def next_after(self, offset: int) -> int:
         """When the sample after an offset was taken, in ms: all before it is at least that old. 0:
         nothing."""
-        at = bisect_right(self.offset, offset)
+        at = max(1, bisect_right(self.offset, offset))
         return self.ms[at] if at < len(self.ms) else self.last_ms
 
     def published_ms(self, offset: int) -> int:
