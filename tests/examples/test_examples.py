@@ -1,0 +1,68 @@
+"""Each example runs by itself and prints what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.sources import ROOT
+
+LINES_MAX = 60
+RUN_S_MAX = 90
+
+PRINTS = {
+    "01_hello": ["hello {'language': 'en'}", "left: 0"],
+    "02_worker": ["jobs done: 400", "each once: True", "fewer appends than calls: True"],
+    "03_dead_letters": [
+        "order 13: no card, delivery 1",
+        "order 13: no card, delivery 2",
+        "order 13: no card, delivery 3",
+        "order 13 died in payments: max-deliveries after 3 deliveries",
+        "moved back: 1",
+        "left: 0 0",
+    ],
+    "04_fan_out": [
+        "a million bytes to three queues: 1.0 MB written",
+        "queue `shipping` does not exist",
+        "payment 1001 1000000",
+        "inventory 1001 1000000",
+        "notification 1001 1000000",
+    ],
+    "05_sqs_boto3": [
+        "sent: 4",
+        "seen: ['order 1001', 'order 1002', 'order 1003', 'order 1004']",
+    ],
+    "06_embedded_asyncio": [
+        "published: 200",
+        "done: 200",
+        "fewer appends than messages: True",
+    ],
+    "07_order_pipeline": [
+        "at first: paid [12, 14], reserved [12, 14], dead letters 1",
+        "fixed and redriven: paid [12, 13, 14], reserved [12, 13, 14], dead letters 0",
+    ],
+    "08_delays": [
+        "now: nothing",
+        "a week later: water the plants",
+        "ten years later: renew the passport",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(PRINTS))
+def test_an_example_prints_what_it_says(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py")]
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
+    )
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == PRINTS[name]
+    assert run.returncode == 0
+
+
+def test_every_example_is_run_and_short() -> None:
+    files = sorted((ROOT / "examples").glob("[0-9]*.py"))
+    assert [file.stem for file in files] == sorted(PRINTS)
+    for file in files:
+        assert len(file.read_text(encoding="utf-8").splitlines()) < LINES_MAX, file.name
