@@ -21,12 +21,11 @@ def pipeline(sqs: Any) -> None:
     def send(name: str, order: int, act: str) -> None:
         sqs.send_message(QueueUrl=url[name], MessageBody=json.dumps([order, act]))
 
-    def work(name: str, wait_s: int = 0) -> None:
-        while got := sqs.receive_message(QueueUrl=url[name], WaitTimeSeconds=wait_s).get(
-            "Messages"
-        ):
+    def work(name: str) -> None:
+        where = {"QueueUrl": url[name]}
+        while got := sqs.receive_message(**where, WaitTimeSeconds=1).get("Messages"):
             order, act = json.loads(got[0]["Body"])
-            proof = {"QueueUrl": url[name], "ReceiptHandle": got[0]["ReceiptHandle"]}
+            proof = {**where, "ReceiptHandle": got[0]["ReceiptHandle"]}
             if name == "payment" and order in broken_cards:
                 send("inventory", order, "release")
                 sqs.change_message_visibility(**proof, VisibilityTimeout=0)  # again, at once
@@ -41,9 +40,8 @@ def pipeline(sqs: Any) -> None:
             sqs.delete_message(**proof)
 
     def run(title: str) -> None:
-        work("payment", 1)  # long enough for what is on its way to arrive
-        work("inventory")
-        work("notification")
+        for name in names[1:]:
+            work(name)
         count = sqs.get_queue_attributes(**dead)["Attributes"]["ApproximateNumberOfMessages"]
         print(f"{title}: paid {sorted(told)}, reserved {sorted(stock)}, dead letters {count}")
 
