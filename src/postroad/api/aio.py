@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.faces import dress
 from postroad.api.operations import Asks, Operations
-from postroad.api.options import BrokerOptions
+from postroad.api.options import BrokerOptions, engine_settings
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
@@ -110,7 +110,7 @@ class AsyncBroker:
         damaged.
         """
         path = None if directory is None else Path(directory)
-        return Opening(path, EngineSettings(**settings), clock)
+        return Opening(path, engine_settings(settings), clock)
 
     @property
     def report(self) -> RecoveryReport:

@@ -13,11 +13,10 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.faces import dress
 from postroad.api.operations import Asks, Operations
-from postroad.api.options import BrokerOptions
+from postroad.api.options import BrokerOptions, engine_settings
 from postroad.engine.blocking import BlockingDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
-from postroad.engine.settings import EngineSettings
 from postroad.errors import AlreadyOpen, BrokerClosed, DirectoryLocked, Forked, LeaseLost
 from postroad.limits import CONSUME_WAIT_MS
 from postroad.model.message import Delivery
@@ -66,7 +65,7 @@ class Broker:
         """
         path = None if directory is None else Path(directory)
         try:
-            return cls(BlockingDriver(path, EngineSettings(**settings), clock))
+            return cls(BlockingDriver(path, engine_settings(settings), clock))
         except DirectoryLocked as error:
             if error.pid == os.getpid():
                 raise AlreadyOpen(error.pid, error.directory) from None

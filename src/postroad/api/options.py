@@ -9,6 +9,7 @@ from typing import Final, TypedDict
 
 import msgspec
 
+from postroad.engine.settings import SYNCS, EngineSettings
 from postroad.errors import BadSettings
 from postroad.limits import DURATION_MS_MAX
 from postroad.model.policy import QueueSettings, RetryPolicy
@@ -63,6 +64,19 @@ def queue_settings(options: QueueOptions, base: QueueSettings, queue: str) -> Qu
         if isinstance(one, int) and one > most:
             raise BadSettings(f"`{name}` is at most {most:,}", queue)
     return settings
+
+
+def engine_settings(options: BrokerOptions) -> EngineSettings:
+    """Settings of a broker. Raises `BadSettings`."""
+    unknown = sorted(set(options) - set(BrokerOptions.__annotations__))
+    if unknown:
+        raise BadSettings(f"a broker has no setting `{unknown[0]}`")
+    if options.get("sync", SYNCS[0]) not in SYNCS:
+        raise BadSettings(f"`sync` is one of {', '.join(SYNCS)}")
+    for name, one in options.items():
+        if name != "sync" and (type(one) is not int or not 0 < one < INTEGER_MAX):
+            raise BadSettings(f"`{name}` is a whole number above 0")
+    return EngineSettings(**options)
 
 
 def wrong_name(options: Mapping[str, object]) -> str | None:

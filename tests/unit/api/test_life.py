@@ -32,6 +32,18 @@ def test_a_broker_without_a_directory_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"sync": "often"}, "sync"), ({"cache_bytes": "1G"}, "cache_bytes"), ({"speed": 9}, "speed")],
+)
+def test_a_wrong_setting_of_a_broker_is_named_before_anything_is_opened(
+    opened: Reopen, tmp_path: Path, settings: dict[str, object], name: str
+) -> None:
+    with pytest.raises(errors.BadSettings, match=f"`{name}`"):
+        opened(tmp_path / "data", **settings)
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_closed_broker_says_so_and_may_be_closed_again(broker: Broker) -> None:
     broker.declare("orders")
     broker.close()
