@@ -1,8 +1,8 @@
 """When the messages of a queue were published, coarsely: enough to cut off what is too old.
 
-One rule: a sample is taken at most every 4,096th part of the messages' life, so age is exact to
-that part and a queue keeps a few thousand samples whatever it holds. Compiled by mypyc where
-possible.
+One rule: messages that came within a 4,096th part of their life are one sample, cut off together
+when the last of them is too old; so a queue keeps a few thousand samples whatever it holds.
+Compiled by mypyc where possible.
 """
 
 from array import array
@@ -13,62 +13,59 @@ UNLIMITED_GRAIN_MS = 1_000
 
 
 class Times:
-    """Samples (ms, first offset published then), and the time of the last publish."""
+    """Samples: first offset, and when the first and the last message of the sample came, in ms."""
 
     def __init__(self) -> None:
-        self.ms: array[int] = array("Q")
         self.offset: array[int] = array("Q")
-        self.last_ms = 0
+        self.start: array[int] = array("Q")
+        self.end: array[int] = array("Q")
 
     def add(self, now_ms: int, offset: int, life_ms: int | None) -> None:
         """Messages from `offset` on were published now."""
         grain = UNLIMITED_GRAIN_MS if life_ms is None else life_ms // PARTS
-        if not len(self.ms) or now_ms > self.ms[-1] + grain:
-            self.ms.append(now_ms)
-            self.offset.append(offset)
-        self.last_ms = now_ms
+        if len(self.start) and now_ms <= self.start[-1] + grain:
+            self.end[-1] = now_ms
+            return
+        self.offset.append(offset)
+        self.start.append(now_ms)
+        self.end.append(now_ms)
 
     def too_old(self, until_ms: int, next_offset: int) -> int:
         """The offset below which every message was published at or before an instant."""
-        if not len(self.ms):
+        old = bisect_right(self.end, until_ms)
+        if not old:
             return 0
-        if self.last_ms <= until_ms:
-            return next_offset
-        at = bisect_right(self.ms, until_ms) - 1
-        return self.offset[at] if at > 0 else 0
+        return self.offset[old] if old < len(self.offset) else next_offset
 
     def next_after(self, offset: int) -> int:
-        """When the sample after an offset was taken, in ms: all before it is at least that old. 0:
-        nothing."""
-        at = max(1, bisect_right(self.offset, offset))
-        return self.ms[at] if at < len(self.ms) else self.last_ms
-
-    def published_ms(self, offset: int) -> int:
-        """About when a message was published, in ms."""
-        at = bisect_right(self.offset, offset) - 1
-        return self.ms[at] if at >= 0 else 0
+        """When the last message of the sample came that an offset, or the first that is left, is
+        in: once it is too old, more can be cut off. In ms."""
+        assert len(self.end), "a queue that holds messages knows when they came"
+        return self.end[max(0, bisect_right(self.offset, offset) - 1)]
 
     def drop_before(self, offset: int) -> None:
         """Forget samples of which nothing is at or above an offset."""
         at = bisect_right(self.offset, offset) - 1
         if at > 0:
-            del self.ms[:at]
             del self.offset[:at]
+            del self.start[:at]
+            del self.end[:at]
 
     def clear(self) -> None:
         """Nothing is left to be too old."""
-        del self.ms[:]
         del self.offset[:]
+        del self.start[:]
+        del self.end[:]
 
-    def pack(self) -> list[object]:
-        """The samples, for a row."""
-        return [self.ms.tobytes(), self.offset.tobytes(), self.last_ms]
+    def pack(self) -> list[bytes]:
+        """The columns, for a row."""
+        return [self.offset.tobytes(), self.start.tobytes(), self.end.tobytes()]
 
 
-def unpack_times(ms: bytes, offset: bytes, last_ms: int) -> Times:
+def unpack_times(offset: bytes, start: bytes, end: bytes) -> Times:
     """The inverse of `Times.pack`."""
     times = Times()
-    times.ms.frombytes(ms)
     times.offset.frombytes(offset)
-    times.last_ms = last_ms
+    times.start.frombytes(start)
+    times.end.frombytes(end)
     return times

@@ -227,7 +227,15 @@ def _add(load: Load, target: Queue, bodies: Bodies, at: int, note: Note) -> None
     load.heads.append(b"" if bodies.heads is None else bodies.heads[at])
     load.notes.append(note)
     life = target.settings.life_ms
-    load.expires.append(0 if life is None else note.published_ms + life)
+    load.expires.append(0 if life is None else _life_from(note) + life)
+
+
+def _life_from(note: Note) -> int:
+    """A moved message keeps its age. What died of age begins a new life, or two queues that are each
+    other's dead letters would pass it to and fro for ever."""
+    if note.deaths and note.deaths[-1][1] == DEATH_WORDS[facts.EXPIRED]:
+        return note.deaths[-1][3]
+    return note.published_ms
 
 
 def _death_word(queue: Queue, offset: int) -> str:
