@@ -8,6 +8,7 @@ import pytest
 from tests.compat.clients import WAKE_MS_MAX, Background, Queue, code_of, waiting
 from tests.compat.conftest import MakeQueue
 from tests.compat.processes import Served, until
+from tests.compat.sockets import request, talk
 
 OLD = "AWS.SimpleQueueService."
 
@@ -36,9 +37,7 @@ def test_a_message_comes_as_it_was_sent(mail: Queue) -> None:
 def test_only_the_attributes_asked_for_are_shown(mail: Queue) -> None:
     text = {"DataType": "String", "StringValue": "x"}
     mail.send("x", MessageAttributes={"app.one": text, "app.two": text, "other": text})
-    got = mail.one(
-        MessageSystemAttributeNames=["SentTimestamp"], MessageAttributeNames=["app.*"]
-    )
+    got = mail.one(MessageSystemAttributeNames=["SentTimestamp"], MessageAttributeNames=["app.*"])
     assert set(got["Attributes"]) == {"SentTimestamp"}
     assert set(got["MessageAttributes"]) == {"app.one", "app.two"}
 
@@ -135,9 +134,7 @@ def test_ten_messages_go_and_are_deleted_in_one_batch_each(mail: Queue) -> None:
     sent = sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]
     got = mail.receive(WaitTimeSeconds=20)
     assert [one["MessageId"] for one in got] == [one["MessageId"] for one in sent]
-    deletes = [
-        {"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(got)
-    ]
+    deletes = [{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(got)]
     deletes[3]["ReceiptHandle"] = "nonsense"
     answer = sqs.delete_message_batch(QueueUrl=url, Entries=deletes)
     assert len(answer["Successful"]) == 9
@@ -150,7 +147,10 @@ def test_ten_messages_go_and_are_deleted_in_one_batch_each(mail: Queue) -> None:
     ("entries", "code"),
     [
         ([], "EmptyBatchRequest"),
-        ([{"Id": str(one), "MessageBody": "x"} for one in range(11)], "TooManyEntriesInBatchRequest"),
+        (
+            [{"Id": str(one), "MessageBody": "x"} for one in range(11)],
+            "TooManyEntriesInBatchRequest",
+        ),
         ([{"Id": "a", "MessageBody": "x"}] * 2, "BatchEntryIdsNotDistinct"),
         ([{"Id": "a b", "MessageBody": "x"}], "InvalidBatchEntryId"),
         (
@@ -158,7 +158,7 @@ def test_ten_messages_go_and_are_deleted_in_one_batch_each(mail: Queue) -> None:
             "BatchRequestTooLong",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_batch_sends_nothing(mail: Queue, entries: list[Any], code: str) -> None:
     given = {"QueueUrl": mail.url, "Entries": entries}
     assert code_of(mail.sqs.send_message_batch, **given) == OLD + code
@@ -210,8 +210,6 @@ def test_whoever_waits_longest_is_served_first(shared: Served, mail: Queue) -> N
 
 
 def test_a_client_that_went_away_is_handed_nothing(shared: Served, mail: Queue) -> None:
-    from tests.compat.sockets import request, talk
-
     with talk(shared) as gone:
         gone.sendall(request("ReceiveMessage", {"QueueUrl": mail.url, "WaitTimeSeconds": 20}))
         waiting(shared.url, 1)

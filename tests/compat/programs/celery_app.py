@@ -6,6 +6,7 @@ Run as a program it sends them all: `celery_app.py COUNT SLOW`.
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -62,7 +63,7 @@ def slow(number: int) -> None:
     """Takes longer than its lease: it comes again, and whoever finds it done has no more to do."""
     mark = f"{os.environ['RESULTS']}.slow-{number}"
     note("begun", number, 0)
-    if os.path.exists(mark):
+    if Path(mark).exists():
         return
     time.sleep(SLOW_S)
     try:

@@ -2,19 +2,20 @@
 
 import json
 import sys
+from typing import Any
 
 import botocore.session
 
 url = sys.argv[1]
 session = botocore.session.get_session()
-sqs = session.create_client(
+sqs: Any = session.create_client(
     "sqs",
     endpoint_url=url,
     region_name="us-east-1",
     aws_access_key_id="AKIDEXAMPLE",
     aws_secret_access_key="wJalrXUtnFEMI",
 )
-said = {"protocol": sqs.meta.service_model.metadata["protocol"]}
+said: dict[str, Any] = {"protocol": sqs.meta.service_model.metadata["protocol"]}
 
 dead = sqs.create_queue(QueueName="old-dead")["QueueUrl"]
 queue = sqs.create_queue(
