@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.clients import WAKE_MS_MAX, Queue, figure
+from tests.compat.conftest import Serve
 from tests.compat.processes import Served, until
 from tests.compat.sockets import posted, read_all, read_answer, request, talk
 
@@ -201,3 +202,29 @@ def test_a_connection_reset_while_waiting_is_forgotten(shared: Served, mail: Que
             bad.sendall(request("ReceiveMessage", {"QueueUrl": mail.url, "WaitTimeSeconds": 20}))
     assert until(lambda: figure(shared.url, "asks_waiting") == 0, WAKE_MS_MAX)
     mail.change(held, 0)
+
+
+def test_more_connections_than_allowed_are_closed_until_one_leaves(serve: Serve) -> None:
+    served = serve("--connections-max", "3")
+    held = [talk(served) for _ in range(3)]
+    for one in held:
+        one.sendall(request("ListQueues", {}))
+        assert read_answer(one)[0] == 200
+    with talk(served) as turned_away:
+        assert read_all(turned_away) == b""
+    held.pop().close()
+
+    def served_again() -> bool:
+        with talk(served) as late:
+            return pour(late, request("ListQueues", {}), 1) == 1 and read_some(late) != b""
+
+    assert until(served_again, WAKE_MS_MAX)
+    for one in held:
+        one.close()
+
+
+def read_some(open_socket: socket.socket) -> bytes:
+    try:
+        return open_socket.recv(65_536)
+    except ConnectionResetError:
+        return b""

@@ -3,9 +3,18 @@
 import hashlib
 from typing import Any
 
+import boto3
 import pytest
 
-from tests.compat.clients import WAKE_MS_MAX, Background, Queue, code_of, waiting
+from tests.compat.clients import (
+    KEY_ID,
+    SECRET,
+    WAKE_MS_MAX,
+    Background,
+    Queue,
+    code_of,
+    waiting,
+)
 from tests.compat.conftest import MakeQueue
 from tests.compat.processes import Served, until
 from tests.compat.sockets import request, talk
@@ -296,3 +305,58 @@ def test_a_queue_s_delay_holds_for_messages_without_their_own(make_queue: MakeQu
     queue.send("its own", DelaySeconds=0)
     assert queue.one()["Body"] == "its own"
     assert queue.counts() == (0, 1, 1)
+
+
+def test_a_timeout_of_0_leaves_a_message_for_the_next_receive(mail: Queue) -> None:
+    mail.send("x")
+    first = mail.one(VisibilityTimeout=0)
+    again = mail.one()
+    assert again["MessageId"] == first["MessageId"]
+    name = "ApproximateFirstReceiveTimestamp"
+    assert again["Attributes"][name] == first["Attributes"][name]
+    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+def test_a_long_poll_of_a_queue_that_is_deleted_is_told(shared: Served, mail: Queue) -> None:
+    poll = Background(lambda: code_of(mail.receive, WaitTimeSeconds=20))
+    waiting(shared.url, 1)
+    mail.sqs.delete_queue(QueueUrl=mail.url)
+    assert poll.result() == OLD + "NonExistentQueue"
+
+
+def test_competing_consumers_share_the_work_and_each_message_is_one_s(mail: Queue) -> None:
+    for start in range(0, 300, 10):
+        entries = [{"Id": str(n), "MessageBody": str(n)} for n in range(start, start + 10)]
+        mail.sqs.send_message_batch(QueueUrl=mail.url, Entries=entries)
+
+    def consume() -> list[int]:
+        taken: list[int] = []
+        while got := mail.receive(MaxNumberOfMessages=1):
+            taken.append(int(got[0]["Body"]))
+            mail.delete(got[0])
+        return taken
+
+    shares = [one.result() for one in [Background(consume) for _ in range(3)]]
+    assert sorted(number for share in shares for number in share) == list(range(300))
+    assert min(len(share) for share in shares) >= 30
+    assert mail.counts() == (0, 0, 0)
+
+
+def test_the_resource_style_of_boto3_works_as_well(shared: Served) -> None:
+    service = boto3.resource(
+        "sqs",
+        endpoint_url=shared.url,
+        region_name="us-east-1",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+    )
+    queue = service.create_queue(QueueName="resource", Attributes={"DelaySeconds": "0"})
+    assert service.get_queue_by_name(QueueName="resource").url == queue.url
+    queue.send_message(MessageBody="hello", MessageAttributes={})
+    (message,) = queue.receive_messages(WaitTimeSeconds=20, AttributeNames=["All"])
+    assert message.body == "hello"
+    message.change_visibility(VisibilityTimeout=100)
+    message.delete()
+    queue.reload()
+    assert queue.attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+    service.meta.client.close()
