@@ -1,0 +1,27 @@
+"""The scenarios by name, each a module with `run(scale) -> list[Figure]`.
+
+The rule kept here: every figure that Postroad must reach has a scenario that measures exactly that.
+"""
+
+SCENARIOS = {
+    "embedded": "bench.scenarios.embedded",
+    "publishers": "bench.scenarios.publishers",
+    "peers": "bench.scenarios.peers",
+    "backlog": "bench.scenarios.backlog",
+    "memory": "bench.scenarios.memory",
+    "start": "bench.scenarios.start",
+    "turns": "bench.scenarios.turns",
+    "sqs-raw": "bench.scenarios.sqs_raw",
+    "sqs-boto": "bench.scenarios.sqs_boto",
+    "sqs-idle": "bench.scenarios.sqs_idle",
+    "soak": "bench.scenarios.soak",
+}
+
+PURE_TOO = ("embedded", "publishers")
+"""Scenarios cheap enough to run on the plain variant too."""
+
+FULL_ONLY = ("soak",)
+"""Scenarios that run only when named: an hour at full scale."""
+
+LIMIT_S = {"memory": 1_800, "soak": 4_500}
+"""Seconds a scenario may take where 600 are not enough."""

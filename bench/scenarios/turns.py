@@ -1,0 +1,167 @@
+"""The longest turn of the engine while a million leases lapse, ten million messages are purged, and
+checkpoints run under full load.
+
+The rule kept here: a turn is timed inside the loop's process, in the thread that others wait for;
+the collector runs as it does in a server.
+"""
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench.broker import LONG_MS, QUEUE, scratch, settle, wanted
+from bench.figures import Figure
+from bench.scenarios.publishers import on_loop
+from postroad.engine.aio import AsyncDriver
+from postroad.engine.engine import Engine
+from postroad.engine.jobs import Job
+from postroad.engine.settings import EngineSettings
+from postroad.model.commands import DeclareQueue, DescribeQueue, Publish, PurgeQueue, Receive
+from postroad.model.policy import QueueSettings
+from postroad.model.replies import Declared, Described, Published, Purged, Received, Settled
+
+MILLION = 1_000_000
+BODIES = [b"x" * 100] * 1_000
+LOAD_S = 10.0
+
+
+class Stopwatch:
+    """Times each turn of an engine, and what the loop does between two of its own looks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.longest_ms = 0.0
+        self.turns = 0
+        self._turn = engine.turn
+        engine.turn = self._timed  # type: ignore[method-assign]
+
+    def reset(self) -> None:
+        """Forget what was."""
+        self.longest_ms = 0.0
+        self.turns = 0
+
+    def _timed(self, now_ms: int) -> list[Job]:
+        begin = time.perf_counter()
+        jobs = self._turn(now_ms)
+        self.longest_ms = max(self.longest_ms, (time.perf_counter() - begin) * 1_000)
+        self.turns += 1
+        return jobs
+
+
+Load = Callable[[AsyncDriver, Stopwatch, list[float], float], Awaitable[None]]
+
+
+def run(scale: float) -> list[Figure]:
+    """Longest turns in ms."""
+    leases = max(20_000, int(MILLION * scale))
+    purged = max(100_000, int(10 * MILLION * scale))
+    with scratch() as path:
+        lapse, lag = on_loop(_apart(path, _lapse, leases))
+    figures = _pair(f"while {leases:,} leases lapse", lapse, lag, leases == MILLION)
+    with scratch() as path:
+        purge, lag = on_loop(_apart(path, _purge, purged))
+    figures += _pair(f"while {purged:,} are purged", purge, lag, purged == 10 * MILLION)
+    with scratch() as path:
+        load, lag = on_loop(_apart(path, _busy, max(2.0, LOAD_S * scale)))
+    return figures + _pair("while checkpoints run under full load", load, lag, scale >= 1)
+
+
+def _pair(name: str, turn_ms: float, lag_ms: float, full: bool) -> list[Figure]:
+    return [
+        Figure(f"longest turn {name}", "ms", [turn_ms], at_most=20, full=full),
+        Figure(f"longest lag of the loop {name}", "ms", [lag_ms]),
+    ]
+
+
+async def _apart(path: Path, load: Load, size: float) -> tuple[float, float]:
+    settings = EngineSettings(records_between_checkpoints=20_000)
+    driver = await AsyncDriver.open(path, settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    watch = Stopwatch(driver.engine)
+    lags: list[float] = []
+    looking = asyncio.ensure_future(_look(lags))
+    await load(driver, watch, lags, size)
+    looking.cancel()
+    turn_ms = watch.longest_ms
+    await driver.close()
+    return turn_ms, max(lags)
+
+
+async def _look(lags: list[float]) -> None:
+    """How late a timer of one ms comes."""
+    while True:
+        begin = time.perf_counter()
+        await asyncio.sleep(0.001)  # noqa: TID251
+        lags.append((time.perf_counter() - begin) * 1_000 - 1)
+
+
+async def _fill(driver: AsyncDriver, count: int) -> None:
+    for _ in range(count // 1_000):
+        await wanted(driver, Publish((QUEUE,), BODIES), Published)
+
+
+async def _lapse(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+    """All leases end at nearly the same time, each of its own receive."""
+    settings = QueueSettings(lease_ms=LONG_MS)
+    await wanted(driver, DeclareQueue(QUEUE, settings), Declared)
+    await _fill(driver, int(size))
+    end = asyncio.get_running_loop().time() + 60
+    lease_ms = 60_000
+    left = int(size)
+
+    async def receiver() -> None:
+        nonlocal left, lease_ms
+        while left > 0:
+            left -= 1
+            lease_ms = max(1, int((end - asyncio.get_running_loop().time()) * 1_000))
+            await wanted(driver, Receive(QUEUE, 1, lease_ms=lease_ms), Received)
+
+    await asyncio.gather(*(receiver() for _ in range(1_000)))
+    watch.reset()
+    lags.clear()
+    while True:
+        await asyncio.sleep(0.1)  # noqa: TID251
+        reply = await driver.ask(DescribeQueue(QUEUE))
+        assert isinstance(reply, Described), reply
+        if not reply.leased:
+            return
+
+
+async def _purge(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+    await wanted(driver, DeclareQueue(QUEUE), Declared)
+    await _fill(driver, int(size))
+    watch.reset()
+    lags.clear()
+    await wanted(driver, PurgeQueue(QUEUE), Purged)
+    for _ in range(100):
+        await _fill(driver, 10_000)
+        await asyncio.sleep(0.01)  # noqa: TID251  (what the purge left to be swept)
+
+
+async def _busy(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+    """Fifty tasks cycling 100 messages, fifty publishing ones, checkpoints one after another."""
+    await wanted(driver, DeclareQueue(QUEUE), Declared)
+    await wanted(driver, DeclareQueue("kept"), Declared)
+    await _fill(driver, MILLION if size >= LOAD_S else 50_000)
+    watch.reset()
+    lags.clear()
+    end = time.perf_counter() + size
+    done = driver.engine.keeper.checkpoints_done
+    bodies = BODIES[:100]
+
+    async def cycling() -> None:
+        while time.perf_counter() < end:
+            await wanted(driver, Publish((QUEUE,), bodies), Published)
+            reply = await driver.ask(Receive(QUEUE, 100))
+            assert isinstance(reply, Received), reply
+            await wanted(driver, settle(reply.messages), Settled)
+
+    async def publishing() -> None:
+        while time.perf_counter() < end:
+            await wanted(driver, Publish(("kept",), BODIES[:1]), Published)
+
+    await asyncio.gather(*(cycling() for _ in range(50)), *(publishing() for _ in range(50)))
+    assert driver.engine.keeper.checkpoints_done > done, "a checkpoint ran under the load"
