@@ -1,0 +1,311 @@
+"""The promises, held against what clients asked and what they were told, and nothing else.
+
+Only two things are looked at from outside: what the journal says is durable, and at an audit what peeks show.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from postroad.model import commands as asks
+from postroad.model import replies
+from postroad.model.message import Delivery
+from postroad.model.replies import PeekedMessage, Why
+from tests.sim.copies import FOREVER_MS, Asked, Copy, Fate, Known, Violation
+from tests.sim.leases import LeaseRules
+from tests.sim.tap import Tap
+
+
+class Snapshot:
+    """All there is at one moment: queues described, their messages, and where tasks are moving them."""
+
+    def __init__(self) -> None:
+        self.described: dict[str, replies.Described] = {}
+        self.seen: dict[str, list[PeekedMessage]] = {}
+        self.moving: dict[str, set[str]] = {}
+
+
+class Checker:
+    """Hears every ask and every answer; raises `Violation`."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+        self.known = Known()
+        self.leases = LeaseRules(tap, self.known)
+        self.event = 0
+        self.open: dict[tuple[int, int], Asked] = {}
+        self.delivered = 0
+        self.space_was_short = False
+        self._hear: dict[type, Callable[[Asked, Any, int], None]] = {
+            replies.Published: self._published,
+            replies.Received: self._received,
+            replies.Settled: self._settled,
+            replies.Purged: self._purged,
+            replies.Declared: self._declared,
+            replies.Done: self._done,
+            replies.Refused: self._refused,
+        }
+
+    def asked(self, session: int, number: int, command: Any, now: int) -> None:
+        """A session asks."""
+        self.event += 1
+        ask = Asked(session, number, command, now, self.event)
+        self.open[(session, number)] = ask
+        known = self.known
+        if isinstance(command, asks.Publish):
+            self._will_publish(ask)
+        elif isinstance(command, asks.Settle | asks.Extend):
+            self.leases.will_settle(ask)
+        elif isinstance(command, asks.PurgeQueue | asks.DeleteQueue):
+            ask.sure = known.at_home(command.name)
+            self._may_end(ask, known.maybe_in(command.name))
+            if isinstance(command, asks.DeleteQueue):
+                known.view(command.name).maybe_deleted = True
+        elif isinstance(command, asks.DeclareQueue | asks.ChangeQueue):
+            if command.settings is not None:
+                known.view(command.name).add(command.settings)
+        elif isinstance(command, asks.Move | asks.StartMoveTask):
+            targets = set(known.views) if command.target is None else {command.target}
+            known.view(command.source).targets |= targets
+
+    def answered(self, session: int, number: int, reply: Any, now: int) -> None:
+        """A session hears an answer."""
+        self.event += 1
+        ask = self.open.get((session, number))
+        if ask is None:
+            raise Violation(f"session {session} heard {reply} to nothing it asked")
+        if ask.answered and not isinstance(ask.command, asks.Attach):
+            raise Violation(f"session {session} heard twice of ask {number}: {reply}")
+        ask.answered = True
+        hear = self._hear.get(type(reply))
+        if hear is not None:
+            hear(ask, reply, now)
+        if not isinstance(ask.command, asks.Attach) or isinstance(reply, replies.Refused):
+            del self.open[(session, number)]
+
+    def forgotten(self, session: int) -> None:
+        """A session is gone: what it asked and did not hear of may or may not be so."""
+        self.event += 1
+        for key in [key for key in self.open if key[0] == session]:
+            self._unknown(self.open.pop(key))
+        self.leases.forgotten(session)
+
+    def died(self) -> None:
+        """The process is gone, and all sessions with it."""
+        self.event += 1
+        for ask in self.open.values():
+            self._unknown(ask)
+        self.open.clear()
+        self.leases.died()
+
+    def unanswered(self) -> list[Asked]:
+        """Asks that should have been answered by now."""
+        return [ask for ask in self.open.values() if not ask.waits]
+
+    def audit(self, snapshot: Snapshot, now: int) -> None:
+        """Nothing is on its way: what is there must be what may be there, and all that must."""
+        known = self.known
+        found: dict[int, str] = {}
+        for name, view in known.views.items():
+            if view.sure and not view.maybe_deleted and name not in snapshot.described:
+                raise Violation(f"queue `{name}` was declared and is not there")
+        for name, messages in snapshot.seen.items():
+            self._count_states(snapshot.described[name], messages)
+            for peeked in messages:
+                copy = self._recognise(name, peeked.message)
+                if copy.fate is Fate.GONE:
+                    raise Violation(f"{copy} is back in `{name}`, {peeked.state}")
+                if id(copy) in found:
+                    raise Violation(f"{copy} is in `{found[id(copy)]}` and in `{name}`")
+                if name not in known.reach(copy.home):
+                    raise Violation(f"{copy} was in `{copy.home}` and is in `{name}`")
+                self._overdue(copy, peeked, now)
+                found[id(copy)] = name
+        missing: dict[str, list[Copy]] = defaultdict(list)
+        for copy in known.copies.values():
+            if copy.fate in (Fate.GONE, Fate.REFUSED):
+                continue
+            if id(copy) not in found and not known.excused(copy, now):
+                missing[copy.home].append(copy)
+        self._excuse_pops(missing)
+        self._settle_accounts(found, snapshot)
+
+    def _overdue(self, copy: Copy, peeked: PeekedMessage, now: int) -> None:
+        moved = peeked.message.note is not None
+        if peeked.state in ("ready", "delayed") and not moved and copy.expires_ms < now:
+            raise Violation(f"{copy} should have expired {now - copy.expires_ms} ms ago")
+        if peeked.state == "delayed" and peeked.due_ms <= now:
+            raise Violation(f"{copy} should be ready since {now - peeked.due_ms} ms")
+
+    def _excuse_pops(self, missing: dict[str, list[Copy]]) -> None:
+        for home, copies in missing.items():
+            budget = sum(self.known.view(name).pops_lost for name in self.known.reach(home))
+            if len(copies) > budget:
+                text = ", ".join(map(repr, copies[:5]))
+                raise Violation(f"{len(copies)} messages are lost, {budget} may be: {text}")
+
+    def _settle_accounts(self, found: dict[int, str], snapshot: Snapshot) -> None:
+        known = self.known
+        for copy in known.copies.values():
+            if copy.fate in (Fate.GONE, Fate.REFUSED):
+                continue
+            copy.ends = 0
+            if id(copy) in found:
+                copy.fate = Fate.THERE
+                copy.home = found[id(copy)]
+            else:
+                copy.end(self.event)
+        for name, view in known.views.items():
+            view.pops_lost = 0
+            view.targets = snapshot.moving.get(name, set())
+            described = snapshot.described.get(name)
+            view.sure = described is not None
+            view.maybe_deleted = False
+            view.settings = [] if described is None else [described.settings]
+
+    def _count_states(self, described: replies.Described, messages: list[PeekedMessage]) -> None:
+        states = [peeked.state for peeked in messages]
+        for state in ("ready", "delayed", "leased", "dead"):
+            if states.count(state) != getattr(described, state):
+                raise Violation(f"{described} shows {states.count(state)} {state} messages")
+
+    def _recognise(self, name: str, delivery: Delivery) -> Copy:
+        """Which copy a delivery is, with all it must bring along."""
+        first, _, _ = delivery.body[:24].partition(b"|")
+        publish, _, index = first.partition(b".")
+        origin = self.tap.names.get(delivery.identity[0], "")
+        key = (int(publish), int(index), origin)
+        copy = self.known.copies.get(key)
+        if copy is None or copy.fate is Fate.REFUSED:
+            raise Violation(f"a phantom in `{name}`: {key}, {copy}")
+        if delivery.body != copy.body or delivery.head != copy.head:
+            raise Violation(f"{copy} came with other bytes")
+        if copy.publish not in self.tap.publishes:
+            raise Violation(f"{copy} was delivered before it was durable")
+        if self.tap.names.get(delivery.queue) != name:
+            raise Violation(f"{copy} was asked of `{name}` and bears queue {delivery.queue}")
+        if copy.place not in (None, delivery.identity):
+            raise Violation(f"{copy} was {copy.place} and is {delivery.identity}")
+        if copy.published_ms not in (0, delivery.published_ms):
+            raise Violation(f"{copy} changed its time")
+        copy.place = delivery.identity
+        copy.published_ms = delivery.published_ms
+        if copy.ttl_ms is not None:
+            copy.expires_ms = copy.published_ms + copy.ttl_ms
+        return copy
+
+    def _will_publish(self, ask: Asked) -> None:
+        command = ask.command
+        for name in command.queues:
+            for index, body in enumerate(command.bodies):
+                publish = int(body.partition(b".")[0])
+                head = b"" if command.heads is None else command.heads[index]
+                copy = Copy(publish, index, name, body, head)
+                if command.delays_ms is not None:
+                    copy.delay_ms = command.delays_ms[index] or 0
+                if command.ttls_ms is not None:
+                    copy.ttl_ms = command.ttls_ms[index]
+                    copy.expires_ms = FOREVER_MS if copy.ttl_ms is None else 0
+                self.known.copies[(publish, index, name)] = copy
+                ask.copies.append(copy)
+
+    def _published(self, ask: Asked, reply: replies.Published, now: int) -> None:
+        count = len(ask.command.bodies)
+        for number, (queue, first) in enumerate(reply.places):
+            for index in range(count):
+                copy = ask.copies[number * count + index]
+                if copy.publish not in self.tap.publishes:
+                    raise Violation(f"{copy} was confirmed before it was durable")
+                if copy.place not in (None, (queue, first + index)):
+                    raise Violation(f"{copy} is at {copy.place}, not at {(queue, first + index)}")
+                copy.place = (queue, first + index)
+                copy.published_ms = reply.published_ms
+                if copy.ttl_ms is not None:
+                    copy.expires_ms = reply.published_ms + copy.ttl_ms
+                if copy.fate is Fate.ASKED:
+                    copy.fate = Fate.THERE
+
+    def _settled(self, ask: Asked, reply: replies.Settled, now: int) -> None:
+        self.leases.settled(ask, reply, now, self.event)
+
+    def _received(self, ask: Asked, reply: replies.Received, now: int) -> None:
+        command = ask.command
+        name = command.queue
+        leased = isinstance(command, asks.Receive) or (
+            isinstance(command, asks.Attach) and command.leased
+        )
+        ask.taken += len(reply.messages)
+        for delivery in reply.messages:
+            self.delivered += 1
+            copy = self._recognise(name, delivery)
+            if copy.fate is Fate.GONE and not isinstance(command, asks.Attach):
+                if ask.event > copy.gone_at:
+                    raise Violation(f"{copy} is delivered again after its end was confirmed")
+            if copy.fate in (Fate.ASKED, Fate.DOUBTFUL):
+                copy.fate = Fate.THERE
+            early = copy.published_ms + copy.delay_ms - now
+            if delivery.note is None and early > 0:
+                raise Violation(f"{copy} was delivered {early} ms before its delay was over")
+            self.leases.delivered(name, delivery, copy, ask, now)
+            if not leased:
+                copy.end(self.event)
+
+    def _purged(self, ask: Asked, reply: replies.Purged, now: int) -> None:
+        self._end_all(ask.sure)
+
+    def _declared(self, ask: Asked, reply: replies.Declared, now: int) -> None:
+        view = self.known.view(ask.command.name)
+        view.sure = True
+        if not reply.created and ask.command.settings in view.settings:
+            view.settings.remove(ask.command.settings)
+
+    def _done(self, ask: Asked, reply: replies.Done, now: int) -> None:
+        if isinstance(ask.command, asks.DeleteQueue):
+            self._end_all(ask.sure)
+
+    def _refused(self, ask: Asked, reply: replies.Refused, now: int) -> None:
+        command = ask.command
+        if isinstance(command, asks.Publish):
+            for copy in ask.copies:
+                if copy.fate is not Fate.ASKED:
+                    raise Violation(f"{copy} was seen and then refused")
+                copy.fate = Fate.REFUSED
+        else:
+            for copy in ask.copies:
+                copy.ends -= 1
+        if reply.why is Why.NO_SPACE and not self.space_was_short:
+            raise Violation("publishes are refused for want of space on a disk with room")
+        if reply.why is Why.NO_SUCH_QUEUE:
+            for name in _names(command):
+                view = self.known.views.get(name)
+                if view is None or not view.sure or view.maybe_deleted:
+                    return
+            raise Violation(f"a queue that was declared is not there: {reply.text}")
+
+    def _may_end(self, ask: Asked, copies: Sequence[Copy]) -> None:
+        for copy in copies:
+            copy.ends += 1
+            ask.copies.append(copy)
+
+    def _end_all(self, copies: Sequence[Copy]) -> None:
+        for copy in copies:
+            copy.end(self.event)
+
+    def _unknown(self, ask: Asked) -> None:
+        command = ask.command
+        if isinstance(command, asks.Publish):
+            for copy in ask.copies:
+                if copy.fate is Fate.ASKED:
+                    copy.fate = Fate.DOUBTFUL
+        elif isinstance(command, asks.Pop):
+            self.known.view(command.queue).pops_lost += command.count
+        elif isinstance(command, asks.Attach) and not command.leased:
+            self.known.view(command.queue).pops_lost += command.credit - ask.taken
+
+
+def _names(command: Any) -> list[str]:
+    if isinstance(command, asks.Publish):
+        return list(command.queues)
+    if isinstance(command, asks.Move | asks.StartMoveTask):
+        return [command.source, *([command.target] if command.target else [])]
+    return [getattr(command, "queue", None) or getattr(command, "name", "")]

@@ -1,0 +1,40 @@
+"""A broker so small that everything happens often: blocks, slices and groups of a toy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from postroad.core import shelf, tick
+from postroad.core.decide import move, publish
+from postroad.engine import clock, engine, keeper, placer
+from tests.sim.clock import VirtualTime
+
+SMALL: list[tuple[Any, str, int]] = [
+    (shelf, "BLOCK_BYTES", 4_096),
+    (publish, "CHUNK_BYTES_MAX", 16_384),
+    (move, "MOVE_BYTES_MAX", 8_192),
+    (move, "MOVE_MESSAGES_MAX", 50),
+    (tick, "LAPSE_SLICE", 5),
+    (tick, "DEAD_SLICE", 3),
+    (tick, "PAGE_SLICE", 1),
+    (engine, "GROUP_MESSAGES_BYTES", 65_536),
+    (engine, "LOAD_BLOCKS", 2),
+    (keeper, "CUT_ROW_BYTES", 2_048),
+    (placer, "PLACE_BYTES", 32_768),
+    (placer, "COMPACT_BLOCKS", 4),
+    (placer, "DELETE_BLOCKS", 4),
+]
+
+
+@contextmanager
+def small_world(time: VirtualTime) -> Iterator[None]:
+    """Shrink the bounds, and let the engine's clock read `time`, while it lasts."""
+    changes = [*SMALL, (clock, "time", time)]
+    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
+    for module, name, small in changes:
+        setattr(module, name, small)
+    try:
+        yield
+    finally:
+        for module, name, old in before:
+            setattr(module, name, old)
