@@ -235,10 +235,12 @@ class Shelf(Row):
     def _less(self, group: BlockGroup, at: int, count: int) -> None:
         left = group.live[at] - count
         assert left >= 0, "a message is released once by each of its targets"
-        group.live[at] = left
         if left:
+            group.live[at] = left
             return
+        # Before the change: a checkpoint on its way still needs the block in its row.
         self.ledger.touch(group)
+        group.live[at] = 0
         self.freed.append(Freed(self.id, group.first[at], group.id[at], group.size[at]))
         group.id[at] = 0
         if at == len(group.first) - 1:
