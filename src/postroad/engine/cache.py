@@ -56,10 +56,15 @@ class Cache:
         return block.fetch(piece.index, piece.count)
 
     def drop(self, shelf: int, first: int) -> None:
-        """Nobody wants a block any more, or it is safely placed."""
-        block = self.written.pop((shelf, first), None)
-        if block is not None:
-            self.bytes -= block.size()
+        """Nobody wants a block any more, or it is safely placed; one that is pinned stays as if read back."""
+        key = (shelf, first)
+        block = self.written.pop(key, None)
+        if block is None:
+            return
+        self.bytes -= block.size()
+        if key in self.pins:
+            self.read[key] = block
+            self.read_bytes += block.size()
             self.leaving_bytes -= block.leaving_bytes
 
     def leave(self, block: Block) -> None:

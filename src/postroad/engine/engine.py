@@ -269,7 +269,9 @@ class Engine:
             if key not in keys:
                 keys.append(key)
                 self.cache.pin(key)
-                self._load_for_missing.append((piece.shelf, piece.block, piece.id, piece.size))
+                if not self.cache.has(key):
+                    wanted = (piece.shelf, piece.block, piece.id, piece.size)
+                    self._load_for_missing.append(wanted)
         return keys
 
     def _load(self) -> None:

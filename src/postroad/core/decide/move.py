@@ -133,16 +133,15 @@ def move_records(
 
 def fetch(world: World, queue: Queue, picked: Picked) -> list[tuple[Piece, Bodies]] | Missing:
     """The bodies of picked messages, or what must be loaded first."""
+    pieces = [piece for page, mask in picked for piece in pieces_of(queue, page, mask, 0)]
     found: list[tuple[Piece, Bodies]] = []
-    missing: list[Piece] = []
-    for page, mask in picked:
-        for piece in pieces_of(queue, page, mask, 0):
-            bodies = world.library.fetch(piece)
-            if bodies is None:
-                missing.append(piece)
-            else:
-                found.append((piece, bodies))
-    return Missing(missing) if missing else found
+    for piece in pieces:
+        bodies = world.library.fetch(piece)
+        if bodies is None:
+            # All of them, so that none that is here gives way to one that is not.
+            return Missing(pieces)
+        found.append((piece, bodies))
+    return found
 
 
 def decide_peek(world: World, command: Peek, now: int) -> Decision:
