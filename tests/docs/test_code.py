@@ -1,0 +1,51 @@
+"""What the pages show runs: the Python blocks of a page one after another, in one program."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.compat.processes import start
+from tests.docs.pages import blocks, name, pages
+
+SERVER = "127.0.0.1:9324"
+RUN_S_MAX = 60
+
+WITH_CODE = [page for page in pages() if blocks(page, "python")]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    # Blank lines keep each block on its own line, so that a traceback names the line of the page.
+    program = ""
+    for line, code in blocks(page, "python"):
+        program += "\n" * (line - program.count("\n")) + code
+    if SERVER not in program:
+        run(program, page, tmp_path)
+        return
+    served = start(tmp_path / "server", data=tmp_path / "server-data")
+    try:
+        run(program.replace(SERVER, served.endpoints["sqs"]), page, tmp_path)
+    finally:
+        served.stop()
+
+
+def run(program: str, page: Path, folder: Path) -> None:
+    file = folder / page.with_suffix(".py").name
+    file.write_text(program, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, str(file)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=RUN_S_MAX,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_pages_that_should_show_code_do() -> None:
+    shown = {name(page) for page in WITH_CODE}
+    concepts = {name(page) for page in pages() if page.parent.name == "concepts"}
+    assert shown >= concepts | {"README.md", "docs/tutorial.md"}
