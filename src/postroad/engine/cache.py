@@ -56,16 +56,16 @@ class Cache:
         return block.fetch(piece.index, piece.count)
 
     def drop(self, shelf: int, first: int) -> None:
-        """Nobody wants a block any more, or it is safely placed; one that is pinned stays as if read back."""
+        """Nobody wants a block any more, or it is safely placed; a pinned one stays as if read."""
         key = (shelf, first)
         block = self.written.pop(key, None)
         if block is None:
             return
         self.bytes -= block.size()
+        self.leaving_bytes -= block.leaving_bytes
         if key in self.pins:
             self.read[key] = block
             self.read_bytes += block.size()
-            self.leaving_bytes -= block.leaving_bytes
 
     def leave(self, block: Block) -> None:
         """A block is on its way to the store."""
