@@ -96,6 +96,16 @@ class Queue:
     def delete(self, message: dict[str, Any]) -> None:
         self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
+    def delete_all(self, messages: list[dict[str, Any]]) -> None:
+        """Up to ten in one batch."""
+        entries = [
+            {"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]}
+            for at, one in enumerate(messages)
+        ]
+        if entries:
+            answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            assert len(answer["Successful"]) == len(entries), answer
+
     def change(self, message: dict[str, Any], timeout_s: int) -> None:
         self.sqs.change_message_visibility(
             QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=timeout_s

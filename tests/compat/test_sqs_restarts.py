@@ -1,7 +1,9 @@
 """What boto3 users find after a server was killed: all they were told, and nothing they deleted."""
 
+import os
 import signal
-from itertools import count
+from collections.abc import Callable
+from itertools import count, islice
 from threading import Event, Thread
 from typing import Any
 
@@ -122,70 +124,91 @@ def test_what_was_deleted_or_purged_does_not_come_back(serve: Serve) -> None:
 
 SENDERS = 4
 RECEIVERS = 2
+KILLS = 20 if "POSTROAD_SOAK_MINUTES" in os.environ else 2
+"""Of one data directory, one after the other."""
 LOAD_MESSAGES = 600
-"""The kill comes after so many sends were acknowledged; by then hundreds are deleted, too."""
+"""A kill comes after so many sends were acknowledged; by then hundreds are deleted, too."""
+SMALL = ("--journal-bytes", "4MiB", "--segment-bytes", "1MiB", "--cache-bytes", "1MiB")
+"""So little that bodies are placed, checkpoints written and segments used again all the time."""
 
 
 class Load:
-    """Threads that send and delete until the server is gone, and what each was told."""
+    """Threads that send and delete until the server is gone, and what each was told, over all
+    servers of a directory."""
 
-    def __init__(self, served: Served) -> None:
-        self.stop = Event()
+    def __init__(self, filling: str) -> None:
         self.sent: dict[str, str] = {}
         self.deleted: set[str] = set()
         self.deleting: set[str] = set()
+        self._filling = filling
         self._numbers = count()
-        # A client of its own for each thread: every one has its own connection in flight.
-        self.clients = [client(served.url) for _ in range(SENDERS + RECEIVERS)]
-        url = Queue(self.clients[0], "mail").url
-        self.threads = [
-            Thread(target=self._until_gone, args=(self._send if at < SENDERS else self._drain, one))
-            for at, one in enumerate(self.clients)
-        ]
-        self.url = url
+        self._url = ""
 
-    def _until_gone(self, step: Any, sqs: Any) -> None:
-        while not self.stop.is_set():
-            try:
-                step(sqs)
-            except (BotoCoreError, ClientError):
-                return
+    def until_killed(self, served: Served) -> bool:
+        """Whether the server took its share before it was killed."""
+        stop = Event()
+        # A client of its own for each thread: every one has its own connection in flight.
+        clients = [client(served.url) for _ in range(SENDERS + RECEIVERS)]
+        self._url = Queue(clients[0], "mail").url
+        sent, deleted = len(self.sent), len(self.deleted)
+        steps = [self._send] * SENDERS + [self._drain] * RECEIVERS
+        threads = [
+            Thread(target=until_gone, args=(step, one, stop))
+            for step, one in zip(steps, clients, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        grown = until(
+            lambda: len(self.sent) - sent >= LOAD_MESSAGES and len(self.deleted) - deleted >= 100,
+            30_000,
+        )
+        killed(served)
+        stop.set()
+        for thread in threads:
+            thread.join(40)
+        for one in clients:
+            one.close()
+        return grown
 
     def _send(self, sqs: Any) -> None:
-        body = f"single {next(self._numbers)}"
-        answer = sqs.send_message(QueueUrl=self.url, MessageBody=body)
+        body = f"single {next(self._numbers)}{self._filling}"
+        answer = sqs.send_message(QueueUrl=self._url, MessageBody=body)
         self.sent[answer["MessageId"]] = body
-        numbers = [next(self._numbers) for _ in range(10)]
-        entries = [{"Id": str(one), "MessageBody": f"of ten {one}"} for one in numbers]
-        answers = sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+        bodies = {f"n{n}": f"of ten {n}{self._filling}" for n in islice(self._numbers, 10)}
+        entries = [{"Id": one, "MessageBody": body} for one, body in bodies.items()]
+        answers = sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         for one in answers["Successful"]:
-            self.sent[one["MessageId"]] = f"of ten {one['Id']}"
+            self.sent[one["MessageId"]] = bodies[one["Id"]]
 
     def _drain(self, sqs: Any) -> None:
-        given = {"MaxNumberOfMessages": 5, "WaitTimeSeconds": 1, "VisibilityTimeout": 1}
-        got = sqs.receive_message(QueueUrl=self.url, **given).get("Messages", [])
+        given = {"MaxNumberOfMessages": 5, "WaitTimeSeconds": 1, "VisibilityTimeout": 4}
+        got = sqs.receive_message(QueueUrl=self._url, **given).get("Messages", [])
+        for one in got:
+            assert one["MessageId"] not in self.deleted
         self.deleting.update(one["MessageId"] for one in got)
         for one in got:
-            sqs.delete_message(QueueUrl=self.url, ReceiptHandle=one["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=self._url, ReceiptHandle=one["ReceiptHandle"])
             self.deleted.add(one["MessageId"])
 
 
-def test_under_load_a_kill_loses_nothing_acknowledged_and_brings_back_nothing_deleted(
-    serve: Serve,
+def until_gone(step: Callable[[Any], None], sqs: Any, stop: Event) -> None:
+    while not stop.is_set():
+        try:
+            step(sqs)
+        except (BotoCoreError, ClientError):
+            return
+
+
+@pytest.mark.parametrize(
+    ("options", "filling"), [((), ""), (SMALL, " filling" * 500)], ids=["defaults", "small"]
+)
+def test_under_load_kills_lose_nothing_acknowledged_and_bring_back_nothing_deleted(
+    serve: Serve, options: tuple[str, ...], filling: str
 ) -> None:
-    served = serve()
-    load = Load(served)
-    for thread in load.threads:
-        thread.start()
-    grown = until(lambda: len(load.sent) >= LOAD_MESSAGES and len(load.deleted) >= 100, 30_000)
-    killed(served)
-    load.stop.set()
-    for thread in load.threads:
-        thread.join(40)
-    for one in load.clients:
-        one.close()
-    assert grown, (len(load.sent), len(load.deleted))
-    left = drained(serve())
+    load = Load(filling)
+    for _ in range(KILLS):
+        assert load.until_killed(serve(*options)), (len(load.sent), len(load.deleted))
+    left = drained(serve(*options))
     assert not load.deleted & left.keys()
     # A delete whose answer the kill took may or may not have been done.
     lost = load.sent.keys() - load.deleting - left.keys()
@@ -199,8 +222,9 @@ def drained(served: Served) -> dict[str, str]:
     with connected(served.url) as sqs:
         mail = Queue(sqs, "mail")
         while sum(mail.counts()):
-            for one in mail.receive(WaitTimeSeconds=5):
+            got = mail.receive(WaitTimeSeconds=5)
+            for one in got:
                 assert one["MessageId"] not in left
                 left[one["MessageId"]] = one["Body"]
-                mail.delete(one)
+            mail.delete_all(got)
     return left
