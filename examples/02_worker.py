@@ -16,7 +16,7 @@ def produce(broker: Broker, number: int) -> None:
 
 def work(broker: Broker) -> None:
     """Take jobs until none came for a while. A job whose worker dies comes back by itself."""
-    for message in broker.consume("jobs", credit=10, idle_ms=500):
+    for message in broker.consume("jobs", credit=10, idle_ms=1_500):
         done.append(message.body)
         broker.ack(message)
 

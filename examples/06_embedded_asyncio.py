@@ -11,7 +11,7 @@ COUNT = 200
 async def work(broker: AsyncBroker) -> int:
     """Take messages as they come, until none came for a while."""
     done = 0
-    async with aclosing(broker.consume("mail", credit=20, idle_ms=300)) as messages:
+    async with aclosing(broker.consume("mail", credit=20, idle_ms=1_000)) as messages:
         async for message in messages:
             await broker.ack(message)
             done += 1

@@ -1,5 +1,6 @@
 """What a type checker sees of the public API; run, too, so that it stays true."""
 
+from contextlib import aclosing
 from typing import assert_type
 
 from postroad import AsyncBroker, Broker, Message, Outgoing
@@ -37,5 +38,6 @@ async def asyncio_face() -> None:
         assert_type(await broker.declare("a", lease_ms=5_000), bool)
         assert_type(await broker.publish("a", b"x"), tuple[int, int])
         assert_type(await broker.receive("a"), list[Message])
-        async for message in broker.consume("a", idle_ms=0):
-            assert_type(message, Message)
+        async with aclosing(broker.consume("a", idle_ms=0)) as messages:
+            async for message in messages:
+                assert_type(message, Message)

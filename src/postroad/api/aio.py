@@ -5,7 +5,7 @@ It stands over `AsyncDriver`. The rule kept here: the loop never waits for the d
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -156,7 +156,7 @@ class AsyncBroker:
         credit: int = 1,
         lease_ms: int | None = None,
         idle_ms: int | None = None,
-    ) -> AsyncIterator[Delivery]:
+    ) -> AsyncGenerator[Delivery, None]:
         """Leased messages one after another, until the broker is closed, or nothing came for
         `idle_ms`.
 

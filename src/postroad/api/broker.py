@@ -5,7 +5,7 @@ is left behind.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -115,7 +115,7 @@ class Broker:
         credit: int = 1,
         lease_ms: int | None = None,
         idle_ms: int | None = None,
-    ) -> Iterator[Delivery]:
+    ) -> Generator[Delivery, None, None]:
         """Leased messages one after another, until the broker is closed, or nothing came for
         `idle_ms`.
 

@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,25 @@ def test_tasks_share_a_broker_and_its_syncs(tmp_path: Path) -> None:
     count, groups = asyncio.run(run())
     assert count == 500
     assert groups < 50
+
+
+def test_a_thread_that_waits_is_woken_by_the_publish_of_another() -> None:
+    with Broker.open(None) as broker, ThreadPoolExecutor(1) as pool:
+        broker.declare("orders")
+        waiting = pool.submit(broker.receive, "orders", wait_ms=60_000)
+        broker.publish("orders", "here")
+        assert waiting.result(10)[0].body == b"here"
+
+
+def test_closing_ends_the_wait_of_a_thread_with_nothing() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        broker = Broker.open(None)
+        broker.declare("orders")
+        waiting = pool.submit(list, broker.consume("orders"))
+        while not broker.driver.engine.core.demand.waiting:
+            broker.describe("orders")
+        broker.close()
+        assert waiting.result(10) == []
 
 
 def test_a_waiting_receive_is_woken_by_a_publish(tmp_path: Path) -> None:

@@ -282,8 +282,8 @@ def test_messages_that_were_not_handed_out_go_back_when_the_loop_is_left(broker:
     broker.declare("orders")
     broker.publish_many("orders", [b"1", b"2", b"3"])
     messages = broker.consume("orders", credit=3, idle_ms=0)
-    assert next(iter(messages)).body == b"1"
-    messages.close()  # type: ignore[attr-defined]
+    assert next(messages).body == b"1"
+    messages.close()
     described = broker.describe("orders")
     assert (described.ready, described.leased) == (2, 1)
 
