@@ -48,6 +48,13 @@ class Served:
         """All that came on the standard error output so far."""
         return (self.logs / "err").read_text()
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the process takes of the machine's memory now."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        (kib,) = [one.split()[1] for one in lines if one.startswith("VmRSS:")]
+        return int(kib) * 1024
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)

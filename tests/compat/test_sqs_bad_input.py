@@ -2,7 +2,6 @@
 
 import random
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -24,13 +23,6 @@ def still_serves(shared: Served, mail: Queue) -> object:
     assert mail.one()["Body"] == "still here"
     assert figure(shared.url, "connections_broken_total") == 0
     assert shared.complained == ""
-
-
-def memory_bytes(served: Served) -> int:
-    """What the server's process takes now."""
-    lines = Path(f"/proc/{served.process.pid}/status").read_text().splitlines()
-    (kib,) = [one.split()[1] for one in lines if one.startswith("VmRSS:")]
-    return int(kib) * 1024
 
 
 def gone(served: Served) -> None:
@@ -109,7 +101,7 @@ def test_a_body_that_is_no_request_gets_an_error_and_the_connection_lives(
 
 def test_random_bytes_are_answered_or_closed_on(shared: Served) -> None:
     dice = random.Random(2)
-    before = memory_bytes(shared)
+    before = shared.memory_bytes
     for _ in range(100):
         with talk(shared) as bad:
             pour(bad, dice.randbytes(dice.choice([1, 10, 1_000, 100_000])), 1)
@@ -120,29 +112,29 @@ def test_random_bytes_are_answered_or_closed_on(shared: Served) -> None:
             answer = read_all(bad)
             assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer
     gone(shared)
-    assert memory_bytes(shared) - before < GROWTH_BYTES_MAX
+    assert shared.memory_bytes - before < GROWTH_BYTES_MAX
 
 
 @pytest.mark.parametrize(
     "piece", [b"A: " + b"x" * 1_000 + b"\r\n", b"x" * 1_000, b"a:b\r\n" * 200], ids=len
 )
 def test_a_head_without_an_end_is_refused(shared: Served, piece: bytes) -> None:
-    before = memory_bytes(shared)
+    before = shared.memory_bytes
     with talk(shared) as bad:
         bad.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
         pour(bad, piece, 64 * MIB // len(piece))
         assert read_all(bad).startswith(b"HTTP/1.1 431 ")
-    assert memory_bytes(shared) - before < GROWTH_BYTES_MAX
+    assert shared.memory_bytes - before < GROWTH_BYTES_MAX
 
 
 def test_a_body_in_chunks_without_an_end_is_refused(shared: Served) -> None:
-    before = memory_bytes(shared)
+    before = shared.memory_bytes
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     with talk(shared) as bad:
         bad.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         pour(bad, chunk, 2_000)
         assert read_all(bad).startswith(b"HTTP/1.1 413 ")
-    assert memory_bytes(shared) - before < GROWTH_BYTES_MAX
+    assert shared.memory_bytes - before < GROWTH_BYTES_MAX
 
 
 def test_whoever_goes_on_after_a_refusal_is_cut_off(shared: Served) -> None:
@@ -161,12 +153,12 @@ def test_a_body_that_is_refused_is_refused_before_it_is_sent(shared: Served) -> 
 
 
 def test_bodies_that_never_come_hold_only_what_was_sent_of_them(shared: Served) -> None:
-    before = memory_bytes(shared)
+    before = shared.memory_bytes
     slow = [talk(shared) for _ in range(200)]
     for one in slow:
         one.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n{")
     assert until(lambda: figure(shared.url, "connections") >= 200, WAKE_MS_MAX)
-    grown = memory_bytes(shared) - before
+    grown = shared.memory_bytes - before
     for one in slow:
         one.close()
     assert grown < GROWTH_BYTES_MAX
@@ -174,13 +166,13 @@ def test_bodies_that_never_come_hold_only_what_was_sent_of_them(shared: Served) 
 
 
 def test_whoever_reads_no_answers_is_read_no_further(shared: Served, mail: Queue) -> None:
-    before = memory_bytes(shared)
+    before = shared.memory_bytes
     asked = request("ReceiveMessage", {"QueueUrl": mail.url + "-not"}) * 100
     with talk(shared) as deaf:
         deaf.settimeout(1)
         with pytest.raises(TimeoutError):
             pour(deaf, asked, 10_000)
-        assert memory_bytes(shared) - before < GROWTH_BYTES_MAX
+        assert shared.memory_bytes - before < GROWTH_BYTES_MAX
     gone(shared)
 
 
