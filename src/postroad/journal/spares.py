@@ -18,7 +18,10 @@ _SUFFIX = ".segment"
 
 
 class Spares:
-    """The pool of one journal directory. Any thread may call."""
+    """The pool of one journal directory. Any thread may call.
+
+    `short`: whether publishers must be refused.
+    """
 
     def __init__(
         self, disk: Disk, directory: str, *, segment_bytes: int, reserve_bytes: int
@@ -31,11 +34,9 @@ class Spares:
         self._numbered = 0
         self._has_reserve = False
         self._lock = Lock()
-
-    @property
-    def short(self) -> bool:
-        """Tell whether publishers must be refused."""
-        return len(self._names) < SPARE_SEGMENTS or not self._has_reserve
+        # Judged only once the pool was refilled: between a take and that, another thread must not
+        # see a pool that merely gave a segment away.
+        self.short = True
 
     def find(self, names: list[str]) -> None:
         """Take in what an earlier run left; what has another size is removed."""
@@ -76,20 +77,27 @@ class Spares:
             self._disk.rename(path, f"{self._directory}/{spare}")
             self._disk.sync_directory(self._directory)
             self._names.append(spare)
+            self._judge()
 
     def refresh(self) -> None:
         """Make spares and the reserve again, as far as the disk has room."""
-        with self._lock, suppress(OSError):
-            while len(self._names) < SPARE_SEGMENTS:
-                self._make()
-            if not self._has_reserve:
-                self._allocate(RESERVE_NAME, self._reserve_bytes)
-                self._has_reserve = True
+        with self._lock:
+            with suppress(OSError):
+                while len(self._names) < SPARE_SEGMENTS:
+                    self._make()
+                if not self._has_reserve:
+                    self._allocate(RESERVE_NAME, self._reserve_bytes)
+                    self._has_reserve = True
+            self._judge()
 
     def release_reserve(self) -> bool:
         """Give the reserve's space back to the disk; False when it is given already."""
         with self._lock:
             return self._release_reserve()
+
+    def _judge(self) -> None:
+        """Publishers must be refused while two segments and the reserve are not there."""
+        self.short = len(self._names) < SPARE_SEGMENTS or not self._has_reserve
 
     def _make_at_any_price(self) -> None:
         try:
@@ -119,6 +127,7 @@ class Spares:
         if not self._has_reserve:
             return False
         self._has_reserve = False
+        self.short = True
         self._disk.unlink(f"{self._directory}/{RESERVE_NAME}")
         self._disk.sync_directory(self._directory)
         return True
