@@ -26,8 +26,8 @@ class Queue(Row):
     """Settings, pages, leases and extents of one queue.
 
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
-    change that is no lease; `ended`: (holder, count) of leases that ended since the machine last
-    looked. These three are volatile.
+    change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
+    (holder, count) of leases that ended since the machine last looked. These four are volatile.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Queue(Row):
         self.moved: dict[int, tuple[int, int]] = {}
         self.touched = 0
         self.undurable: list[tuple[int, int]] = []
+        self.came_back = 0
         self.ended: list[tuple[int, int]] = []
         self.heaped_due = 0
 
@@ -249,8 +250,8 @@ class Queue(Row):
             self._sweep_page(self.pages.all[number])
 
     def swept_next(self, pages: int) -> list[int]:
-        """The lowest pages that wait to be swept: those wholly below what was purged. The page on the
-        border was swept by the purge itself; what is there now came later."""
+        """The lowest pages that wait to be swept: those wholly below what was purged. The page on
+        the border was swept by the purge itself; what is there now came later."""
         found: list[int] = []
         for number in self.pages.all:
             if (number + 1) << PAGE_BITS > self.purged_before or len(found) == pages:

@@ -142,12 +142,16 @@ class Road:
         return [] if step is None else self.take(step)
 
     def settle_down(self) -> None:
+        """Let time do all it has to do now, and serve who waits."""
+        self.pass_time()
+        self.pump()
+
+    def pass_time(self) -> None:
         """Let time do all it has to do now; it must come to an end."""
         idle = 0
         while 0 < self.core.next_due() <= self.now:
             idle = 0 if self.tick() else idle + 1
             assert idle < 1_000, "time says that it has something to do, and does nothing"
-        self.pump()
 
     def wait(self, ms: int) -> None:
         self.now += ms

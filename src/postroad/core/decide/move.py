@@ -230,8 +230,8 @@ def _add(load: Load, target: Queue, bodies: Bodies, at: int, note: Note) -> None
 
 
 def _life_from(note: Note) -> int:
-    """A moved message keeps its age. What died of age begins a new life, or two queues that are each
-    other's dead letters would pass it to and fro for ever."""
+    """A moved message keeps its age. What died of age begins a new life, or two queues that are
+    each other's dead letters would pass it to and fro for ever."""
     if note.deaths and note.deaths[-1][1] == DEATH_WORDS[facts.EXPIRED]:
         return note.deaths[-1][3]
     return note.published_ms

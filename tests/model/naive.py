@@ -1,0 +1,153 @@
+"""The naive model of queues: dicts, lists and one pass over everything that is there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from postroad.core.retry import retry_due_ms
+from postroad.model.commands import ACK, REJECT, RELEASE
+from postroad.model.policy import QueueSettings
+
+Death = tuple[str, str, int, int]
+Place = tuple[int, int]
+UNSEEN = 1 << 40
+"""Moved messages have offsets from here on until somebody has seen their real one."""
+
+
+@dataclass
+class Held:
+    """A message. `place`: its first queue and offset; `session`, `consumer`: who has it (0: nobody
+    in particular); `late`: its life is over; `home`: the queue it was moved from."""
+
+    body: bytes
+    place: Place
+    born_ms: int
+    came_ms: int
+    weight: int = 0
+    state: str = "ready"
+    due_ms: int = 0
+    end_ms: int = 0
+    count: int = 0
+    lease: int = 0
+    deadline_ms: int = 0
+    session: int = 0
+    consumer: int = 0
+    late: bool = False
+    home: int = 0
+    reason: str = ""
+    deaths: list[Death] = field(default_factory=list)
+
+
+class NaiveQueue:
+    """Messages by offset. `ghosts`: leased ones that were purged; only their leases are left."""
+
+    def __init__(self, id: int, name: str, settings: QueueSettings) -> None:
+        self.id = id
+        self.name = name
+        self.settings = settings
+        self.held: dict[int, Held] = {}
+        self.ghosts: dict[int, Held] = {}
+        self.unseen = UNSEEN
+
+    def of(self, *states: str) -> list[int]:
+        return sorted(offset for offset, one in self.held.items() if one.state in states)
+
+    def room(self) -> int:
+        most = self.settings.leased_max
+        return 1 << 30 if most is None else max(0, most - len(self.of("leased")))
+
+    def seen(self, offset: int, place: Place) -> Held:
+        """The message at an offset, if need be one that was moved here."""
+        if offset not in self.held:
+            (old,) = (at for at, one in self.held.items() if at >= UNSEEN and one.place == place)
+            self.held[offset] = self.held.pop(old)
+        return self.held[offset]
+
+    def is_full(self, bodies: list[bytes]) -> bool:
+        size = sum(one.weight for one in self.held.values()) + sum(map(len, bodies))
+        longest, heaviest = self.settings.length_max, self.settings.bytes_max
+        too_long = longest is not None and len(self.held) + len(bodies) > longest
+        return too_long or (heaviest is not None and size > heaviest)
+
+    def overflow(self) -> None:
+        alive = [one for one in self.held.values() if one.state != "dead"]
+        over = over_bytes = 0
+        if self.settings.length_max is not None:
+            over = len(alive) - self.settings.length_max
+        if self.settings.bytes_max is not None:
+            over_bytes = sum(one.weight for one in alive) - self.settings.bytes_max
+        for offset in self.of("ready", "delayed"):
+            if over <= 0 and over_bytes <= 0:
+                break
+            over -= 1
+            over_bytes -= self.held[offset].weight
+            self.end(offset, "overflow", self.settings.overflow == "dead-letter-oldest")
+
+    def end(self, offset: int, reason: str, dies: bool) -> None:
+        if dies and self.settings.dead_letter_queue is not None:
+            one = self.held[offset]
+            one.state, one.due_ms, one.reason = "dead", 0, reason
+        else:
+            del self.held[offset]
+
+    def come_back(self, offset: int, counted: bool, due_ms: int = 0, reason: str = "") -> None:
+        one = self.held[offset]
+        one.lease = one.deadline_ms = one.session = one.consumer = 0
+        one.count += counted
+        one.state, one.due_ms = ("delayed", due_ms) if due_ms else ("ready", 0)
+        most = self.settings.deliveries_max
+        if counted and most is not None and one.count >= most:
+            one.state, one.due_ms, one.reason = "dead", 0, "max-deliveries"
+        elif reason:
+            one.state, one.reason = "dead", reason
+
+    def settle(
+        self, offset: int, outcome: int, after_ms: int | None, dice: tuple[int, bytes]
+    ) -> None:
+        now, salt = dice
+        if outcome == ACK or (outcome == REJECT and self.settings.dead_letter_queue is None):
+            del self.held[offset]
+        elif outcome == RELEASE:
+            self.come_back(offset, False)
+        elif outcome == REJECT:
+            self.come_back(offset, True, 0, "rejected")
+        elif after_ms is not None:
+            self.come_back(offset, True, now + after_ms if after_ms else 0)
+        else:
+            attempt = self.held[offset].count + 1
+            message = (self.id, offset)
+            due_ms = retry_due_ms(self.settings.retry, attempt, now, salt, message)
+            self.come_back(offset, True, due_ms)
+
+    def pass_time(self, now: int) -> Iterator[Held]:
+        """Everything that is due; yields the messages whose leases lapse."""
+        life = self.settings.life_ms
+        for offset in sorted(self.ghosts):
+            if 0 < self.ghosts[offset].deadline_ms <= now:
+                yield self.ghosts.pop(offset)
+        for offset in sorted(self.held):
+            one = self.held[offset]
+            if (life is not None and one.came_ms + life <= now) or 0 < one.end_ms <= now:
+                one.late, one.end_ms = True, 0
+            if one.state == "delayed" and one.due_ms <= now:
+                one.state, one.due_ms = "ready", 0
+            if one.state == "leased" and 0 < one.deadline_ms <= now:
+                yield one
+                self.come_back(offset, True)
+            if one.late and one.state in {"ready", "delayed"}:
+                self.end(offset, "expired", self.settings.expired_to_dead_letters)
+
+    def take(self, offset: int, now: int, *, dies: bool) -> Held:
+        """A message on its way to another queue."""
+        one = self.held.pop(offset)
+        deaths = [*one.deaths, (self.name, one.reason, one.count, now)] if dies else one.deaths
+        return Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths[-16:])
+
+    def put(self, one: Held) -> None:
+        """A message from another queue."""
+        settings = self.settings
+        one.weight = len(one.body) if settings.bytes_max is not None else 0
+        if settings.life_ms is not None:
+            died_of_age = one.deaths and one.deaths[-1][1] == "expired"
+            one.end_ms = (one.deaths[-1][3] if died_of_age else one.born_ms) + settings.life_ms
+        self.unseen += 1
+        self.held[self.unseen] = one

@@ -1,0 +1,519 @@
+"""The core against the naive model: whatever is asked, in whatever order, both know the same."""
+
+from typing import Any
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from postroad.core.load import canonical
+from postroad.model import commands
+from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, SESSION_LEASE, Command
+from postroad.model.message import Delivery
+from postroad.model.policy import QueueSettings, RetryPolicy
+from postroad.model.replies import Moved, Published, Purged, Received, Refused, Settled, Why
+from tests.model.naive import Held, NaiveQueue
+from tests.unit.core.road import SALT, Road, replayed
+
+NAMES = st.sampled_from(["a", "b", "c"])
+TIMES = st.sampled_from([0, 1, 30, 50, 100, 400])
+SESSIONS = st.integers(0, 2)
+PICKS = st.lists(st.integers(0, 40), min_size=1, max_size=6)
+RETRIES = [RetryPolicy(), RetryPolicy("fixed", 30, 100), RetryPolicy("exponential", 30, 100)]
+SETTINGS: dict[str, st.SearchStrategy[Any]] = {
+    "lease_ms": st.sampled_from([50, 200]),
+    "delay_ms": st.sampled_from([0, 0, 30]),
+    "deliveries_max": st.sampled_from([None, 1, 2]),
+    "dead_letter_queue": st.sampled_from([None, "a", "b", "c", "none"]),
+    "retry": st.sampled_from(RETRIES),
+    "length_max": st.sampled_from([None, None, 4]),
+    "bytes_max": st.sampled_from([None, None, 12]),
+    "overflow": st.sampled_from(["reject", "drop-oldest", "dead-letter-oldest"]),
+    "expired_to_dead_letters": st.booleans(),
+    "leased_max": st.sampled_from([None, None, 3]),
+}
+LIVES = {
+    "retention_ms": st.sampled_from([None, None, 400]),
+    "ttl_ms": st.sampled_from([None, None, 300]),
+}
+
+
+class Waiting:
+    """A receive, pop or consumer of the model: who it is for and what it still wants."""
+
+    def __init__(self, session: int, queue: NaiveQueue, wants: int, lease_ms: int | None) -> None:
+        self.session = session
+        self.queue = queue
+        self.wants = wants
+        self.lease_ms = lease_ms
+        self.leased = True
+        self.until_ms = 0
+
+
+class Core(RuleBasedStateMachine):
+    """`receipts`: (queue, offset, lease, count) of every delivery ever; `rows`: the last
+    checkpoint, cut at step `start`; `cut_at`: where the running one was cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.road = Road()
+        self.queues: dict[str, NaiveQueue] = {}
+        self.callers = [self.road.connect(number) for number in (11, 12, 13)]
+        self.receives: dict[int, Waiting] = {}
+        self.consumers: dict[int, Waiting] = {}
+        self.receipts: list[tuple[int, int, int, int]] = []
+        self.rows: dict[bytes, bytes] = {}
+        self.start = 0
+        self.cut_at: int | None = None
+        self.paid: dict[bytes, bytes | None] = {}
+        self.bodies = 0
+        self.epoch = 1
+
+    @initialize(life=st.fixed_dictionaries(LIVES))
+    def begin_near_the_end_of_a_page(self, life: dict[str, Any]) -> None:
+        self.road.declare("a", **life)
+        self.queues["a"] = NaiveQueue(1, "a", self.road.queue("a").settings)
+        self.road.publish(*[b""] * 4_090, to=("a",))
+        self.road.settle(self.road.receive("a", 4_090))
+        self.road.told.clear()
+
+    @rule(name=NAMES, given=st.fixed_dictionaries(SETTINGS), life=st.fixed_dictionaries(LIVES))
+    def declare(self, name: str, given: dict[str, Any], life: dict[str, Any]) -> None:
+        settings = QueueSettings(**given, **life)
+        self.ask(commands.DeclareQueue(name, settings))
+        if name not in self.queues:
+            self.queues[name] = NaiveQueue(self.road.queue(name).id, name, settings)
+        self.look()
+
+    @rule(name=NAMES, given=st.fixed_dictionaries(SETTINGS))
+    def change(self, name: str, given: dict[str, Any]) -> None:
+        queue = self.queues.get(name)
+        if queue is None:
+            return
+        old = queue.settings
+        queue.settings = QueueSettings(**given, retention_ms=old.retention_ms, ttl_ms=old.ttl_ms)
+        self.ask(commands.ChangeQueue(name, queue.settings))
+        if queue.settings.overflow != "reject":
+            queue.overflow()
+        self.look()
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        reply = self.ask(commands.DeleteQueue(name))
+        queue = self.queues.pop(name, None)
+        if queue is None:
+            assert isinstance(reply, Refused)
+            return
+        for kind in (self.receives, self.consumers):
+            for number in [number for number, one in kind.items() if one.queue is queue]:
+                del kind[number]
+        self.look()
+
+    @rule(name=NAMES)
+    def purge(self, name: str) -> None:
+        queue = self.queues.get(name)
+        reply = self.ask(commands.PurgeQueue(name))
+        if queue is None:
+            return
+        assert reply == Purged(len(queue.held))
+        queue.ghosts.update((one, queue.held[one]) for one in queue.of("leased"))
+        queue.held = {}
+        self.look()
+
+    @rule(
+        names=st.lists(NAMES, min_size=1, max_size=3, unique=True),
+        sizes=st.lists(st.integers(0, 6), min_size=1, max_size=5),
+        delay_ms=st.sampled_from([None, None, 0, 40]),
+        ttl_ms=st.sampled_from([None, None, 0, 60]),
+    )
+    def publish(
+        self, names: list[str], sizes: list[int], delay_ms: int | None, ttl_ms: int | None
+    ) -> None:
+        self.bodies += 1
+        bodies = [(b"%d" % self.bodies * 6)[:size] for size in sizes]
+        delays = None if delay_ms is None else [delay_ms, *[None] * (len(bodies) - 1)]
+        ttls = None if ttl_ms is None else [*[None] * (len(bodies) - 1), ttl_ms]
+        reply = self.ask(commands.Publish(tuple(names), bodies, None, delays, ttls))
+        found = [self.queues[name] for name in names if name in self.queues]
+        full = [one for one in found if one.settings.overflow == "reject" and one.is_full(bodies)]
+        if len(found) < len(names) or full:
+            assert isinstance(reply, Refused)
+            return
+        assert isinstance(reply, Published)
+        for queue, (_, first) in zip(found, reply.places, strict=True):
+            for at, body in enumerate(bodies):
+                delay = delays[at] if delays else None
+                wait_ms = queue.settings.delay_ms if delay is None else delay
+                one = Held(body, (queue.id, first + at), self.now, self.now)
+                one.weight = 0 if queue.settings.bytes_max is None else len(body)
+                one.due_ms = self.now + wait_ms if wait_ms else 0
+                one.state = "delayed" if wait_ms else "ready"
+                one.end_ms = self.now + ttl_ms if ttls and ttls[at] is not None else 0  # type: ignore[operator]
+                queue.held[first + at] = one
+            if queue.settings.overflow != "reject":
+                queue.overflow()
+        self.look()
+
+    @rule(
+        session=SESSIONS,
+        name=NAMES,
+        count=st.integers(1, 6),
+        lease_ms=st.sampled_from([None, 0, 50, SESSION_LEASE]),
+        wait_ms=st.sampled_from([0, 0, 60]),
+        leased=st.sampled_from([True, True, False]),
+    )
+    def receive(
+        self, session: int, name: str, count: int, lease_ms: int | None, wait_ms: int, leased: bool
+    ) -> None:
+        queue = self.queues.get(name)
+        if queue is None:
+            return
+        waiting = Waiting(session, queue, count, lease_ms)
+        waiting.leased = leased
+        waiting.until_ms = self.now + wait_ms
+        self.receives[self.road.asked + 1] = waiting
+        command = commands.Receive(name, count, lease_ms, wait_ms)
+        reply = self.ask(command if leased else commands.Pop(name, count, wait_ms), session)
+        if isinstance(reply, Refused):
+            assert reply.why is Why.TOO_MANY_LEASED
+            assert not queue.room()
+            del self.receives[self.road.asked]
+        self.look()
+
+    @rule(
+        session=SESSIONS,
+        name=NAMES,
+        credit=st.integers(0, 4),
+        lease_ms=st.sampled_from([None, None, 70]),
+        leased=st.sampled_from([True, True, False]),
+    )
+    def attach(
+        self, session: int, name: str, credit: int, lease_ms: int | None, leased: bool
+    ) -> None:
+        queue = self.queues.get(name)
+        if queue is None or len(self.consumers) > 3:
+            return
+        number = self.road.asked + 1
+        consumer = Waiting(session, queue, credit, lease_ms)
+        consumer.leased = leased
+        self.consumers[number] = consumer
+        self.ask(commands.Attach(name, number, credit, lease_ms, leased), session)
+        self.look()
+
+    @precondition(lambda self: self.consumers)
+    @rule(pick=st.integers(0, 3), credit=st.integers(0, 3), what=st.sampled_from("sgd"))
+    def grant_or_detach(self, pick: int, credit: int, what: str) -> None:
+        number = list(self.consumers)[pick % len(self.consumers)]
+        consumer = self.consumers[number]
+        if what == "d":
+            del self.consumers[number]
+            self.ask(commands.Detach(number), consumer.session)
+        else:
+            consumer.wants = credit if what == "s" else consumer.wants + credit
+            self.ask(commands.GrantCredit(number, credit, what == "s"), consumer.session)
+        self.look()
+
+    @precondition(lambda self: self.receipts)
+    @rule(
+        picks=PICKS,
+        wrong=st.booleans(),
+        outcome=st.sampled_from([ACK, ACK, RELEASE, RETRY, REJECT]),
+        after_ms=st.sampled_from([None, 0, 30]),
+        strict=st.booleans(),
+    )
+    def settle(
+        self, picks: list[int], wrong: bool, outcome: int, after_ms: int | None, strict: bool
+    ) -> None:
+        queue, receipts = self.picked(picks, wrong)
+        if queue is None:
+            return
+        offsets, leases, counts = (list(column) for column in zip(*receipts, strict=True))
+        next_offset = self.road.queue(queue.name).next_offset
+        command = commands.Settle(
+            queue.name, offsets, leases, counts, outcome, after_ms, strict=strict
+        )
+        reply = self.ask(command)
+        failed: list[tuple[int, Why]] = []
+        ends: dict[int, bool] = {}
+        for at, (offset, lease, count) in enumerate(receipts):
+            one = queue.held.get(offset)
+            ghost = queue.ghosts.get(offset)
+            if one is not None and one.state == "leased" and one.lease == lease:
+                ends[offset] = True
+            elif ghost is not None and ghost.lease == lease:
+                self.credit_back(queue.ghosts.pop(offset))
+            elif outcome == ACK and one is None and offset < next_offset:
+                pass
+            elif outcome == ACK and not strict and is_unclaimed(one, count):
+                ends[offset] = False
+            else:
+                failed.append((at, Why.NO_SUCH_LEASE))
+        assert reply == Settled(tuple(failed))
+        for offset, in_time in ends.items():
+            if in_time:
+                self.credit_back(queue.held[offset])
+            queue.settle(offset, outcome, after_ms, (self.now, SALT))
+        self.look()
+
+    @precondition(lambda self: self.receipts)
+    @rule(picks=PICKS, wrong=st.booleans(), lease_ms=st.sampled_from([0, 50, 100, 200]))
+    def extend(self, picks: list[int], wrong: bool, lease_ms: int) -> None:
+        queue, receipts = self.picked(picks, wrong)
+        if queue is None:
+            return
+        offsets = [one[0] for one in receipts]
+        reply = self.ask(
+            commands.Extend(queue.name, offsets, [one[1] for one in receipts], lease_ms)
+        )
+        failed = []
+        for at, (offset, lease, _) in enumerate(receipts):
+            one = queue.held.get(offset)
+            if one is not None and one.state == "leased" and one.lease == lease:
+                one.deadline_ms = self.now + lease_ms
+            else:
+                failed.append((at, Why.NO_SUCH_LEASE))
+        assert reply == Settled(tuple(failed))
+        self.look()
+
+    @rule(
+        source=NAMES,
+        goal=st.sampled_from([None, "a", "b", "c"]),
+        count=st.integers(0, 5),
+        picks=st.none() | PICKS,
+        as_task=st.booleans(),
+    )
+    def move(
+        self, source: str, goal: str | None, count: int, picks: list[int] | None, as_task: bool
+    ) -> None:
+        queue = self.queues.get(source)
+        into = self.queues.get(goal or "")
+        if queue is None or into is queue or (goal and into is None):
+            return
+        offsets = queue.of("ready")
+        if as_task:
+            self.ask(commands.StartMoveTask(source, goal))
+            self.look(moves=(queue, into))
+            return
+        if picks is None:
+            offsets = offsets[:count]
+        else:
+            everything = sorted({*queue.held, 0, 1 << 30})
+            chosen = {everything[pick % len(everything)] for pick in picks}
+            offsets = [one for one in offsets if one in chosen]
+        wanted = None if picks is None else tuple(chosen)
+        reply = self.ask(commands.Move(source, goal, count, wanted))
+        assert reply == Moved(self.moved(queue, into, offsets))
+        self.look()
+
+    @rule(ms=TIMES)
+    def wait(self, ms: int) -> None:
+        self.road.now += ms
+        self.look()
+
+    @rule(session=SESSIONS)
+    def end_session(self, session: int) -> None:
+        self.road.core.forget(self.callers[session])
+        self.callers[session] = self.road.connect(self.callers[session].number + 10)
+        self.forget(lambda one: one.session == session)
+        self.come_back(session + 1, counted=True)
+        self.look()
+
+    @rule(from_rows=st.booleans())
+    def restart(self, from_rows: bool) -> None:
+        self.epoch += 1
+        if not from_rows:
+            self.rows, self.start = {}, 0
+        self.road.restart(self.epoch, self.rows, self.start)
+        self.cut_at = None
+        self.callers = [self.road.connect(caller.number + 10) for caller in self.callers]
+        self.forget(lambda _: True)
+        for session in (1, 2, 3):
+            self.come_back(session, counted=False)
+        self.look()
+
+    @precondition(lambda self: self.cut_at is None)
+    @rule()
+    def begin_a_checkpoint(self) -> None:
+        self.road.state.ledger.cut()
+        self.cut_at = len(self.road.steps)
+        self.paid = {}
+
+    def teardown(self) -> None:
+        while self.cut_at is not None:
+            self.pay()
+        state = self.road.state
+        live = canonical(state)
+        assert canonical(replayed(self.road.records())) == live
+        assert canonical(replayed(self.road.records(self.start), self.rows.items())) == live
+
+    @property
+    def now(self) -> int:
+        return self.road.now
+
+    def ask(self, command: Command, session: int = 0) -> Any:
+        return self.road.ask(command, self.callers[session])
+
+    def look(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None = None) -> None:
+        """See what was delivered, let time do its work, and compare all there is."""
+        self.observe()
+        for _ in range(9):
+            self.road.pass_time()
+            self.pass_time(moves)
+            moves = None
+            self.observe()
+            self.road.pump()
+            self.observe()
+            if not 0 < self.road.core.next_due() <= self.now:
+                break
+        else:
+            raise AssertionError("time comes to an end")
+        self.compare()
+        if self.cut_at is not None:
+            self.pay()
+
+    def pay(self) -> None:
+        ledger = self.road.state.ledger
+        assert self.cut_at is not None
+        done = ledger.pay_some(1)
+        self.paid.update(ledger.take())
+        if done:
+            for key, row in self.paid.items():
+                if row is None:
+                    self.rows.pop(key, None)
+                else:
+                    self.rows[key] = row
+            self.start, self.cut_at = self.cut_at, None
+
+    def observe(self) -> None:
+        """Everything delivered is what the model allows."""
+        for number, reply in self.road.told:
+            if not isinstance(reply, Received):
+                continue
+            if reply.consumer:
+                consumer = self.consumers[reply.consumer]
+                consumer.wants -= len(reply.messages)
+                assert consumer.wants >= 0, "a consumer gets no more than its credit"
+                self.deliver(consumer, reply.consumer, reply.messages)
+                continue
+            waiting = self.receives.pop(number)
+            if not reply.messages:
+                assert self.now >= waiting.until_ms
+                continue
+            queue = waiting.queue
+            most = min(len(queue.of("ready")), queue.room() if waiting.leased else 9)
+            assert len(reply.messages) == min(waiting.wants, most)
+            self.deliver(waiting, 0, reply.messages)
+        self.road.told.clear()
+
+    def deliver(self, to: Waiting, consumer: int, messages: list[Delivery]) -> None:
+        queue = to.queue
+        length = to.lease_ms
+        if length is None:
+            length = SESSION_LEASE if consumer else queue.settings.lease_ms
+        for message in messages:
+            one = queue.seen(message.offset, message.identity)
+            assert message.offset == queue.of("ready")[0], "the oldest that is ready comes first"
+            assert (message.body, message.published_ms) == (one.body, one.born_ms)
+            assert message.delivery_count == one.count + 1
+            assert (message.note.deaths if message.note else []) == one.deaths
+            if not to.leased:
+                assert message.lease == 0
+                del queue.held[message.offset]
+                continue
+            receipt = (queue.id, message.offset, message.lease, message.delivery_count)
+            self.receipts.append(receipt)
+            one.state, one.lease, one.consumer = "leased", message.lease, consumer
+            one.deadline_ms = 0 if length == SESSION_LEASE else self.now + length
+            if consumer or length == SESSION_LEASE:
+                one.session = to.session + 1
+
+    def pass_time(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None) -> None:
+        before = None
+        while before != (before := [sorted(one.held) for one in self.queues.values()]):
+            for queue in self.queues.values():
+                for one in queue.pass_time(self.now):
+                    self.credit_back(one)
+            for queue in self.queues.values():
+                for offset in queue.of("dead"):
+                    name = queue.settings.dead_letter_queue
+                    target = self.queues.get(name or "")
+                    if name is None:
+                        del queue.held[offset]
+                    elif target is not None and target is not queue:
+                        target.put(queue.take(offset, self.now, dies=True))
+        if moves is not None:
+            self.moved(*moves, moves[0].of("ready"))
+            self.pass_time(None)
+
+    def moved(self, queue: NaiveQueue, into: NaiveQueue | None, offsets: list[int]) -> int:
+        by_id = {one.id: one for one in self.queues.values()}
+        count = 0
+        for offset in offsets:
+            target = into or by_id.get(queue.held[offset].home)
+            if target is not None and target is not queue:
+                target.put(queue.take(offset, self.now, dies=False))
+                count += 1
+        return count
+
+    def credit_back(self, one: Held) -> None:
+        if one.consumer in self.consumers:
+            self.consumers[one.consumer].wants += 1
+
+    def forget(self, goes: Any) -> None:
+        self.receives = {at: one for at, one in self.receives.items() if not goes(one)}
+        self.consumers = {at: one for at, one in self.consumers.items() if not goes(one)}
+
+    def come_back(self, session: int, *, counted: bool) -> None:
+        for queue in self.queues.values():
+            kept = {at: one for at, one in queue.ghosts.items() if one.session != session}
+            queue.ghosts = kept
+            for offset in queue.of("leased"):
+                if queue.held[offset].session == session:
+                    queue.come_back(offset, counted)
+
+    def picked(
+        self, picks: list[int], wrong: bool
+    ) -> tuple[NaiveQueue | None, list[tuple[int, int, int]]]:
+        """Receipts of one queue; `wrong`: with some that nobody was given."""
+        receipts = [self.receipts[-1 - pick % len(self.receipts)] for pick in picks]
+        queue = next((one for one in self.queues.values() if one.id == receipts[0][0]), None)
+        chosen = list(dict.fromkeys(one[1:] for one in receipts if one[0] == receipts[0][0]))
+        if wrong:
+            offset, lease, count = chosen[-1]
+            chosen.append((offset, lease + 999_983, count))
+            chosen.append((1 << 30, lease, count))
+        return queue, chosen
+
+    def compare(self) -> None:
+        self.road.state.check()
+        assert set(self.road.state.by_name) == set(self.queues)
+        for name, queue in self.queues.items():
+            seen = []
+            for one in self.road.peek(name, count=1_000):
+                held = queue.seen(one.message.offset, one.message.identity)
+                assert (one.state, one.due_ms, one.message.body) == (
+                    held.state,
+                    held.due_ms,
+                    held.body,
+                )
+                assert one.message.delivery_count == held.count + (held.state == "leased")
+                seen.append(one.message.offset)
+            assert seen == sorted(queue.held)
+            states = ("ready", "delayed", "leased", "dead")
+            assert self.road.counts(name) == tuple(len(queue.of(state)) for state in states)
+            weight = sum(held.weight for held in queue.held.values())
+            assert self.road.queue(name).pages.bytes == weight
+            if queue.of("ready"):
+                hungry = [one for one in self.consumers.values() if one.queue is queue]
+                assert not any(one.wants for one in hungry if queue.room() or not one.leased)
+                waiting = [one for one in self.receives.values() if one.queue is queue]
+                assert not waiting or not queue.room()
+        self.road.told.clear()
+
+
+def is_unclaimed(one: Held | None, count: int) -> bool:
+    return one is not None and one.state != "leased" and one.count <= count
+
+
+TestCore = Core.TestCase
+TestCore.settings = hypothesis_settings(stateful_step_count=40)

@@ -1,0 +1,130 @@
+"""Records and their bytes: what was written once is read for good.
+
+Rewritten by `make golden`; the difference is the review, and may only be a new file.
+"""
+
+import os
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from postroad.core import records as facts
+from postroad.core.apply import APPLY
+from postroad.core.codec import BadPayload, decode_group, encode_step, join_steps
+from postroad.core.machine import DECIDERS
+from postroad.model import commands
+from postroad.model.message import Note
+from postroad.model.policy import QueueSettings, RetryPolicy
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "records"
+BIG = 2**64 - 1
+NOW = 1_700_000_000_123
+NOTE = Note(1, 2, NOW, 3, [("mail", "rejected", 4, NOW), ("späm", "expired", 0, NOW)])
+EVERYTHING = QueueSettings(
+    lease_ms=1,
+    delay_ms=2,
+    retention_ms=3,
+    ttl_ms=4,
+    deliveries_max=5,
+    dead_letter_queue="dead",
+    retry=RetryPolicy("exponential", 6, 7),
+    length_max=8,
+    bytes_max=9,
+    overflow="drop-oldest",
+    expired_to_dead_letters=True,
+    wait_ms=10,
+    message_bytes_max=11,
+    leased_max=12,
+)
+MASK = bytes([0b1011])
+SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
+U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
+EXAMPLES: list[facts.Record] = [
+    facts.Born(b"salt" * 4, NOW),
+    facts.QueueDeclared(7, "mail", EVERYTHING, {"sqs.Policy": "{}"}, {"team": "a"}, NOW),
+    facts.QueueChanged(7, QueueSettings(), {}, {}, NOW),
+    facts.QueueDeleted(7),
+    facts.RouteSetDefined(9, [7, 8]),
+    facts.Published(7, BIG, NOW, SIZES, b"abc", SIZES, b"hij", U64S, U64S, [NOTE, NOTE]),
+    facts.Leased(7, 2 << 40, 4_096, 4, MASK, NOW, BIG, NOW),
+    facts.Acked(7, 2 << 40, 4_096, 4, MASK),
+    facts.Returned(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED),
+    facts.Extended(7, 5, 4_096, 4, MASK, 6, NOW),
+    facts.Lapsed(7, NOW, 500),
+    facts.Ripened(7, NOW, 8),
+    facts.Aged(7, 4_096, facts.EXPIRED),
+    facts.Expired(7, NOW, 8, facts.EXPIRED),
+    facts.Dropped(7, 4_096, 4, b"", facts.MOVED),
+    facts.Condemned(7, 4_096, 4, MASK, facts.OVERFLOW),
+    facts.Purged(7, 8_192),
+    facts.Swept(7, 8),
+    facts.HolderEnded(7, BIG, 500, False),
+    facts.Placed(7, 4_096, BIG, 131_072, 77),
+    facts.Rewritten(7, 4_096, BIG, 131_072, 33),
+    facts.Closed(7, 4_096),
+    facts.MoveTaskStarted(1, 7, 8, 100, 4_096, 77, NOW),
+    facts.MoveTaskMoved(1, 10, 4_090, NOW),
+    facts.MoveTaskEnded(1, "failed", "the queue was deleted", NOW),
+]
+KINDS = [type(one).__name__ for one in EXAMPLES]
+
+
+def spelled(record: facts.Record) -> str:
+    content = encode_step([record])
+    lines = [content[at : at + 16].hex(" ") for at in range(0, len(content), 16)]
+    return "\n".join([f"# a step of one {type(record).__name__}", *lines, ""])
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=KINDS)
+def test_golden_bytes_of_each_record(record: facts.Record) -> None:
+    path = GOLDEN / f"{type(record).__name__}.txt"
+    if os.environ.get("POSTROAD_WRITE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(spelled(record), encoding="utf-8")
+    golden = path.read_text(encoding="utf-8")
+    assert spelled(record) == golden
+    content = bytes.fromhex("".join(line for line in golden.splitlines() if line[0] != "#"))
+    assert decode_group(join_steps([content])) == [[record]]
+
+
+def test_each_kind_of_record_has_an_example_a_file_and_a_change_of_state() -> None:
+    kinds = {kind.__name__ for kind in get_args(facts.AnyRecord)}
+    assert set(KINDS) == kinds
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == kinds
+    assert {kind.__name__ for kind in APPLY} == kinds
+
+
+def test_each_command_is_decided_at_once_or_served() -> None:
+    served = {
+        commands.Receive,
+        commands.Pop,
+        commands.Attach,
+        commands.GrantCredit,
+        commands.Detach,
+    }
+    assert set(get_args(commands.Command)) == set(DECIDERS) | served
+    assert not set(DECIDERS) & served
+
+
+def test_a_record_written_before_a_field_was_added_has_its_default() -> None:
+    short = encode_step([facts.Returned(7, 1, 0, 1, b"", 0, True)])
+    assert short[1] == 0x99
+    older = short[:1] + b"\x98" + short[2:-1]
+    assert decode_group(join_steps([older])) == [[facts.Returned(7, 1, 0, 1, b"", 0, True)]]
+
+
+def test_steps_stay_apart_in_a_group() -> None:
+    steps: list[list[facts.Record]] = [
+        [facts.QueueDeleted(1), facts.QueueDeleted(2)],
+        [EXAMPLES[0]],
+    ]
+    assert decode_group(join_steps([encode_step(step) for step in steps])) == steps
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x00", b"\x91\x91\x92\x63\x01", b"\x91\x91\x92\x04\xa1x"]
+)
+def test_bytes_that_are_not_ours_are_named_so(payload: bytes) -> None:
+    with pytest.raises(BadPayload):
+        decode_group(payload)

@@ -1,0 +1,102 @@
+"""Which asks of one turn are decided together, and in which order."""
+
+from postroad.engine.inbox import Inbox
+from postroad.model.ask import Ask, Caller
+from postroad.model.commands import Command, DescribeQueue, Publish, PurgeQueue
+
+
+def caller(number: int) -> Caller:
+    return Caller(number, lambda *_: None)
+
+
+ANN, BOB = caller(1), caller(2)
+
+
+def put(inbox: Inbox, *asks: tuple[Caller, Command]) -> list[Ask]:
+    made = [Ask(who, number, command) for number, (who, command) in enumerate(asks)]
+    for ask in made:
+        inbox.put(ask)
+    return made
+
+
+def taken(inbox: Inbox, hold_publishes: bool = False) -> list[list[int]]:
+    return [[ask.number for ask in run] for run in inbox.take(hold_publishes)]
+
+
+def to(*queues: str, delays: list[int | None] | None = None) -> Publish:
+    return Publish(queues, [b"x"], delays_ms=delays)
+
+
+def test_publishes_to_the_same_queues_are_taken_together() -> None:
+    inbox = Inbox()
+    put(inbox, (ANN, to("a")), (BOB, to("a")), (ANN, to("a", "b")), (ANN, to("a")), (BOB, to("a")))
+    assert taken(inbox) == [[0, 1], [2], [3, 4]]
+
+
+def test_a_publish_comes_before_others_asks_but_not_before_its_own_callers() -> None:
+    inbox = Inbox()
+    put(inbox, (ANN, to("a")), (BOB, PurgeQueue("a")), (ANN, to("a")), (BOB, to("a")))
+    assert taken(inbox) == [[0, 2], [1], [3]]
+    put(inbox, (ANN, to("a")), (ANN, PurgeQueue("a")), (BOB, to("a")), (ANN, to("a")))
+    assert taken(inbox) == [[0, 2], [1], [3]]
+
+
+def test_a_caller_whose_publish_was_brought_forward_stays_behind_its_other_asks() -> None:
+    inbox = Inbox()
+    put(
+        inbox,
+        (ANN, to("a")),
+        (BOB, to("b")),
+        (BOB, DescribeQueue("b")),
+        (ANN, to("b")),
+        (BOB, to("a")),
+        (BOB, to("b")),
+    )
+    assert taken(inbox) == [[0], [1, 3], [2], [4], [5]]
+
+
+def test_publishes_with_delays_or_lives_stand_alone() -> None:
+    inbox = Inbox()
+    put(
+        inbox,
+        (ANN, to("a", delays=[5])),
+        (BOB, to("a", delays=[5])),
+        (BOB, Publish(("a",), [b"x"], ttls_ms=[5])),
+    )
+    assert taken(inbox) == [[0], [1], [2]]
+
+
+def test_a_single_ask_is_taken_as_it_is() -> None:
+    inbox = Inbox()
+    put(inbox, (ANN, to("a")))
+    assert taken(inbox) == [[0]]
+    assert taken(inbox) == []
+
+
+def test_held_publishes_keep_their_callers_later_asks_back_and_nobody_elses() -> None:
+    inbox = Inbox()
+    put(inbox, (ANN, to("a")), (ANN, DescribeQueue("a")), (BOB, DescribeQueue("a")))
+    assert taken(inbox, hold_publishes=True) == [[2]]
+    put(inbox, (ANN, PurgeQueue("a")))
+    assert taken(inbox, hold_publishes=True) == []
+    assert len(inbox.held) == 3
+    put(inbox, (BOB, to("a")))
+    assert [len(run) for run in inbox.take(hold_publishes=False)] == [2, 1, 1]
+    assert not inbox.held
+
+
+def test_a_caller_that_is_gone_is_asked_for_nothing() -> None:
+    inbox = Inbox()
+    put(inbox, (ANN, to("a")), (BOB, to("b")))
+    inbox.take(hold_publishes=True)
+    put(inbox, (ANN, DescribeQueue("a")), (BOB, DescribeQueue("b")))
+    inbox.forget(ANN)
+    assert taken(inbox) == [[1], [1]]
+
+
+def test_an_ask_that_waited_for_bodies_is_asked_again() -> None:
+    inbox = Inbox()
+    (ask,) = put(inbox, (ANN, DescribeQueue("a")))
+    inbox.take(hold_publishes=False)
+    inbox.put_back(ask)
+    assert inbox.take(hold_publishes=False) == [[ask]]
