@@ -197,6 +197,7 @@ class Asked:
         "command",
         "copies",
         "event",
+        "newer",
         "now",
         "number",
         "session",
@@ -214,6 +215,7 @@ class Asked:
         self.copies: list[Copy] = []
         self.sure: list[Copy] = []
         self.taken = 0
+        self.newer: dict[int, int] = {}
 
     @property
     def waits(self) -> bool:

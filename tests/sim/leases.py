@@ -6,6 +6,9 @@ from postroad.model.message import Delivery
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Entry, Fate, Known, View, Violation
 from tests.sim.tap import Tap
 
+POPPED = 1 << 63
+"""Stands for the lease of what was taken without one: nothing comes after it."""
+
 
 class LeaseRules:
     """Places and their newest leases. `deaths`: how often the process died."""
@@ -40,6 +43,8 @@ class LeaseRules:
             if command.outcome in (asks.ACK, asks.REJECT):
                 entry.copy.ends += 1
                 ask.copies.append(entry.copy)
+            if entry.lease > command.leases[at]:
+                ask.newer[at] = entry.lease
             if entry.lease == command.leases[at]:
                 entry.settling += 1
                 entry.released = entry.released or command.outcome == asks.RELEASE
@@ -57,7 +62,7 @@ class LeaseRules:
                 entry.settling -= 1
             if at in failed:
                 self._not_settled(ask, entry, same and alive)
-            elif not same and alive and not entry.settling and entry.lease > command.leases[at]:
+            elif alive and not entry.settling and ask.newer.get(at) == entry.lease:
                 if entry.copy.ends <= ask.copies.count(entry.copy):
                     raise Violation(f"{entry.copy} obeyed an old lease while it had a new one")
             elif isinstance(command, asks.Extend):
@@ -87,7 +92,7 @@ class LeaseRules:
         low = entry.count + (0 if entry.released or not entry.lease else 1)
         if delivery.delivery_count < low - (self.deaths - entry.deaths):
             raise Violation(f"{copy}: delivery {delivery.delivery_count}, at least {low} expected")
-        entry.lease = delivery.lease
+        entry.lease = delivery.lease or POPPED
         entry.count = delivery.delivery_count
         entry.deaths = self.deaths
         entry.released = False
@@ -95,7 +100,8 @@ class LeaseRules:
         entry.not_before = 0
         entry.session = ask.session
         entry.alive_until = self._alive_until(ask, view)
-        entry.bound = entry.alive_until == FOREVER_MS
+        # What was pushed ends with its consumer's session, whatever its deadline.
+        entry.bound = entry.alive_until == FOREVER_MS or isinstance(ask.command, asks.Attach)
 
     def _entries(self, ask: Asked) -> list[Entry | None]:
         queue = max(
@@ -112,7 +118,7 @@ class LeaseRules:
 
     def _lease_is_over(self, entry: Entry, ask: Asked, event: int, same: bool, alive: bool) -> None:
         command = ask.command
-        alone = self.known.reach(command.queue) == {command.queue}
+        alone = self.known.reach(command.queue) == {entry.copy.home}
         if same:
             entry.alive_until = 0
         if command.outcome == asks.ACK and (alone or (same and alive)):

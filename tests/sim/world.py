@@ -316,6 +316,7 @@ class World:
             and not process.busy()
             and not process.turn_planned
             and not engine.keeper.stuck
+            and not engine.journal.short_of_space
             and not self.checker.unanswered()
             and (not due or due > self.now_ms())
         )
@@ -408,6 +409,8 @@ class World:
             self.quiesce()
             left = 0
             for name in self.hear(session, asks.ListQueues()).names:
+                # Where few may be leased at once, popping takes the rest.
+                self.hear(session, asks.Pop("few", 2_000, 0))
                 received = self.hear(session, asks.Receive(name, 500, 60_000, 0))
                 if isinstance(received, replies.Received) and received.messages:
                     offsets = [one.offset for one in received.messages]
@@ -444,7 +447,7 @@ class World:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) < 180 else f"{text[:170]}... {len(text)}"
+    return text if len(text) < 400 else f"{text[:200]}... {text[-190:]}"
 
 
 ENOSPC = errno.ENOSPC
