@@ -35,6 +35,7 @@ class Ledger:
         self.owed: dict[bytes, Row] = {}
         self.rows: dict[bytes, bytes | None] = {}
         self.row_bytes = 0
+        self.erased: list[bytes] = []
 
     def touch(self, row: Row) -> None:
         """Call before changing a row."""
@@ -55,9 +56,11 @@ class Ledger:
         """A checkpoint begins: everything dirty is owed to it as it is now."""
         assert not self.owed, "one checkpoint at a time"
         assert not self.rows, "what was encoded has been taken"
+        self.erased = []
         for key, row in self.dirty.items():
             if row is None:
                 self.rows[key] = None
+                self.erased.append(key)
             else:
                 row.dirty = False
                 row.owed = True
@@ -78,7 +81,11 @@ class Ledger:
         return rows
 
     def give_up(self) -> None:
-        """The running checkpoint failed; who calls this touches every row there is."""
+        """The running checkpoint failed; who calls this touches every row there is. Those that are
+        there no more are remembered here, or they would come back."""
+        for key in self.erased:
+            self.dirty.setdefault(key, None)
+        self.erased = []
         for row in self.owed.values():
             row.owed = False
         self.owed = {}
