@@ -157,6 +157,7 @@ def returned(state: State, record: facts.Returned) -> None:
     queue = state.queues[record.queue]
     queue.give_back(record.lease, record.first, mask, record.due_ms, record.counted, record.death)
     queue.touched = state.group
+    queue.came_back = state.group
 
 
 def extended(state: State, record: facts.Extended) -> None:
@@ -169,7 +170,9 @@ def extended(state: State, record: facts.Extended) -> None:
 
 def lapsed(state: State, record: facts.Lapsed) -> None:
     """Leases lapsed."""
-    state.queues[record.queue].lapse(record.until_ms, record.limit)
+    queue = state.queues[record.queue]
+    queue.lapse(record.until_ms, record.limit)
+    queue.came_back = state.group
 
 
 def ripened(state: State, record: facts.Ripened) -> None:
@@ -228,6 +231,7 @@ def holder_ended(state: State, record: facts.HolderEnded) -> None:
     """A session's leases come back."""
     queue = state.queues[record.queue]
     queue.end_holder(record.holder, record.limit, record.counted)
+    queue.came_back = state.group
 
 
 def placed(state: State, record: facts.Placed) -> None:

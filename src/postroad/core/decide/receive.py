@@ -48,16 +48,21 @@ def pop_from_page(queue: Queue, count: int, handout: Handout) -> facts.Dropped |
 
 def messages_group(world: World, queue: Queue, handout: Handout) -> int:
     """The group that must be durable before these messages may be seen: that of the newest of
-    them."""
+    them, and where some came back that of the last return, or a crash could forget several
+    deliveries of one message."""
     state = world.state
+    group = 0
+    if queue.came_back > state.durable:
+        for piece in handout.pieces:
+            if piece.counts is not None:
+                group = queue.came_back
     while queue.undurable and queue.undurable[0][1] <= state.durable:
         queue.undurable.pop(0)
     if not queue.undurable:
-        return 0
+        return group
     newest = max(piece.offset + piece.count for piece in handout.pieces)
-    group = 0
     for first, of_group in queue.undurable:
-        if first < newest:
+        if first < newest and of_group > group:
             group = of_group
     return group
 
