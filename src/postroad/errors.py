@@ -65,6 +65,17 @@ class CorruptCheckpoint(PostroadError):  # noqa: N818
         self.why = why
 
 
+class Incomplete(PostroadError):  # noqa: N818
+    """The parts of the data directory do not belong together: one of them is missing or older."""
+
+    def __init__(self, why: str) -> None:
+        """Say what does not fit."""
+        super().__init__(
+            f"the data directory is not complete: {why}; restore all of it from one copy"
+        )
+        self.why = why
+
+
 class Trimmed(PostroadError):  # noqa: N818
     """A read began before the first group the journal still keeps."""
 

@@ -109,6 +109,7 @@ TURN_STEPS_MAX = 64  # slices of time in one turn
 GROUP_MESSAGES_BYTES = 8 * 1024 * 1024  # a group is closed at this size, though more is waiting
 LOAD_BLOCKS = 8  # blocks read by one job
 PLACE_RETRY_MS = 1_000  # a full disk is tried again so often
+SPACE_LOOK_MS = 2_000  # while publishes are refused, the disk is looked at so often
 COMPACT_BLOCKS = 32  # blocks rewritten by one job
 SPARSE_LOOK_BLOCKS = 256  # so many deletions (32 MiB) are worth a look for sparse files
 DELETE_BLOCKS = 4_096  # blocks forgotten by one job

@@ -13,17 +13,23 @@ from postroad.core.machine import Core
 from postroad.core.records import Published, Record
 from postroad.engine.cache import Cache, Key
 from postroad.engine.inbox import Inbox
-from postroad.engine.jobs import Append, Job, Load
+from postroad.engine.jobs import Append, Job, Load, Sync
 from postroad.engine.keeper import Keeper
 from postroad.engine.outbox import Outbox
-from postroad.engine.settings import EngineSettings
+from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.journal.envelope import CONTINUES, DATA, ENVELOPE_BYTES, pack
 from postroad.journal.interface import Fault, Journal
 from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TURN_STEPS_MAX
 from postroad.model.ask import Ask, Caller
+from postroad.model.commands import RELEASE, Settle
+from postroad.model.message import Delivery
 from postroad.model.replies import Reply
 from postroad.store.checkpoint import Checkpoints
 from postroad.store.interface import Store
+
+
+NOBODY = Caller(0, lambda _number, _reply: None)
+"""Who asks what nobody waits for."""
 
 
 class Parts:
@@ -60,6 +66,10 @@ class Engine:
         self.store = parts.store
         self.cache = parts.cache
         self.epoch = parts.epoch
+        # First of all: what is made below begins at the group that was claimed.
+        state = self.core.state
+        state.group = self.journal.bounds()[1]
+        state.durable = state.group - 1
         self.outbox = Outbox(parts.cache, send)
         self.inbox = Inbox()
         self.keeper = Keeper(parts, self.take_step)
@@ -69,9 +79,6 @@ class Engine:
         self.groups_written = 0
         self.bytes_written = 0
         self.records_written = 0
-        state = self.core.state
-        state.group = self.journal.bounds()[1]
-        state.durable = state.group - 1
         self.outbox.durable = state.durable
         self._steps: list[bytes] = []
         self._step_bytes = 0
@@ -79,6 +86,9 @@ class Engine:
         self._lease_since_ms = 0
         self._in_flight = 0
         self._frames_in_flight = 0
+        settings = parts.settings
+        self._sync_every_ms = settings.sync_interval_ms if settings.sync == SYNC_INTERVAL else 0
+        self._sync_ms = 0
         self._loading = False
         self._missing: list[tuple[Ask, list[Key]]] = []
         self._tick_missing: list[Key] = []
@@ -103,6 +113,7 @@ class Engine:
         self._pump(now)
         self.keeper.work(now)
         self._flush(now)
+        self._sync(now)
         self._load()
         jobs, self._jobs = self._jobs, []
         jobs.extend(self.keeper.take_jobs())
@@ -114,16 +125,32 @@ class Engine:
             self._appended(result)
         elif isinstance(job, Load):
             self._loaded(result)
+        elif isinstance(job, Sync):
+            if isinstance(result, BaseException):
+                self._fail(result)
         else:
             self.keeper.finished(job, result)
         self.fault = self.fault or self.keeper.fault
 
     def forget(self, caller: Caller) -> None:
-        """A caller is gone."""
-        self.outbox.forget(caller)
+        """A caller is gone; what was leased for it and never reached it goes back at once."""
+        self._give_back(self.outbox.forget(caller))
         self.inbox.forget(caller)
         self._missing = [one for one in self._missing if not self._unpin_if(one, caller)]
         self.core.forget(caller)
+
+    def _give_back(self, messages: list[Delivery]) -> None:
+        by_queue: dict[int, list[Delivery]] = {}
+        for message in messages:
+            by_queue.setdefault(message.queue, []).append(message)
+        for id, leased in by_queue.items():
+            queue = self.core.state.queues.get(id)
+            if queue is not None:
+                offsets = [message.offset for message in leased]
+                leases = [message.lease for message in leased]
+                counts = [message.delivery_count for message in leased]
+                command = Settle(queue.name, offsets, leases, counts, RELEASE)
+                self.submit(Ask(NOBODY, 0, command))
 
     def stop_waiting(self) -> None:
         """The process stops: standing receives are answered empty."""
@@ -136,7 +163,10 @@ class Engine:
             return 0
         best = 0 if self._tick_missing else self.core.next_due()
         lease_ms = self._lease_since_ms + LEASE_WAIT_MS if self._lease_since_ms else 0
-        for one in (lease_ms, self.keeper.next_wake(), 1 if self.core.demand.stirred else 0):
+        writing = self._in_flight > 0
+        sync_ms = 0 if writing else self._sync_ms
+        keeper_ms = self.keeper.next_wake(writing)
+        for one in (lease_ms, keeper_ms, sync_ms, 1 if self.core.demand.stirred else 0):
             if one and (not best or one < best):
                 best = one
         return best
@@ -251,9 +281,17 @@ class Engine:
         assert result == self._in_flight, "a group is where it was expected to be"
         durable = self._in_flight + self._frames_in_flight - 1
         self._in_flight = 0
+        if self._sync_every_ms and not self._sync_ms:
+            self._sync_ms = self.now_ms + self._sync_every_ms
         self.core.state.durable = durable
         self.keeper.is_durable(durable)
         self.outbox.is_durable(durable)
+
+    def _sync(self, now: int) -> None:
+        """With a weaker setting: when nobody appends, what was appended is synced all the same."""
+        if self._sync_ms and now >= self._sync_ms and not self._in_flight:
+            self._sync_ms = 0
+            self._jobs.append(Sync(self.journal))
 
     def _fail(self, result: object) -> None:
         text = result.message if isinstance(result, Fault) else str(result)

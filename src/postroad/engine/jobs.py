@@ -150,7 +150,7 @@ class Feed:
             self.checkpoints.feed(self.rows)
             if self.cut is not None:
                 self.checkpoints.commit(self.cut)
-        except OSError:
+        except BaseException:
             self.checkpoints.abort()
             raise
         return self.cut
@@ -168,6 +168,36 @@ class Trim:
     def run(self) -> None:
         """Do it."""
         self.journal.trim(self.before)
+
+
+class Sync:
+    """Make durable what a weaker setting has not synced yet."""
+
+    lane = Lane.JOURNAL
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def run(self) -> None:
+        """Do it."""
+        self.journal.sync()
+
+
+class Room:
+    """Look whether the disk has room again, or give it the journal's reserve."""
+
+    lane = Lane.KEEP
+
+    def __init__(self, journal: Journal, release: bool) -> None:
+        self.journal = journal
+        self.release = release
+
+    def run(self) -> None:
+        """Do it."""
+        if self.release:
+            self.journal.release_reserve()
+        else:
+            self.journal.refresh_space()
 
 
 def read_block(store: Store, shelf: int, first: int, id: int, size: int) -> Block:

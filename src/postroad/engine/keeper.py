@@ -5,15 +5,16 @@ One rule: a checkpoint is the state after one group; it counts once that group i
 then is the journal below its floor let go.
 """
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from postroad.core.decision import Step
 from postroad.core.state import State
 from postroad.engine.cache import Key
-from postroad.engine.jobs import Compact, Delete, Feed, Job, Place, Trim
+from postroad.engine.jobs import Compact, Delete, Feed, Job, Place, Room, Trim
 from postroad.engine.placer import Placer
-from postroad.limits import CUT_ROW_BYTES, PLACE_RETRY_MS
+from postroad.limits import CUT_ROW_BYTES, PLACE_RETRY_MS, SPACE_LOOK_MS
 from postroad.store.checkpoint import Cut
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Keeper:
         self._feeding = False
         self._fed = False
         self._retry_ms = 0
+        self._look_ms = 0
+        self._looking = False
+        self._lent = False
+        self._again = False
         self._durable = self.core.state.durable
         self._n = 0
         self._now = 0
@@ -107,9 +112,12 @@ class Keeper:
             self.placer.bury()
         half = self.settings.journal_bytes // 2
         full = self.bytes >= half or self.records >= self.settings.records_between_checkpoints
-        if full and not self._wanted and self._cut is None and now >= self._retry_ms:
+        due = (full or self._again) and now >= self._retry_ms
+        if due and not self._wanted and self._cut is None:
             self._wanted = True
+            self._again = False
             self._mark = self._last_mark
+        self._look_for_room(now)
         self._place(now)
         self._checkpoint()
         for job in (self.placer.delete(), self.placer.compact()):
@@ -126,15 +134,23 @@ class Keeper:
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def next_wake(self) -> int:
-        """When there is work though nothing happens, in ms; 0 for never."""
+    def next_wake(self, writing: bool) -> int:
+        """When there is work though nothing happens, in ms; 0 for never. `writing`: a group is on
+        its way, and what waits for its end comes with it."""
         if self._unpin or (self._cut is not None and not self._feeding and self._can_feed()):
             return 1
-        if self.placer.stuck:
-            return self.placer.retry_ms
-        if self._wanted and self._cut is None and not self.placer.placing:
-            return 1 if self.wants_cut() or self.closing else 0
-        return 0
+        placing = self.placer.placing
+        waits = self._wanted and self._cut is None and not placing and not writing
+        if waits and (self.closing or self.wants_cut()):
+            return 1
+        times: list[int] = []
+        if self.placer.stuck and not placing:
+            times.append(self.placer.retry_ms)
+        if self._is_short() and not self._looking:
+            times.append(max(1, self._look_ms))
+        if self._again and not self._wanted and self._cut is None:
+            times.append(self._retry_ms)
+        return min(times, default=0)
 
     def finished(self, job: Job, result: object) -> None:
         """A job came back."""
@@ -143,6 +159,8 @@ class Keeper:
         elif isinstance(job, Place | Compact | Delete):
             self.placer.finished(job, result, self._now)
             self.fault = self.fault or self.placer.fault
+        elif isinstance(job, Room):
+            self._looking = False
         elif isinstance(result, BaseException):
             self.fault = f"the journal could not be trimmed: {result}"
 
@@ -156,10 +174,23 @@ class Keeper:
             and self.cache.bytes - self.cache.leaving_bytes > most // 2
         ):
             before = 1 << 62
-        if before:
-            job = self.placer.place(before, now)
+        retry = self.placer.stuck and now >= self.placer.retry_ms
+        if before or retry:
+            job = self.placer.place(before or 1 << 62, now)
             if job is not None:
                 self._jobs.append(job)
+            elif retry and not self.placer.placing:
+                self.placer.stuck = False
+
+    def _is_short(self) -> bool:
+        """Whether the journal waits for room; what it lent to a checkpoint it wants back later."""
+        return self.journal.short_of_space and not self._lent
+
+    def _look_for_room(self, now: int) -> None:
+        if self._is_short() and not self._looking and now >= self._look_ms:
+            self._look_ms = now + SPACE_LOOK_MS
+            self._looking = True
+            self._jobs.append(Room(self.journal, release=False))
 
     def _ready_to_cut(self) -> bool:
         """Whether all that must be placed before the cut is."""
@@ -208,13 +239,20 @@ class Keeper:
             self._retry_ms = self._now + PLACE_RETRY_MS
             self.core.touch_everything()
             self._wanted = False
+            self._again = True
             if not isinstance(result, OSError):
                 self.fault = f"the checkpoint failed: {result}"
             elif self.closing:
                 self.fault = f"the last checkpoint failed: {result}; the journal has everything"
+            elif result.errno == errno.ENOSPC:
+                # The checkpoint is what lets the journal be trimmed, so it comes first.
+                self._lent = True
+                self._looking = True
+                self._jobs.append(Room(self.journal, release=True))
             return
         if job.cut is not None:
             self._cut = None
             self.checkpoints_done += 1
+            self._lent = False
             self.placer.look_for_sparse = True
             self._jobs.append(Trim(self.journal, job.cut.floor))

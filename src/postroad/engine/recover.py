@@ -15,9 +15,9 @@ from postroad.core.state import State
 from postroad.engine.cache import Cache
 from postroad.engine.engine import Parts
 from postroad.engine.settings import EngineSettings
-from postroad.errors import Corrupt
+from postroad.errors import Corrupt, Incomplete
 from postroad.journal.envelope import DATA, BadEnvelope, Filter, unpack
-from postroad.journal.interface import Journal
+from postroad.journal.interface import FIRST_POSITION, Journal
 from postroad.model.value import value
 from postroad.store.checkpoint import Checkpoints, Cut
 from postroad.store.interface import Store
@@ -130,17 +130,33 @@ def recover(
 
 def _read_all(journal: Journal, cut: Cut | None, replay: Replay) -> Filter:
     first, end = journal.bounds()
+    _check_fit(cut, first, end)
     if cut is None:
         rule = Filter()
     else:
         rule = Filter(cut.epoch, cut.n, cut.now_ms)
-        for position, steps in _payloads(journal, max(first, cut.floor), cut.position, None):
+        for position, steps in _payloads(journal, cut.floor, cut.position, None):
             replay.fill(position, steps)
     start = first if cut is None else cut.position
     for position, steps in _payloads(journal, start, end, rule):
         replay.take(position, steps)
     rule.end()
     return rule
+
+
+def _check_fit(cut: Cut | None, first: int, end: int) -> None:
+    """Checkpoint and journal tell one story without a gap, or nothing is started."""
+    if cut is None:
+        if first > FIRST_POSITION:
+            raise Incomplete(f"the journal begins at group {first:,}, and there is no checkpoint")
+    elif cut.position > end:
+        raise Incomplete(
+            f"the checkpoint is of group {cut.position - 1:,}, the journal ends at {end - 1:,}"
+        )
+    elif first > cut.floor:
+        raise Incomplete(
+            f"the checkpoint needs group {cut.floor:,}, the journal begins at {first:,}"
+        )
 
 
 def _payloads(
