@@ -16,7 +16,7 @@ from tests.compat.conftest import Serve
 from tests.compat.processes import STOP_MS_MAX, until
 
 LONG = "POSTROAD_SOAK_MINUTES" in os.environ
-TASKS = 10_000 if LONG else 1_500
+TASKS = 10_000 if LONG else 1_200
 """Celery takes about 10 ms of two cores for each; the long run is that of `make soak`."""
 SLOW = 2
 RUN_MS_MAX = 600_000 if LONG else 120_000

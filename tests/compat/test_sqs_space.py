@@ -12,7 +12,7 @@ JOURNAL = ("--journal-bytes", "8MiB", "--segment-bytes", "1MiB", "--reserve-byte
 CACHE = ("--cache-bytes", "4MiB")
 STORE_FILE_BYTES = 64 * MIB
 """The file being written is not given back before it is full."""
-LOAD_BYTES = 120 * MIB
+LOAD_BYTES = 96 * MIB
 MEMORY_BYTES_MAX = 60 * MIB
 """For the cache, what is on its way to the disk, and requests; far below the load."""
 
