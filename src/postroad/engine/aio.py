@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 import postroad
 from postroad.engine.clock import Clock, SystemClock
@@ -20,8 +21,10 @@ from postroad.engine.jobs import Job, Lane
 from postroad.engine.settings import DURABILITY, EngineSettings
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.model.ask import Ask, Caller
-from postroad.model.commands import Command
-from postroad.model.replies import Reply
+from postroad.model.commands import RELEASE, Command, Receive, Settle
+from postroad.model.replies import Received, Reply
+
+T = TypeVar("T")
 
 TIMER_GRAIN_MS = 1
 """Two wake-ups closer than this are one."""
@@ -96,9 +99,7 @@ class AsyncDriver:
         settings = settings or EngineSettings()
         clock = clock or SystemClock()
         now_ms = clock.now_ms()
-        directory = await asyncio.get_running_loop().run_in_executor(
-            None, Directory, path, settings, now_ms
-        )
+        directory = await _in_thread(lambda: Directory(path, settings, now_ms))
         clock.not_before(directory.parts.now_ms)
         driver = cls(directory, settings, clock)
         driver._need_turn()
@@ -135,9 +136,24 @@ class AsyncDriver:
             return await answer
         except asyncio.CancelledError:
             self.forget(caller)
+            self._give_back(command, answer)
             raise
         finally:
             self._calls.discard(answer)
+
+    def _give_back(self, command: Command, answer: "asyncio.Future[Reply]") -> None:
+        """A receive was cancelled in the moment its answer came: nobody works on what it got."""
+        if not isinstance(command, Receive) or answer.cancelled() or not answer.done():
+            return
+        reply = answer.result()
+        if isinstance(reply, Received) and reply.messages:
+            got = reply.messages
+            offsets = [message.offset for message in got]
+            leases = [message.lease for message in got]
+            counts = [message.delivery_count for message in got]
+            self._sessions += 1
+            nobody = Caller(self._sessions, lambda _, __: None)
+            self.submit(nobody, 0, Settle(command.queue, offsets, leases, counts, RELEASE))
 
     def figures(self) -> dict[str, float]:
         """Gauges and counters by name."""
@@ -161,7 +177,7 @@ class AsyncDriver:
             await self._quiet
         if self._timer is not None:
             self._timer.cancel()
-        await self._loop.run_in_executor(None, self._stop)
+        await _in_thread(self._stop)
 
     def _stop(self) -> None:
         for lane in self._lanes.values():
@@ -234,7 +250,33 @@ class AsyncDriver:
             self._quiet.set_result(None)
 
 
-def _settle(answer: "asyncio.Future[Reply]", reply: Reply) -> None:
+async def _in_thread(call: Callable[[], T]) -> T:
+    """Run a call on a thread of its own, which ends with it; the loop's executor would stay."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
+            loop.call_soon_threadsafe(_fail_with, answer, error)
+        else:
+            loop.call_soon_threadsafe(_settle, answer, result)
+
+    thread = threading.Thread(target=run, name="postroad-open", daemon=True)
+    thread.start()
+    try:
+        return await answer
+    finally:
+        thread.join()
+
+
+def _fail_with(answer: "asyncio.Future[T]", error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _settle(answer: "asyncio.Future[T]", reply: T) -> None:
     if not answer.done():
         answer.set_result(reply)
 

@@ -82,6 +82,16 @@ class BlockingDriver:
             caller.number = self._sessions
             self.engine.submit(Ask(caller, 0, command))
             job = self._turn()
+        try:
+            return self._carry_on(call, job)
+        except BaseException:
+            # An interrupt, say: nobody will take the answer, so nothing may be leased for it.
+            with self._mutex:
+                self.engine.forget(caller)
+            raise
+
+    def _carry_on(self, call: Call, job: Job | None) -> Reply:
+        """Run jobs, or wait, until a call has its answer."""
         while True:
             if job is not None:
                 job = self._run(job)

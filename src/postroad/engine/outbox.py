@@ -141,15 +141,18 @@ class Outbox:
                 break
         return list(found.values())[:most]
 
-    def forget(self, caller: Caller) -> None:
-        """A caller is gone: what was for it is dropped."""
-        self._lines.pop(caller, None)
+    def forget(self, caller: Caller) -> list[Delivery]:
+        """A caller is gone: what was for it is dropped; returns the leased messages among it."""
+        undelivered: list[Delivery] = []
+        for held in self._lines.pop(caller, ()):
+            undelivered.extend(_leased_in(held))
         self._waiting = deque(held for held in self._waiting if held.caller is not caller)
         for held in self.fillings:
             if held.caller is caller and held.filling is not None:
                 for piece in held.filling.missing():
                     self.cache.unpin((piece.shelf, piece.block))
         self.fillings = [held for held in self.fillings if held.caller is not caller]
+        return undelivered
 
     def _begin_filling(self, held: Held, handout: Handout) -> None:
         filling = Filling(handout)
@@ -169,3 +172,19 @@ class Outbox:
             self.send(held.caller, held.number, held.reply)
         if line is not None and not line and self._lines.get(caller) is line:
             del self._lines[caller]
+
+
+def _leased_in(held: Held) -> list[Delivery]:
+    """The messages of an answer that bear a lease; those not filled yet come without a body."""
+    found: list[Delivery] = []
+    if held.filling is not None:
+        found.extend(held.filling.messages)
+        queue = held.filling.handout.queue
+        for piece in held.filling.missing():
+            for at in range(piece.count):
+                count = 1 if piece.counts is None else piece.counts[at] + 1
+                offset = piece.offset + at
+                found.append(Delivery(queue, offset, piece.lease, count, 0, 0, b""))
+    elif isinstance(held.reply, Received):
+        found.extend(held.reply.messages)
+    return [message for message in found if message.lease]
