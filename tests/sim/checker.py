@@ -189,6 +189,7 @@ class Checker:
         if copy.published_ms not in (0, delivery.published_ms):
             raise Violation(f"{copy} changed its time")
         copy.place = delivery.identity
+        copy.spot = (delivery.queue, delivery.offset)
         copy.published_ms = delivery.published_ms
         if copy.ttl_ms is not None:
             copy.expires_ms = copy.published_ms + copy.ttl_ms
@@ -219,6 +220,7 @@ class Checker:
                 if copy.place not in (None, (queue, first + index)):
                     raise Violation(f"{copy} is at {copy.place}, not at {(queue, first + index)}")
                 copy.place = (queue, first + index)
+                copy.spot = copy.spot or copy.place
                 copy.published_ms = reply.published_ms
                 if copy.ttl_ms is not None:
                     copy.expires_ms = reply.published_ms + copy.ttl_ms

@@ -26,7 +26,7 @@ class Fate(Enum):
 class Copy:
     """One message in the queue it was published to. `ends`: asks that may have ended it, since the last audit.
 
-    `home`: where it was for certain at last; `gone_at`: number of the event that confirmed its end.
+    `place`: its first, `spot`: its last known (queue id, offset); `home`: where it was for certain at last; `gone_at`: number of the event that confirmed its end.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class Copy:
         "publish",
         "published_ms",
         "queue",
+        "spot",
         "ttl_ms",
     )
 
@@ -61,6 +62,7 @@ class Copy:
         self.expires_ms = FOREVER_MS
         self.published_ms = 0
         self.place: tuple[int, int] | None = None
+        self.spot: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"message {self.publish}.{self.index} of `{self.queue}` ({self.fate.value})"
@@ -83,13 +85,15 @@ class Entry:
         "deaths",
         "lease",
         "not_before",
+        "place",
         "released",
         "session",
         "settling",
     )
 
-    def __init__(self, copy: Copy) -> None:
+    def __init__(self, copy: Copy, place: tuple[int, int]) -> None:
         self.copy = copy
+        self.place = place
         self.lease = 0
         self.count = 0
         self.alive_until = 0

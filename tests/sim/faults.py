@@ -96,6 +96,7 @@ class Faults:
 
     def _save(self) -> None:
         self.world.checkpoints.failing = self.rng.choice((errno.EIO, errno.ENOSPC))
+        self.world.checker.space_was_short = True
 
     def _jump(self) -> None:
         self.world.time.skew_ms += self.rng.choice((700, 5_000, 90_000, 86_400_000))

@@ -63,7 +63,8 @@ class LeaseRules:
             if at in failed:
                 self._not_settled(ask, entry, same and alive)
             elif alive and not entry.settling and ask.newer.get(at) == entry.lease:
-                if entry.copy.ends <= ask.copies.count(entry.copy):
+                ended = entry.copy.fate is Fate.GONE
+                if not ended and entry.copy.ends <= ask.copies.count(entry.copy):
                     raise Violation(f"{entry.copy} obeyed an old lease while it had a new one")
             elif isinstance(command, asks.Extend):
                 entry.alive_until = ask.now + command.lease_ms if same and not entry.settling else 0
@@ -75,7 +76,7 @@ class LeaseRules:
         place = (delivery.queue, delivery.offset)
         entry = self.known.entries.get(place)
         if entry is None:
-            entry = self.known.entries[place] = Entry(copy)
+            entry = self.known.entries[place] = Entry(copy, place)
         if entry.copy is not copy:
             raise Violation(f"{copy} took the place {place} of {entry.copy}")
         view = self.known.view(name)
@@ -118,7 +119,8 @@ class LeaseRules:
 
     def _lease_is_over(self, entry: Entry, ask: Asked, event: int, same: bool, alive: bool) -> None:
         command = ask.command
-        alone = self.known.reach(command.queue) == {entry.copy.home}
+        here = entry.copy.home == command.queue and entry.copy.spot == entry.place
+        alone = here and self.known.reach(command.queue) == {command.queue}
         if same:
             entry.alive_until = 0
         if command.outcome == asks.ACK and (alone or (same and alive)):

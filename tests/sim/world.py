@@ -136,7 +136,8 @@ class World:
         session.next_ask += 1
         number = session.next_ask
         session.asked[number] = command
-        self.say(f"  {session.caller.number & 0xFFFF}#{number} asks {_short(command)}")
+        if self.tell is not None:
+            self.say(f"  {session.caller.number & 0xFFFF}#{number} asks {_short(command)}")
         self.checker.asked(session.caller.number, number, command, self.now_ms())
         self.process.engine.submit(Ask(session.caller, number, command))
         self._plan_turn()
@@ -158,7 +159,8 @@ class World:
         session: Session
 
         def hear(number: int, reply: replies.Reply) -> None:
-            self.say(f"  {session.caller.number & 0xFFFF}#{number} hears {_short(reply)}")
+            if self.tell is not None:
+                self.say(f"  {session.caller.number & 0xFFFF}#{number} hears {_short(reply)}")
             self.digest(repr(reply).encode())
             self.checker.answered(session.caller.number, number, reply, self.now_ms())
             session.hear(number, reply)
