@@ -12,25 +12,11 @@ import msgspec
 
 from postroad.core.handout import Bodies
 from postroad.core.records import Published
+from postroad.engine.stored import StoredBlock
 from postroad.model.message import Note
 
 ENTRY_BYTES = 200
 """What a block takes besides its columns, roughly."""
-
-
-class StoredBlock(msgspec.Struct, array_like=True, gc=False):
-    """A block at rest. `present`: u32 positions of the messages that were still wanted, empty for
-    all of them."""
-
-    first: int
-    present: bytes
-    ends: bytes
-    blob: bytes
-    head_ends: bytes
-    heads: bytes
-    time_starts: bytes
-    times: bytes
-    notes: list[tuple[int, Note]]
 
 
 _encode = msgspec.msgpack.Encoder().encode
