@@ -32,7 +32,8 @@ class Spares:
         self._reserve_bytes = reserve_bytes
         self._names: list[str] = []
         self._numbered = 0
-        self._has_reserve = False
+        # A reserve of nothing is always there, and gives nothing back.
+        self._has_reserve = reserve_bytes == 0
         self._lock = Lock()
         # Judged only once the pool was refilled: between a take and that, another thread must not
         # see a pool that merely gave a segment away.
@@ -124,7 +125,7 @@ class Spares:
             file.close()
 
     def _release_reserve(self) -> bool:
-        if not self._has_reserve:
+        if not self._has_reserve or not self._reserve_bytes:
             return False
         self._has_reserve = False
         self.short = True
@@ -134,7 +135,7 @@ class Spares:
 
     def _find_reserve(self) -> None:
         path = f"{self._directory}/{RESERVE_NAME}"
-        if self._disk.file_size(path) == self._reserve_bytes:
+        if self._reserve_bytes and self._disk.file_size(path) == self._reserve_bytes:
             self._has_reserve = True
         else:
             self._disk.unlink(path)

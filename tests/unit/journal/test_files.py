@@ -232,6 +232,14 @@ def test_the_reserve_given_to_a_checkpoint_is_taken_back_when_there_is_room(disk
     assert names(disk, "reserve") == ["reserve"]
 
 
+def test_a_journal_without_a_reserve_takes_publishes(disk: SimDisk) -> None:
+    opened(disk).close()
+    journal = opened(disk, 2, JournalOptions(segment_bytes=8_192, reserve_bytes=0))
+    assert not refused(journal)
+    assert names(disk, "reserve") == []
+    assert not journal.release_reserve()
+
+
 def test_a_write_that_finds_the_disk_full_takes_the_reserve_once(disk: SimDisk) -> None:
     journal = opened(disk)
     disk.fail_when = lambda call, _: (
