@@ -69,13 +69,25 @@ class Core(RuleBasedStateMachine):
         self.bodies = 0
         self.epoch = 1
 
-    @initialize(life=st.fixed_dictionaries(LIVES))
-    def begin_near_the_end_of_a_page(self, life: dict[str, Any]) -> None:
-        self.road.declare("a", **life)
-        self.queues["a"] = NaiveQueue(1, "a", self.road.queue("a").settings)
+    @initialize(
+        given=st.tuples(*[st.fixed_dictionaries(SETTINGS)] * 3),
+        lives=st.tuples(*[st.fixed_dictionaries(LIVES)] * 3),
+        purged=st.booleans(),
+    )
+    def begin_near_the_end_of_a_page(
+        self, given: tuple[dict[str, Any]], lives: tuple[dict[str, Any]], purged: bool
+    ) -> None:
+        for name, some, life in zip("abc", given, lives, strict=True):
+            plain = {**some, "length_max": None, "leased_max": None, "delay_ms": 0}
+            self.declare(name, plain, life)
         self.road.publish(*[b""] * 4_090, to=("a",))
-        self.road.settle(self.road.receive("a", 4_090))
+        if purged:
+            self.ask(commands.PurgeQueue("a"))
+        else:
+            self.road.settle(self.road.receive("a", 4_090))
         self.road.told.clear()
+        for name, some in zip("abc", given, strict=True):
+            self.change(name, some)
 
     @rule(name=NAMES, given=st.fixed_dictionaries(SETTINGS), life=st.fixed_dictionaries(LIVES))
     def declare(self, name: str, given: dict[str, Any], life: dict[str, Any]) -> None:
@@ -339,12 +351,17 @@ class Core(RuleBasedStateMachine):
         self.paid = {}
 
     def teardown(self) -> None:
-        while self.cut_at is not None:
-            self.pay()
-        state = self.road.state
-        live = canonical(state)
+        self.finish_checkpoint()
+        live = canonical(self.road.state)
         assert canonical(replayed(self.road.records())) == live
         assert canonical(replayed(self.road.records(self.start), self.rows.items())) == live
+        self.begin_a_checkpoint()
+        self.finish_checkpoint()
+        assert canonical(replayed([], self.rows.items())) == live
+
+    def finish_checkpoint(self) -> None:
+        while self.cut_at is not None:
+            self.pay()
 
     @property
     def now(self) -> int:
@@ -356,17 +373,16 @@ class Core(RuleBasedStateMachine):
     def look(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None = None) -> None:
         """See what was delivered, let time do its work, and compare all there is."""
         self.observe()
-        for _ in range(9):
+        turns = 0
+        while not turns or 0 < self.road.core.next_due() <= self.now:
             self.road.pass_time()
             self.pass_time(moves)
             moves = None
             self.observe()
             self.road.pump()
             self.observe()
-            if not 0 < self.road.core.next_due() <= self.now:
-                break
-        else:
-            raise AssertionError("time comes to an end")
+            turns += 1
+            assert turns < 9, "time comes to an end"
         self.compare()
         if self.cut_at is not None:
             self.pay()
@@ -516,4 +532,7 @@ def is_unclaimed(one: Held | None, count: int) -> bool:
 
 
 TestCore = Core.TestCase
-TestCore.settings = hypothesis_settings(stateful_step_count=40)
+PROFILE = hypothesis_settings()
+TestCore.settings = hypothesis_settings(
+    max_examples=6 * PROFILE.max_examples, stateful_step_count=40
+)

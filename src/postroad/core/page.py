@@ -70,8 +70,8 @@ class Page(Row):
         self.overdue &= ~mask
         if self.delayed & mask:
             self.delayed &= ~mask
-            if self.dues is not None:
-                self.dues.keep(self.delayed)
+            assert self.dues is not None, "what is delayed has its instant"
+            self.dues.keep(self.delayed)
         if not self.live:
             self.dues = None
             self.expiries = None

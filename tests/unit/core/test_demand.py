@@ -1,7 +1,7 @@
 """Standing asks: long polls, pops and attached consumers."""
 
 from postroad.core.bits import PAGE
-from postroad.limits import PUSH_BATCH, ROUNDS_MAX
+from postroad.limits import LAPSE_SLICE, PUSH_BATCH, ROUNDS_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Attach, Detach, GrantCredit, Pop, Receive
@@ -257,6 +257,67 @@ def test_who_waits_for_a_queue_that_is_deleted_is_told() -> None:
     assert [why(one) for one in replies] == [Why.NO_SUCH_QUEUE]
     assert why(r.ask(GrantCredit(1, 1))) is Why.NO_SUCH_CONSUMER
     assert r.core.next_due() == 0
+
+
+def test_a_wait_that_ended_in_the_middle_of_the_line_is_passed_over() -> None:
+    r = road()
+    for wait_ms in (100, 10, 10):
+        r.ask(Receive("q", wait_ms=wait_ms))
+    r.wait(10)
+    assert r.core.demand.waiting == 1
+    number = r.asked - 2
+    r.fill(2)
+    assert answer(r, number) == [b"0"]
+    assert r.counts() == (1, 0, 1, 0)
+    assert not r.core.demand.waiters
+
+
+def test_a_stop_says_nothing_to_those_who_had_their_answer() -> None:
+    r = road()
+    for wait_ms in (100, 10):
+        r.ask(Receive("q", wait_ms=wait_ms))
+    r.wait(10)
+    assert [answer.ask.number for answer in r.core.stop_waiting()] == [r.asked - 1]
+
+
+def test_many_waits_end_a_slice_at_a_time() -> None:
+    r = road()
+    for _ in range(LAPSE_SLICE + 1):
+        r.ask(Receive("q", wait_ms=10))
+    r.now += 10
+    assert r.tick() == []
+    assert r.core.demand.waiting == 1
+    r.wait(0)
+    assert r.core.demand.waiting == 0
+
+
+def test_who_waits_gets_nothing_while_the_queue_may_lease_no_more() -> None:
+    r = road(leased_max=1)
+    r.fill(1)
+    (message,) = r.receive()
+    r.ask(Receive("q", wait_ms=100))
+    number = r.asked
+    r.fill(1)
+    assert answer(r, number) is None
+    r.settle([message])
+    assert answer(r, number) == [b"1"]
+
+
+def test_a_message_that_came_back_waits_for_its_return_to_be_durable() -> None:
+    r = road()
+    r.fill(2)
+    state = r.state
+    (message,) = r.receive()
+    state.durable = state.group - 1
+    group = state.group
+    receipt = ([message.offset], [message.lease], [1], commands.RELEASE)
+    r.core.handle(ask(r, commands.Settle("q", *receipt)), r.now)
+    state.group += 1
+    waits = []
+    for _ in range(2):
+        step = r.core.handle(ask(r, Receive("q")), r.now)
+        waits.append(step.answers[0].wait)  # type: ignore[union-attr]
+    assert waits[0] == group
 
 
 def test_messages_wait_for_the_group_that_makes_them_durable() -> None:

@@ -95,6 +95,21 @@ def test_a_checkpoint_that_failed_is_forgotten() -> None:
     assert taken(ledger) == {b"a": b"1", b"b": b"1"}
 
 
+def test_a_row_that_a_failed_checkpoint_deleted_is_deleted_by_the_next() -> None:
+    ledger = Ledger()
+    a, b = written(ledger, "a", "1"), written(ledger, "b", "1")
+    ledger.cut()
+    taken(ledger)
+    ledger.drop(a)
+    ledger.drop(b)
+    ledger.cut()
+    again = written(ledger, "b", "new")
+    ledger.give_up()
+    ledger.touch(again)
+    ledger.cut()
+    assert taken(ledger) == {b"a": None, b"b": b"new"}
+
+
 def test_a_row_says_for_itself_what_it_is() -> None:
     row = Row(b"k")
     with pytest.raises(AssertionError, match="encodes itself"):

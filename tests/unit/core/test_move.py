@@ -57,6 +57,8 @@ def test_a_moved_message_keeps_its_identity_and_its_age() -> None:
     assert got[0].published_ms == r.now - 5
     assert got[0].note is not None
     assert got[0].note.deaths == []
+    dropped = [one.why for one in r.records() if isinstance(one, facts.Dropped)]
+    assert dropped == [facts.MOVED]
     r.check()
 
 

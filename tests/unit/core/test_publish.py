@@ -183,6 +183,26 @@ def together(r: Road, publishes: list[Publish]) -> Step:
     return step
 
 
+def test_publishes_of_one_turn_may_all_be_too_much() -> None:
+    r = Road()
+    r.declare(length_max=1)
+    step = together(r, [Publish(("q",), [b"1"] * 2), Publish(("q",), [b"2"] * 2)])
+    assert not step.records
+    assert [isinstance(answer.reply, Refused) for answer in step.answers] == [True, True]
+
+
+def test_what_was_purged_and_is_not_swept_yet_makes_nobody_go() -> None:
+    r = Road()
+    r.declare(length_max=2 * PAGE, overflow="drop-oldest")
+    r.publish(*[b""] * (2 * PAGE))
+    r.ask(commands.PurgeQueue("q"))
+    r.fill(2 * PAGE + 1)
+    assert r.counts() == (2 * PAGE, 0, 0, 0)
+    assert r.receive()[0].offset == 2 * PAGE + 1
+    r.settle_down()
+    r.check()
+
+
 def test_a_full_queue_refuses_by_either_of_its_limits() -> None:
     r = Road()
     r.declare(length_max=3, bytes_max=10)

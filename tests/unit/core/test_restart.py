@@ -2,6 +2,7 @@
 
 from postroad.core.bits import PAGE
 from postroad.core.load import canonical
+from postroad.core.records import Closed, Placed
 from postroad.limits import LAPSE_SLICE
 from postroad.model import commands
 from postroad.model.commands import SESSION_LEASE
@@ -165,3 +166,64 @@ def test_a_stop_answers_everybody_who_waits() -> None:
     assert [answer.ask.number for answer in answers] == [r.asked - 1, r.asked]
     assert r.core.stop_waiting() == []
     assert r.ask(commands.Attach("q", 1, 1)) == Done()
+
+
+def test_each_change_is_in_the_next_checkpoint() -> None:
+    r = Road()
+    rows: dict[bytes, bytes] = {}
+    ledger = r.state.ledger
+
+    def checkpoint() -> None:
+        ledger.cut()
+        while not ledger.pay_some(1):
+            pass
+        for key, row in ledger.take().items():
+            if row is None:
+                del rows[key]
+            else:
+                rows[key] = row
+        assert canonical(replayed([], rows.items())) == canonical(r.state)
+
+    queue = r.declare(lease_ms=100, retention_ms=500, deliveries_max=3)
+    r.declare("b")
+    checkpoint()
+    r.fill(PAGE + 20)
+    checkpoint()
+    r.publish(b"x", b"y", to=("q", "b"), delays_ms=[40, None], ttls_ms=[90, None])
+    checkpoint()
+    messages = r.receive(count=12)
+    checkpoint()
+    r.extend(messages, 200)
+    checkpoint()
+    r.extend(messages[:4], 300)
+    checkpoint()
+    r.settle(messages[:1])
+    checkpoint()
+    r.settle(messages[1:2], commands.RELEASE)
+    checkpoint()
+    r.settle(messages[4:5], commands.RETRY, after_ms=50)
+    checkpoint()
+    r.settle(messages[5:6], commands.REJECT)
+    checkpoint()
+    r.receive(count=2, lease_ms=SESSION_LEASE)
+    checkpoint()
+    r.ask(commands.Move("q", "b", 3))
+    checkpoint()
+    r.ask(commands.StartMoveTask("b", "q", 10))
+    checkpoint()
+    for _ in range(9):
+        r.wait(60)
+        checkpoint()
+    r.ask(commands.ChangeQueue("q", extras={"x": "1"}))
+    checkpoint()
+    r.take(r.core.place([Closed(queue.id, 0), Placed(queue.id, 0, 5, 6, 7)]))
+    checkpoint()
+    r.ask(commands.PurgeQueue("q"))
+    checkpoint()
+    r.fill(3)
+    checkpoint()
+    r.ask(commands.DeleteQueue("q"))
+    checkpoint()
+    r.wait(1_000)
+    checkpoint()
+    assert not queue.moved

@@ -202,6 +202,7 @@ def test_a_part_of_a_lease_is_extended_under_its_old_receipts() -> None:
     assert r.settle(messages[2:3], RELEASE) == []
     assert r.settle(messages[1:2]) == []
     assert r.counts() == (5, 0, 0, 0)
+    assert r.queue().moved == {}
     r.check()
 
 

@@ -196,3 +196,7 @@ def test_the_messages_somebody_wants_are_found_by_their_place_on_the_shelf() -> 
     assert r.core.live_bits(shelf, 2, 2) == 0b10
     assert r.core.live_bits(second, 0, 3) == 0b111
     assert r.core.live_bits(first, 0, 3) == 0
+    r.ask(commands.DeleteQueue("a"))
+    r.settle_down()
+    assert r.core.live_bits(shelf, 0, 6) == 0b111001
+    assert r.core.live_bits(99, 0, 6) == 0

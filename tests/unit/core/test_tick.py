@@ -159,6 +159,32 @@ def test_many_old_messages_leave_some_pages_at_a_time() -> None:
     r.check()
 
 
+def test_many_lives_end_some_pages_at_a_time() -> None:
+    r = Road()
+    r.declare()
+    count = (PAGE_SLICE + 1) * PAGE
+    r.publish(*[b""] * count, ttls_ms=[10] * count)
+    r.now += 10
+    r.tick()
+    assert r.counts() == (PAGE, 0, 0, 0)
+    r.settle_down()
+    assert r.counts() == NOTHING
+    r.check()
+
+
+def test_pages_that_are_gone_are_passed_over_when_messages_age() -> None:
+    r = Road()
+    r.declare(retention_ms=1_000)
+    r.publish(*[b""] * (3 * PAGE))
+    messages = r.receive(count=2 * PAGE)
+    r.settle(messages[PAGE:])
+    r.settle(messages[:PAGE], commands.RELEASE)
+    r.wait(1_000)
+    assert r.counts() == NOTHING
+    assert r.queue().first_offset() == 3 * PAGE
+    r.check()
+
+
 def test_expired_messages_go_to_the_dead_letters_if_the_queue_says_so() -> None:
     r = Road()
     r.declare(retention_ms=1_000, expired_to_dead_letters=True, dead_letter_queue="dead")
@@ -331,7 +357,7 @@ def test_a_deleted_queue_is_out_of_sight_at_once_and_swept_in_slices() -> None:
     r.receive(count=3)
     r.ask(commands.DeleteQueue("q"))
     assert "q" not in r.state.by_name
-    r.state.check()
+    r.state.buried[queue.id].check()
     again = r.declare()
     assert again.id != queue.id
     r.tick()
