@@ -64,6 +64,11 @@ class Checker:
         elif isinstance(command, asks.DeclareQueue | asks.ChangeQueue):
             if command.settings is not None:
                 known.view(command.name).add(command.settings)
+        elif isinstance(command, asks.GrantCredit):
+            for other in self.open.values():
+                attached = isinstance(other.command, asks.Attach) and other.session == session
+                if attached and other.command.consumer == command.consumer:
+                    other.taken -= command.credit
         elif isinstance(command, asks.Move | asks.StartMoveTask):
             targets = set(known.views) if command.target is None else {command.target}
             known.view(command.source).targets |= targets

@@ -194,7 +194,8 @@ class Known:
 
 
 class Asked:
-    """One question on its way. `copies`: those it would bring about or end, for certain or maybe."""
+    """One question on its way. `copies`: those it would bring about or end, for certain or maybe;
+    `taken`: messages received by it, less credit granted later."""
 
     __slots__ = (
         "answered",

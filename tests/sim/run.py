@@ -21,10 +21,11 @@ def main() -> int:
     parser.add_argument("--first", type=int, help="live the seeds from this one on")
     parser.add_argument("--count", type=int, default=1 << 62, help="how many stories to live")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long to live stories")
+    parser.add_argument("--first-bad", action="store_true", help="stop at the first bad end")
     given = parser.parse_args()
     if given.seed is not None:
         return tell(given.seed, quiet=given.quiet)
-    return soak(given.first, given.count, given.minutes)
+    return soak(given.first, given.count, given.minutes, stop=given.first_bad)
 
 
 def tell(seed: int, *, quiet: bool) -> int:
@@ -42,12 +43,12 @@ def tell(seed: int, *, quiet: bool) -> int:
     return 0
 
 
-def soak(first: int | None, count: int, minutes: float) -> int:
+def soak(first: int | None, count: int, minutes: float, *, stop: bool) -> int:
     """Stories until the time is over; the number of those that ended badly."""
     dice = random.SystemRandom()
     end = time.monotonic() + 60 * minutes
     lived = bad = 0
-    while lived < count and time.monotonic() < end:
+    while lived < count and time.monotonic() < end and not (stop and bad):
         seed = dice.getrandbits(40) if first is None else first + lived
         lived += 1
         try:

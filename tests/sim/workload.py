@@ -132,7 +132,7 @@ class Session:
         leases = [one.lease for _, one in picked]
         counts = [one.delivery_count for _, one in picked]
         if rng.random() < 0.04:
-            leases = [lease + 1 for lease in leases]
+            leases = [lease + 5_000 for lease in leases]
         if rng.random() < 0.1:
             return asks.Extend(name, offsets, leases, rng.choice((0, 300, 3_000)))
         outcome = rng.choice((asks.ACK,) * 5 + (asks.RELEASE, asks.RETRY, asks.REJECT))
