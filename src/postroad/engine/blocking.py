@@ -266,22 +266,26 @@ class BlockingDriver:
                 self._keeper_bell.clear()
                 now = self.clock.now_ms()
                 due = self.engine.next_wake()
+                planned = self._keeper_plan_ms
                 job = self._next_job(True)
                 if job is None and due and due <= now:
                     self._keeper_plan_ms = 0
                     job = self._turn(True)
                     due = self.engine.next_wake()
-                self._keeper_plan_ms = due or FOREVER_MS
+                plan = due or FOREVER_MS
+                # A nearer plan stands though its reason may be gone: one look in vain costs less
+                # than a bell for every receive whose lease record soon goes along with an ack.
+                self._keeper_plan_ms = planned if now < planned < plan else plan
             while job is not None:
                 job = self._run(job, True)
-            if self._rest(due):
+            if self._rest():
                 return
 
-    def _rest(self, due_ms: int) -> bool:
+    def _rest(self) -> bool:
         """Sleep until something is due; true when there was nothing for so long that the keeper
         ends."""
-        wait_s = max(0, due_ms - self.clock.now_ms()) / 1_000 if due_ms else KEEPER_IDLE_S
-        if self._keeper_bell.wait(min(wait_s, KEEPER_IDLE_S)):
+        wait_s = max(0, self._keeper_plan_ms - self.clock.now_ms()) / 1_000
+        if self._keeper_bell.wait(min(wait_s, KEEPER_IDLE_S)) or wait_s < KEEPER_IDLE_S:
             return False
         with self._mutex:
             busy = self._keep_jobs or self._open_jobs or self._keeper_bell.is_set()

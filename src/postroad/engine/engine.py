@@ -27,7 +27,6 @@ from postroad.model.replies import Reply
 from postroad.store.checkpoint import Checkpoints
 from postroad.store.interface import Store
 
-
 NOBODY = Caller(0, lambda _number, _reply: None)
 """Who asks what nobody waits for."""
 
