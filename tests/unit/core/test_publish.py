@@ -271,6 +271,20 @@ def test_what_a_full_queue_gives_up_goes_to_its_dead_letters() -> None:
     r.check()
 
 
+def test_the_dead_from_before_a_limit_of_bytes_weigh_nothing() -> None:
+    r = Road()
+    r.declare(dead_letter_queue="none")
+    r.fill(PAGE)
+    r.settle(r.receive(), commands.REJECT)
+    r.settle(r.receive(count=PAGE))
+    limit = settings(dead_letter_queue="none", bytes_max=5, overflow="drop-oldest")
+    r.ask(commands.ChangeQueue("q", limit))
+    r.publish(b"abc", b"def")
+    assert r.counts() == (1, 0, 0, 1)
+    assert r.queue().pages.bytes == 3
+    r.check()
+
+
 def test_without_dead_letters_what_overflows_is_dropped() -> None:
     r = Road()
     r.declare(length_max=1, overflow="dead-letter-oldest")
