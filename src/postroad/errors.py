@@ -76,6 +76,19 @@ class Incomplete(PostroadError):  # noqa: N818
         self.why = why
 
 
+class DirectoryUnusable(PostroadError):  # noqa: N818
+    """The system does not let the data directory be made, read or written."""
+
+    def __init__(self, directory: str, error: OSError) -> None:
+        """Name the directory, what the system said of which file, and what to do."""
+        file = f" (`{error.filename}`)" if error.filename else ""
+        super().__init__(
+            f"cannot use the data directory `{directory}`: {error.strerror or error}{file};"
+            " see to its rights and the disk, or choose another directory"
+        )
+        self.directory = directory
+
+
 class Trimmed(PostroadError):  # noqa: N818
     """A read began before the first group the journal still keeps."""
 

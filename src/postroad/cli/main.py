@@ -73,6 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         # Usage errors of typer, by whichever class its version has for them.
         told = getattr(error, "format_message", None)
+        if told is not None and type(error).__name__ == "NoArgsIsHelpError":
+            print(told())  # the whole help, in its own lines
+            return 2
         if told is not None:
             return _tell(f"{told()} See `postroad --help`.", 2)
         if isinstance(error, typer.Abort):

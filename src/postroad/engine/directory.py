@@ -11,6 +11,7 @@ from postroad.disk.real import RealDisk
 from postroad.engine.engine import Parts
 from postroad.engine.recover import RecoveryReport, recover
 from postroad.engine.settings import EngineSettings
+from postroad.errors import DirectoryUnusable
 from postroad.journal.files import FileJournal
 from postroad.journal.lock import lock_directory
 from postroad.journal.memory import MemoryJournal
@@ -28,6 +29,10 @@ class Directory:
     """An open data directory. `close` lets go of it; the engine must have been closed before."""
 
     def __init__(self, path: Path | None, settings: EngineSettings, now_ms: int) -> None:
+        """Lock and recover; `path` is made when it is not there, `None` is memory alone.
+
+        Raises `DirectoryLocked`, `DirectoryUnusable`, and what recovery finds wrong.
+        """
         self.path = path
         self._open_files: list[Checkpoints | Store] = []
         self.parts: Parts
@@ -39,13 +44,15 @@ class Directory:
             self.parts, self.report = recover(*memory, settings, salt, now_ms)
             return
         disk = RealDisk()
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = lock_directory(disk, str(path), os.getpid())
         try:
-            self.parts, self.report = self._recover(disk, path, settings, salt, now_ms)
-        except BaseException:
-            self.close()
-            raise
+            self._lock = lock_directory(disk, str(path), os.getpid())
+            try:
+                self.parts, self.report = self._recover(disk, path, settings, salt, now_ms)
+            except BaseException:
+                self.close()
+                raise
+        except OSError as error:
+            raise DirectoryUnusable(str(path), error) from error
 
     def _recover(
         self, disk: Disk, path: Path, settings: EngineSettings, salt: bytes, now_ms: int

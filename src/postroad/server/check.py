@@ -4,6 +4,7 @@ It stands over the journal's own walk and the core's codec. The rule kept here: 
 and reading goes on behind damage.
 """
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from typing import Final
 from postroad.core.codec import BadPayload, decode_group
 from postroad.core.records import AnyRecord
 from postroad.disk.real import RealDisk
+from postroad.errors import DirectoryUnusable
 from postroad.journal.check import Finding, What, check_journal
 from postroad.journal.envelope import CLAIM, Envelope, Filter
 from postroad.journal.lock import lock_directory
@@ -106,7 +108,7 @@ class Summary:
 def findings(data: Path) -> Iterator[Explained]:
     """Yield what the journal of a data directory holds, in order.
 
-    Raises `DirectoryLocked` when a process has it open, and `OSError`.
+    Raises `DirectoryLocked` when a process has it open, and `DirectoryUnusable`.
     """
     disk = RealDisk()
     with _held(disk, data):
@@ -116,7 +118,7 @@ def findings(data: Path) -> Iterator[Explained]:
 
 
 def rehearsed(data: Path) -> Rehearsed:
-    """Return what a start would find. Raises `PostroadError` when it would not start, `OSError`."""
+    """Return what a start would find. Raises `PostroadError` when it would not start."""
     disk = RealDisk()
     with _held(disk, data):
         return rehearse(disk, data, str(data / JOURNAL_FOLDER))
@@ -129,11 +131,20 @@ def is_data(directory: Path) -> bool:
 
 @contextmanager
 def _held(disk: RealDisk, data: Path) -> Iterator[None]:
-    lock = lock_directory(disk, str(data), os.getpid())
+    lock = None
     try:
+        try:
+            lock = lock_directory(disk, str(data), os.getpid())
+        except OSError as error:
+            # Where nothing can be written nobody writes: a copy on a medium for reading only.
+            if error.errno != errno.EROFS:
+                raise
         yield
+    except OSError as error:
+        raise DirectoryUnusable(str(data), error) from error
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def summary(found: Iterable[Explained]) -> Summary:

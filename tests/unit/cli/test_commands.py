@@ -1,5 +1,6 @@
 """The commands on a real directory, as one would type them."""
 
+import errno
 import io
 import json
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from postroad.cli import main
+from postroad.disk.real import RealDisk
 from postroad.engine.blocking import BlockingDriver
 
 
@@ -240,3 +242,34 @@ def test_bench_tells_a_rate_for_each_load(shell: Shell) -> None:
 
 def test_the_version_names_the_variant(shell: Shell) -> None:
     assert shell("--version").startswith("postroad ")
+
+
+def test_a_command_without_words_shows_its_help(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ((), ("queue",)):
+        assert main.run(words) == 2
+        out, err = capsys.readouterr()
+        assert "Commands:\n" in out
+        assert err == ""
+    assert not shell.data.exists()
+
+
+def test_a_directory_that_cannot_be_used_is_one_clear_line(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    told = shell("queue", "create", "mail", "--data", str(tmp_path / "file"), fails=1)
+    assert told.startswith(f"postroad: cannot use the data directory `{tmp_path / 'file'}`: ")
+    assert "choose another directory" in told
+
+
+def test_a_copy_on_a_medium_for_reading_only_can_be_checked(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("queue", "create", "mail")
+
+    def refuse(_self: RealDisk, path: str, _note: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr(RealDisk, "lock", refuse)
+    assert shell.json("check", str(shell.data))["damage"] == []
+    assert "Read-only file system (`" in shell("queue", "list", fails=1)
