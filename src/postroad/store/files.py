@@ -111,7 +111,7 @@ class FileStore:
             raise
         return ids
 
-    def get(self, id: int, size: int) -> bytes:  # noqa: A002
+    def get(self, id: int, size: int) -> bytes:
         """Load a block of `size` bytes. Raises `CorruptBlock`, `OSError`."""
         number, offset = file_of(id), offset_of(id)
         try:
@@ -152,7 +152,7 @@ class FileStore:
                 and sum(self._live[number].values()) < live_ratio * written
             ]
 
-    def file_of(self, id: int) -> int:  # noqa: A002
+    def file_of(self, id: int) -> int:
         """Return the file a block lies in."""
         return file_of(id)
 

@@ -60,7 +60,7 @@ class Store(Protocol):
         """Store blocks with one sync for all; the ids are durable on return. Raises `OSError`."""
         ...
 
-    def get(self, id: int, size: int) -> bytes:  # noqa: A002  (the word of the seam)
+    def get(self, id: int, size: int) -> bytes:
         """Load a block of `size` bytes. Raises `CorruptBlock`, `OSError`."""
         ...
 
@@ -72,7 +72,7 @@ class Store(Protocol):
         """Return the files of which less than `live_ratio` lives, the one being written not."""
         ...
 
-    def file_of(self, id: int) -> int:  # noqa: A002
+    def file_of(self, id: int) -> int:
         """Return the file a block lies in."""
         ...
 

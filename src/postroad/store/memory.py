@@ -48,7 +48,7 @@ class MemoryStore:
         """Store blocks and return their ids."""
         return [self._put(block) for block in blocks]
 
-    def get(self, id: int, size: int) -> bytes:  # noqa: A002
+    def get(self, id: int, size: int) -> bytes:
         """Load a block. Raises `CorruptBlock`."""
         block = self._blocks.get(id)
         if block is None or len(block) != size:
@@ -75,7 +75,7 @@ class MemoryStore:
             if file != writing and self._live[file] < live_ratio * written
         ]
 
-    def file_of(self, id: int) -> int:  # noqa: A002
+    def file_of(self, id: int) -> int:
         """Return the file a block lies in."""
         return file_of(id)
 

@@ -117,7 +117,8 @@ class SqliteCheckpoints:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _VERSION):
                 raise PostroadError(
-                    f"checkpoint version {version} is not known; a newer Postroad wrote it"
+                    f"the checkpoint has version {version}, which a newer Postroad wrote; use that"
+                    " one on this data directory"
                 )
             if version != _VERSION:
                 self._db.executescript(_SCHEMA)
