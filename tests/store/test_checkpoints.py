@@ -194,7 +194,7 @@ def test_a_checkpoint_of_a_newer_postroad_is_refused(tmp_path: Path) -> None:
     db = saved(tmp_path / "checkpoint.db")
     db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(PostroadError, match="version 9 is not known; a newer"):
+    with pytest.raises(PostroadError, match="version 9, which a newer Postroad wrote; use"):
         SqliteCheckpoints(str(tmp_path / "checkpoint.db"))
 
 
