@@ -1,6 +1,7 @@
 """The promises, held against what clients asked and what they were told, and nothing else.
 
-Only two things are looked at from outside: what the journal says is durable, and at an audit what peeks show.
+Only two things are looked at from outside: what the journal says is durable, and at an audit what
+peeks show.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from tests.sim.tap import Tap
 
 
 class Snapshot:
-    """All there is at one moment: queues described, their messages, and where tasks are moving them."""
+    """All there is at one moment: queues, their messages, and where tasks are moving them."""
 
     def __init__(self) -> None:
         self.described: dict[str, replies.Described] = {}
@@ -36,6 +37,18 @@ class Checker:
         self.open: dict[tuple[int, int], Asked] = {}
         self.delivered = 0
         self.space_was_short = False
+        self._expect: dict[type, Callable[[Asked], None]] = {
+            asks.Publish: self._will_publish,
+            asks.Settle: self.leases.will_settle,
+            asks.Extend: self.leases.will_settle,
+            asks.PurgeQueue: self._will_empty,
+            asks.DeleteQueue: self._will_empty,
+            asks.DeclareQueue: self._will_set,
+            asks.ChangeQueue: self._will_set,
+            asks.GrantCredit: self._will_grant,
+            asks.Move: self._will_move,
+            asks.StartMoveTask: self._will_move,
+        }
         self._hear: dict[type, Callable[[Asked, Any, int], None]] = {
             replies.Published: self._published,
             replies.Received: self._received,
@@ -51,27 +64,9 @@ class Checker:
         self.event += 1
         ask = Asked(session, number, command, now, self.event)
         self.open[(session, number)] = ask
-        known = self.known
-        if isinstance(command, asks.Publish):
-            self._will_publish(ask)
-        elif isinstance(command, asks.Settle | asks.Extend):
-            self.leases.will_settle(ask)
-        elif isinstance(command, asks.PurgeQueue | asks.DeleteQueue):
-            ask.sure = known.at_home(command.name)
-            self._may_end(ask, known.maybe_in(command.name))
-            if isinstance(command, asks.DeleteQueue):
-                known.view(command.name).maybe_deleted = True
-        elif isinstance(command, asks.DeclareQueue | asks.ChangeQueue):
-            if command.settings is not None:
-                known.view(command.name).add(command.settings)
-        elif isinstance(command, asks.GrantCredit):
-            for other in self.open.values():
-                attached = isinstance(other.command, asks.Attach) and other.session == session
-                if attached and other.command.consumer == command.consumer:
-                    other.taken -= command.credit
-        elif isinstance(command, asks.Move | asks.StartMoveTask):
-            targets = set(known.views) if command.target is None else {command.target}
-            known.view(command.source).targets |= targets
+        expect = self._expect.get(type(command))
+        if expect is not None:
+            expect(ask)
 
     def answered(self, session: int, number: int, reply: Any, now: int) -> None:
         """A session hears an answer."""
@@ -109,11 +104,23 @@ class Checker:
 
     def audit(self, snapshot: Snapshot, now: int) -> None:
         """Nothing is on its way: what is there must be what may be there, and all that must."""
-        known = self.known
-        found: dict[int, str] = {}
-        for name, view in known.views.items():
+        for name, view in self.known.views.items():
             if view.sure and not view.maybe_deleted and name not in snapshot.described:
                 raise Violation(f"queue `{name}` was declared and is not there")
+        found = self._find(snapshot, now)
+        self._believe_whole(found)
+        missing: dict[str, list[Copy]] = defaultdict(list)
+        for copy in self.known.copies.values():
+            if copy.fate in (Fate.GONE, Fate.REFUSED):
+                continue
+            if id(copy) not in found and not self.known.excused(copy, now):
+                missing[copy.home].append(copy)
+        self._excuse_pops(missing)
+        self._settle_accounts(found, snapshot)
+
+    def _find(self, snapshot: Snapshot, now: int) -> dict[int, str]:
+        """Where each copy that is there is; each may be there, and in one place."""
+        found: dict[int, str] = {}
         for name, messages in snapshot.seen.items():
             self._count_states(snapshot.described[name], messages)
             for peeked in messages:
@@ -122,18 +129,20 @@ class Checker:
                     raise Violation(f"{copy} is back in `{name}`, {peeked.state}")
                 if id(copy) in found:
                     raise Violation(f"{copy} is in `{found[id(copy)]}` and in `{name}`")
-                if name not in known.reach(copy.home):
+                if name not in self.known.reach(copy.home):
                     raise Violation(f"{copy} was in `{copy.home}` and is in `{name}`")
                 self._overdue(copy, peeked, now)
                 found[id(copy)] = name
-        missing: dict[str, list[Copy]] = defaultdict(list)
-        for copy in known.copies.values():
-            if copy.fate in (Fate.GONE, Fate.REFUSED):
-                continue
-            if id(copy) not in found and not known.excused(copy, now):
-                missing[copy.home].append(copy)
-        self._excuse_pops(missing)
-        self._settle_accounts(found, snapshot)
+        return found
+
+    def _believe_whole(self, found: dict[int, str]) -> None:
+        """A publish is atomic: one of its messages seen, and all of them are promised."""
+        seen = (Fate.THERE, Fate.GONE)
+        copies = self.known.copies.values()
+        whole = {copy.publish for copy in copies if id(copy) in found or copy.fate in seen}
+        for copy in copies:
+            if copy.fate is Fate.DOUBTFUL and copy.publish in whole:
+                copy.fate = Fate.THERE
 
     def _overdue(self, copy: Copy, peeked: PeekedMessage, now: int) -> None:
         moved = peeked.message.note is not None
@@ -215,7 +224,31 @@ class Checker:
                 self.known.copies[(publish, index, name)] = copy
                 ask.copies.append(copy)
 
-    def _published(self, ask: Asked, reply: replies.Published, now: int) -> None:
+    def _will_empty(self, ask: Asked) -> None:
+        name = ask.command.name
+        ask.sure = self.known.at_home(name)
+        ask.copies = self.known.maybe_in(name)
+        for copy in ask.copies:
+            copy.ends += 1
+        if isinstance(ask.command, asks.DeleteQueue):
+            self.known.view(name).maybe_deleted = True
+
+    def _will_set(self, ask: Asked) -> None:
+        if ask.command.settings is not None:
+            self.known.view(ask.command.name).add(ask.command.settings)
+
+    def _will_grant(self, ask: Asked) -> None:
+        for other in self.open.values():
+            attached = isinstance(other.command, asks.Attach) and other.session == ask.session
+            if attached and other.command.consumer == ask.command.consumer:
+                other.taken -= ask.command.credit
+
+    def _will_move(self, ask: Asked) -> None:
+        target = ask.command.target
+        targets = set(self.known.views) if target is None else {target}
+        self.known.view(ask.command.source).targets |= targets
+
+    def _published(self, ask: Asked, reply: replies.Published, _now: int) -> None:
         count = len(ask.command.bodies)
         for number, (queue, first) in enumerate(reply.places):
             for index in range(count):
@@ -245,9 +278,10 @@ class Checker:
         for delivery in reply.messages:
             self.delivered += 1
             copy = self._recognise(name, delivery)
-            if copy.fate is Fate.GONE and not isinstance(command, asks.Attach):
-                if ask.event > copy.gone_at:
-                    raise Violation(f"{copy} is delivered again after its end was confirmed")
+            # What is pushed may have been on its way since before the end.
+            fresh = not isinstance(command, asks.Attach) and ask.event > copy.gone_at
+            if copy.fate is Fate.GONE and fresh:
+                raise Violation(f"{copy} is delivered again after its end was confirmed")
             if copy.fate in (Fate.ASKED, Fate.DOUBTFUL):
                 copy.fate = Fate.THERE
             early = copy.published_ms + copy.delay_ms - now
@@ -257,20 +291,20 @@ class Checker:
             if not leased:
                 copy.end(self.event)
 
-    def _purged(self, ask: Asked, reply: replies.Purged, now: int) -> None:
+    def _purged(self, ask: Asked, _reply: replies.Purged, _now: int) -> None:
         self._end_all(ask.sure)
 
-    def _declared(self, ask: Asked, reply: replies.Declared, now: int) -> None:
+    def _declared(self, ask: Asked, reply: replies.Declared, _now: int) -> None:
         view = self.known.view(ask.command.name)
         view.sure = True
         if not reply.created and ask.command.settings in view.settings:
             view.settings.remove(ask.command.settings)
 
-    def _done(self, ask: Asked, reply: replies.Done, now: int) -> None:
+    def _done(self, ask: Asked, _reply: replies.Done, _now: int) -> None:
         if isinstance(ask.command, asks.DeleteQueue):
             self._end_all(ask.sure)
 
-    def _refused(self, ask: Asked, reply: replies.Refused, now: int) -> None:
+    def _refused(self, ask: Asked, reply: replies.Refused, _now: int) -> None:
         command = ask.command
         if isinstance(command, asks.Publish):
             for copy in ask.copies:
@@ -288,11 +322,6 @@ class Checker:
                 if view is None or not view.sure or view.maybe_deleted:
                     return
             raise Violation(f"a queue that was declared is not there: {reply.text}")
-
-    def _may_end(self, ask: Asked, copies: Sequence[Copy]) -> None:
-        for copy in copies:
-            copy.ends += 1
-            ask.copies.append(copy)
 
     def _end_all(self, copies: Sequence[Copy]) -> None:
         for copy in copies:
@@ -315,4 +344,4 @@ def _names(command: Any) -> list[str]:
         return list(command.queues)
     if isinstance(command, asks.Move | asks.StartMoveTask):
         return [command.source, *([command.target] if command.target else [])]
-    return [getattr(command, "queue", None) or getattr(command, "name", "")]
+    return [str(getattr(command, "queue", None) or getattr(command, "name", ""))]

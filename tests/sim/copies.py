@@ -9,7 +9,7 @@ from postroad.model.policy import OVERFLOW_REJECT, QueueSettings
 FOREVER_MS = 1 << 62
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818  (the name is the sentence)
     """The broker broke a promise."""
 
 
@@ -24,9 +24,11 @@ class Fate(Enum):
 
 
 class Copy:
-    """One message in the queue it was published to. `ends`: asks that may have ended it, since the last audit.
+    """One message in the queue it was published to.
 
-    `place`: its first, `spot`: its last known (queue id, offset); `home`: where it was for certain at last; `gone_at`: number of the event that confirmed its end.
+    `ends`: asks that may have ended it, since the last audit; `gone_at`: number of the event that
+    confirmed its end. `place`: its first (queue id, offset), `spot`: the last one seen; `home`:
+    the queue where it was for certain at last.
     """
 
     __slots__ = (

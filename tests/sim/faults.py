@@ -5,6 +5,7 @@ import random
 from typing import TYPE_CHECKING
 
 from postroad.journal.options import Sync
+from tests.sim.audit import stop
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -105,4 +106,4 @@ class Faults:
         self.world.time.skew_ms -= self.rng.choice((5, 3_000, 7_200_000))
 
     def _stop(self) -> None:
-        self.world.stop()
+        stop(self.world)

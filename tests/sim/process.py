@@ -1,4 +1,4 @@
-"""One life of the broker: an engine whose jobs run on the forgetful disk, at times the world chooses."""
+"""One life of the broker: an engine whose jobs run on the sim disk, when the world chooses."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,9 +12,7 @@ from postroad.engine.clock import SystemClock
 from postroad.engine.engine import Engine
 from postroad.engine.jobs import Append, Job, Lane
 from postroad.engine.recover import Replay, _read_all, recover
-from postroad.engine.settings import EngineSettings
 from postroad.journal.files import FileJournal
-from postroad.journal.options import JournalOptions
 from postroad.model.ask import Caller
 from postroad.model.replies import Reply
 from postroad.store.files import FileStore
@@ -135,6 +133,3 @@ def compare(live: State, other: State, what: str) -> None:
         f"{what} differs in {len(wrong)} rows, first {first!r}:"
         f" {ours.get(first)!r} live, {theirs.get(first)!r} there"
     )
-
-
-__all__ = ["EngineSettings", "JournalOptions", "Process", "compare", "reread"]

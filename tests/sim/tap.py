@@ -1,4 +1,4 @@
-"""The journal looked at from outside: which publishes and leases are durable, and all that was ever written."""
+"""The journal looked at from outside: what is durable, and all that was ever written."""
 
 from array import array
 from collections.abc import Iterator
@@ -12,13 +12,15 @@ from postroad.journal.files import FileJournal
 
 
 class Tap:
-    """`publishes`, `leases`: durable for sure. `names`: queue id -> name. `history`: all groups by position."""
+    """`publishes`, `leases`: durable for sure. `names`: queue id -> name. `history`: all groups by
+    position. `kinds`: names of the kinds of records among them."""
 
     def __init__(self) -> None:
         self.publishes: set[int] = set()
         self.leases: set[tuple[int, int]] = set()
         self.names: dict[int, str] = {}
         self.history: dict[int, bytes] = {}
+        self.kinds: set[str] = set()
 
     def written(self, frames: list[bytes], first: int) -> None:
         """The journal said that a group rests at a position."""
@@ -61,6 +63,7 @@ class Tap:
                 yield from decode_group(payload)
 
     def _note(self, record: AnyRecord) -> None:
+        self.kinds.add(type(record).__name__)
         if isinstance(record, Published):
             self.publishes.update(publishes_in(record))
         elif isinstance(record, Leased):

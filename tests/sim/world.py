@@ -3,7 +3,6 @@
 `World(seed).play()` lives one story to its end; it raises `Violation` where a promise is broken.
 """
 
-import errno
 import hashlib
 import random
 from collections.abc import Callable
@@ -12,17 +11,18 @@ from typing import Any
 
 from postroad.engine.settings import EngineSettings
 from postroad.errors import JournalFailed, PostroadError
-from postroad.journal.options import JournalOptions, Sync
+from postroad.journal.options import JournalOptions
 from postroad.model import commands as asks
 from postroad.model import replies
 from postroad.model.ask import Ask
 from postroad.store.checkpoint import Cut, MemoryCheckpoints
-from tests.sim.checker import Checker, Snapshot
+from tests.sim.audit import audit, finish
+from tests.sim.checker import Checker
 from tests.sim.clock import VirtualTime
 from tests.sim.copies import Violation
 from tests.sim.disk import Crashed, SimDisk
 from tests.sim.faults import Faults
-from tests.sim.process import Process, compare, reread
+from tests.sim.process import Process
 from tests.sim.scales import small_world
 from tests.sim.tap import Tap
 from tests.sim.workload import QUEUES, Session
@@ -30,6 +30,8 @@ from tests.sim.workload import QUEUES, Session
 START_MS = 1_700_000_000_000
 SPINS_MAX = 3_000
 EVENTS_MAX = 40_000
+FLOODS_EVERY = 16
+FLOOD_MESSAGES = 4_090
 
 
 class SimCheckpoints(MemoryCheckpoints):
@@ -38,6 +40,7 @@ class SimCheckpoints(MemoryCheckpoints):
     def __init__(self) -> None:
         super().__init__()
         self.failing = 0
+        self.commits = 0
 
     def commit(self, cut: Cut) -> None:
         """Commit, or fail and change nothing."""
@@ -45,6 +48,7 @@ class SimCheckpoints(MemoryCheckpoints):
             number, self.failing = self.failing, 0
             raise OSError(number, "the checkpoint could not be written")
         super().commit(cut)
+        self.commits += 1
 
 
 class World:
@@ -94,9 +98,11 @@ class World:
                 self.run_for(int(self.rng.expovariate(1 / 12)))
                 self.faults.strike()
                 self._act()
+                if number == operations // 2 and self.seed % FLOODS_EVERY == 0 and self.process:
+                    self.ask(self.sessions[0], asks.PurgeQueue("plain"))
                 if number % 40 == 39:
-                    self.audit()
-            self._finish()
+                    audit(self)
+            finish(self)
         return self._hash.hexdigest()
 
     def say(self, line: str) -> None:
@@ -225,10 +231,11 @@ class World:
         """Let time pass."""
         until = self.time.true_ms + ms
         while self._heap and self._heap[0][0] <= until:
-            self._step()
+            self.step()
         self.time.true_ms = max(until, self.time.true_ms)
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """The next event happens."""
         at, _, event = heappop(self._heap)
         if at > self.time.true_ms:
             self.time.true_ms = at
@@ -279,10 +286,18 @@ class World:
         names = list(QUEUES)
         self.rng.shuffle(names)
         for name in names[: self.rng.randint(4, len(names))]:
-            self.ask(self.sessions[0], asks.DeclareQueue(name, QUEUES[name]))
+            if self.process is not None:
+                self.ask(self.sessions[0], asks.DeclareQueue(name, QUEUES[name]))
             self.run_for(3)
-            if self.process is None:
-                return
+        if self.seed % FLOODS_EVERY == 0 and self.process is not None:
+            self._flood(self.sessions[0])
+
+    def _flood(self, session: Session) -> None:
+        """Messages enough that what follows spans two pages of a queue, and is swept later."""
+        self.publishes += 1
+        self.ask(session, asks.DeclareQueue("plain", QUEUES["plain"]))
+        bodies = [b"%d.%d|" % (self.publishes, at) for at in range(FLOOD_MESSAGES)]
+        self.ask(session, asks.Publish(("plain",), bodies))
 
     def _act(self) -> None:
         if self.process is None:
@@ -297,6 +312,10 @@ class World:
             self.publishes += 1
             self.ask(session, session.next_command(self.publishes))
 
+    def has_events(self) -> bool:
+        """Whether anything is to happen."""
+        return bool(self._heap)
+
     def quiesce(self) -> Process:
         """No faults any more: wait until everything asked is answered and nothing is due."""
         self.faults.lift()
@@ -306,7 +325,7 @@ class World:
                 return process
             if not self._heap:
                 break
-            self._step()
+            self.step()
         waiting = [(one.session, one.number, one.command) for one in self.checker.unanswered()]
         raise Violation(f"things do not come to rest; unanswered: {waiting[:3]}")
 
@@ -323,42 +342,6 @@ class World:
             and (not due or due > self.now_ms())
         )
 
-    def audit(self) -> Process:
-        """Look at all there is, in one moment, and at what a start would find."""
-        process = self.quiesce()
-        self.say("audit")
-        self.frozen = True
-        session = self.session()
-        snapshot = self._snapshot(session)
-        self.checker.audit(snapshot, self.now_ms())
-        live = process.engine.core.state
-        live.check()
-        compare(live, reread(self), "the state that a start would find")
-        self.forget(session)
-        self._let_be()
-        self.frozen = False
-        self.faults.rise()
-        return process
-
-    def _snapshot(self, session: Session) -> Snapshot:
-        snapshot = Snapshot()
-        names = self.hear(session, asks.ListQueues()).names
-        for name in names:
-            snapshot.described[name] = self.hear(session, asks.DescribeQueue(name))
-            seen = snapshot.seen[name] = []
-            at = 0
-            while True:
-                peeked = self.hear(session, asks.Peek(name, at, 400))
-                if not peeked.messages:
-                    break
-                seen.extend(peeked.messages)
-                at = peeked.next_offset
-            for task in self.hear(session, asks.ListMoveTasks(name)).tasks:
-                if task.status == "running":
-                    targets = set(names) if task.target is None else {task.target}
-                    snapshot.moving[name] = targets
-        return snapshot
-
     def hear(self, session: Session, command: Any) -> Any:
         """Ask, and let the world go on until the answer is there."""
         heard: list[replies.Reply] = []
@@ -374,83 +357,18 @@ class World:
         for _ in range(EVENTS_MAX):
             if heard or not self._heap:
                 break
-            self._step()
+            self.step()
         session.caller.sink = sink
         if not heard:
             raise Violation(f"never answered: {command}")
         return heard[0]
 
-    def _let_be(self) -> None:
+    def let_be(self) -> None:
+        """What is to happen in this very moment happens."""
         while self._heap and self._heap[0][0] <= self.time.true_ms:
-            self._step()
-
-    def _finish(self) -> None:
-        """Faults are over: everything is received and acked, the queues end empty, and so does the disk."""
-        self.audit()
-        self.faults.end()
-        for session in self.sessions:
-            self.forget(session)
-        session = self.session()
-        for name in ("dead", "nowhere"):
-            self.hear(session, asks.DeclareQueue(name))
-        self._drain(session)
-        self.audit()
-        process = self.quiesce()
-        compare(process.engine.core.state, self.tap.replayed(), "the state that all records make")
-        self.stop()
-        self.start()
-        if self.process is None or not self.process.was_sealed:
-            raise Violation("a clean stop was not found as one")
-        self.audit()
-
-    def _drain(self, session: Session) -> None:
-        for _ in range(80):
-            self.run_for(0)
-            self.time.true_ms += self.rng.choice((2_000, 3_600_000))
-            self.turn()
-            self.quiesce()
-            left = 0
-            for name in self.hear(session, asks.ListQueues()).names:
-                # Where few may be leased at once, popping takes the rest.
-                self.hear(session, asks.Pop("few", 2_000, 0))
-                received = self.hear(session, asks.Receive(name, 500, 60_000, 0))
-                if isinstance(received, replies.Received) and received.messages:
-                    offsets = [one.offset for one in received.messages]
-                    leases = [one.lease for one in received.messages]
-                    counts = [one.delivery_count for one in received.messages]
-                    self.hear(session, asks.Settle(name, offsets, leases, counts))
-                described = self.hear(session, asks.DescribeQueue(name))
-                left += described.ready + described.delayed + described.leased + described.dead
-            if not left:
-                return
-        raise Violation(f"{left} messages cannot be received though all faults are over")
-
-    def stop(self) -> None:
-        """A clean stop."""
-        process = self.quiesce()
-        engine = process.engine
-        engine.stop_waiting()
-        engine.keeper.close()
-        for _ in range(EVENTS_MAX):
-            if not process.alive:
-                return
-            if engine.keeper.saved() and engine.idle() and not process.busy():
-                break
-            self.turn()
-            if self._heap:
-                self._step()
-        else:
-            raise Violation("a clean stop does not end")
-        engine.journal.close()
-        self.die("a clean stop", power=False)
-        if not any(self.tap.history) or self.checkpoints.load()[0] is None:
-            raise Violation("a clean stop left no checkpoint")
+            self.step()
 
 
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 400 else f"{text[:200]}... {text[-190:]}"
-
-
-ENOSPC = errno.ENOSPC
-__all__ = ["ENOSPC", "Sync", "World"]

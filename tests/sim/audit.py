@@ -1,0 +1,120 @@
+"""The moments of truth: all there is looked at at once, and the end of a story."""
+
+from typing import TYPE_CHECKING
+
+from postroad.model import commands as asks
+from postroad.model import replies
+from tests.sim.checker import Snapshot
+from tests.sim.copies import Violation
+from tests.sim.process import compare, reread
+from tests.sim.workload import Session
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+STEPS_MAX = 40_000
+STORE_LEFT_BYTES_MAX = 128 * 1024  # the file being written, and one that a large block filled
+
+
+def audit(world: "World") -> None:
+    """Look at all there is, in one moment, and at what a start would find."""
+    process = world.quiesce()
+    world.say("audit")
+    world.frozen = True
+    session = world.session()
+    world.checker.audit(_snapshot(world, session), world.now_ms())
+    live = process.engine.core.state
+    live.check()
+    compare(live, reread(world), "the state that a start would find")
+    world.forget(session)
+    world.let_be()
+    world.frozen = False
+    world.faults.rise()
+
+
+def finish(world: "World") -> None:
+    """Faults are over: everything can be received and acked, and the queues end empty."""
+    audit(world)
+    world.faults.end()
+    for session in world.sessions:
+        world.forget(session)
+    session = world.session()
+    for name in ("dead", "nowhere"):
+        world.hear(session, asks.DeclareQueue(name))
+    _drain(world, session)
+    audit(world)
+    process = world.quiesce()
+    compare(process.engine.core.state, world.tap.replayed(), "the state that all records make")
+    used = process.engine.store.bytes_used()
+    if used > STORE_LEFT_BYTES_MAX:
+        raise Violation(f"the store keeps {used:,} bytes though nothing is wanted any more")
+    stop(world)
+    world.start()
+    if world.process is None or not world.process.was_sealed:
+        raise Violation("a clean stop was not found as one")
+    audit(world)
+
+
+def _drain(world: "World", session: Session) -> None:
+    for _ in range(80):
+        world.run_for(0)
+        world.time.true_ms += world.rng.choice((2_000, 3_600_000))
+        world.turn()
+        world.quiesce()
+        left = 0
+        for name in world.hear(session, asks.ListQueues()).names:
+            # Where few may be leased at once, popping takes the rest.
+            world.hear(session, asks.Pop("few", 2_000, 0))
+            received = world.hear(session, asks.Receive(name, 500, 60_000, 0))
+            if isinstance(received, replies.Received) and received.messages:
+                offsets = [one.offset for one in received.messages]
+                leases = [one.lease for one in received.messages]
+                counts = [one.delivery_count for one in received.messages]
+                world.hear(session, asks.Settle(name, offsets, leases, counts))
+            described = world.hear(session, asks.DescribeQueue(name))
+            left += described.ready + described.delayed + described.leased + described.dead
+        if not left:
+            return
+    raise Violation(f"{left} messages cannot be received though all faults are over")
+
+
+def stop(world: "World") -> None:
+    """A clean stop."""
+    process = world.quiesce()
+    engine = process.engine
+    engine.stop_waiting()
+    engine.keeper.close()
+    for _ in range(STEPS_MAX):
+        if not process.alive:
+            return
+        if engine.keeper.saved() and engine.idle() and not process.busy():
+            break
+        world.turn()
+        if world.has_events():
+            world.step()
+    else:
+        raise Violation("a clean stop does not end")
+    engine.journal.close()
+    world.die("a clean stop", power=False)
+    if not any(world.tap.history) or world.checkpoints.load()[0] is None:
+        raise Violation("a clean stop left no checkpoint")
+
+
+def _snapshot(world: "World", session: Session) -> Snapshot:
+    snapshot = Snapshot()
+    names = world.hear(session, asks.ListQueues()).names
+    for name in names:
+        snapshot.described[name] = world.hear(session, asks.DescribeQueue(name))
+        seen = snapshot.seen[name] = []
+        at = 0
+        while True:
+            peeked = world.hear(session, asks.Peek(name, at, 400))
+            if not peeked.messages:
+                break
+            seen.extend(peeked.messages)
+            at = peeked.next_offset
+        for task in world.hear(session, asks.ListMoveTasks(name)).tasks:
+            if task.status == "running":
+                targets = set(names) if task.target is None else {task.target}
+                snapshot.moving[name] = targets
+    return snapshot
