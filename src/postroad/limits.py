@@ -93,6 +93,7 @@ DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
+ENDED_WAITS_MAX = 1_000  # waits that were answered early and are remembered all the same
 DURATION_MS_MAX = 3_153_600_000_000  # a century: an instant fits a calendar entry's 52 bits
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory

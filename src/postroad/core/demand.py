@@ -5,8 +5,9 @@ One rule: demand knows who is next; it never touches messages.
 """
 
 from collections import deque
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
+from postroad.limits import ENDED_WAITS_MAX
 from postroad.model.ask import Ask, Caller
 
 
@@ -110,6 +111,10 @@ class Demand:
             line.popleft()
             if not line:
                 del self.waiters[waiter.queue]
+        # A receive that may wait for an hour and is served at once would be remembered for an hour.
+        if len(self._ends) > 2 * self.waiting + ENDED_WAITS_MAX:
+            self._ends = [end for end in self._ends if not end[2].over]
+            heapify(self._ends)
 
     def next_end(self) -> int:
         """When the next wait is over, in ms; 0 for never."""

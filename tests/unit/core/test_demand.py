@@ -1,7 +1,7 @@
 """Standing asks: long polls, pops and attached consumers."""
 
 from postroad.core.bits import PAGE
-from postroad.limits import LAPSE_SLICE, PUSH_BATCH, ROUNDS_MAX
+from postroad.limits import ENDED_WAITS_MAX, LAPSE_SLICE, PUSH_BATCH, ROUNDS_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Attach, Detach, GrantCredit, Pop, Receive
@@ -340,3 +340,13 @@ def test_messages_wait_for_the_group_that_makes_them_durable() -> None:
 
 def ask(r: Road, command: commands.Command) -> Ask:
     return Ask(r.caller, 1_000, command)
+
+
+def test_waits_that_were_answered_early_are_not_remembered_until_their_end() -> None:
+    r = road()
+    for _ in range(ENDED_WAITS_MAX + 10):
+        assert r.ask(Receive("q", wait_ms=CENTURY_MS)) is None
+        r.fill(1)
+        assert answer(r, r.asked - 1) is not None
+    assert r.core.demand.waiting == 0
+    assert len(r.core.demand._ends) <= ENDED_WAITS_MAX
