@@ -8,7 +8,7 @@ one session ends that one connection.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import ParamSpec, cast
+from typing import TypeVarTuple, cast
 
 from postroad.limits import (
     ASKS_WAITING_MAX,
@@ -21,7 +21,7 @@ from postroad.model.replies import Reply
 from postroad.net.hub import Hub
 from postroad.protocols.interface import Output, Session
 
-_P = ParamSpec("_P")
+_Args = TypeVarTuple("_Args")
 
 _log = logging.getLogger("postroad.net")
 
@@ -170,9 +170,9 @@ class Connection(asyncio.BufferedProtocol):
         self._asked.discard(number)
         self._turn(self._session.answer, number, reply, self._hub.now_ms())
 
-    def _turn(self, step: Callable[_P, Output], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    def _turn(self, step: Callable[[*_Args], Output], *args: *_Args) -> None:
         try:
-            output = step(*args, **kwargs)
+            output = step(*args)
         except Exception:  # noqa: BLE001  (a bug in a protocol costs this one connection, not others)
             self._hub.traffic.broken += 1
             _log.exception("a session failed and its connection was closed")
@@ -202,7 +202,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         waiting = len(self._asked)
         room = waiting < (ASKS_WAITING_MAX if self._reading else ASKS_WAITING_MAX // 2)
-        self._read(room and not self._peer_full and not self._held)
+        reading = room and not self._peer_full and not self._held
+        if reading is not self._reading:
+            self._read(reading)
 
     def _read(self, reading: bool) -> None:
         transport = self._transport

@@ -86,7 +86,8 @@ class Names:
             h = hasher.hexdigest()
             self._prefix = f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-"
         self._requests += 1
-        return f"{self._prefix}{self._requests:012x}"
+        # A format of `012x` would cost as much as the rest of an answer's head.
+        return self._prefix + str(self._requests).zfill(12)
 
     def _tag(self, name: str, body: bytes) -> bytes:
         hasher = self._receipt.copy()

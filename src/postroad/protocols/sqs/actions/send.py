@@ -38,7 +38,7 @@ def send_message(call: Call, given: SendMessage) -> Script:
         return ready
     if ready.size_bytes > SQS_MESSAGE_BYTES_MAX:
         return _too_long(SQS_MESSAGE_BYTES_MAX)
-    reply = yield _publish(name, (ready,))
+    reply = yield _publish_one(name, ready)
     if isinstance(reply, Refused):
         return refusal(reply)
     assert isinstance(reply, Published), reply
@@ -131,6 +131,15 @@ def _largest(call: Call, name: str) -> Generator[Command, Reply, int | Fault]:
         return described
     limit = described.settings.message_bytes_max
     return SQS_MESSAGE_BYTES_MAX if limit is None else limit
+
+
+def _publish_one(name: str, ready: Prepared) -> Publish:
+    return Publish(
+        (name,),
+        [ready.body],
+        [ready.head] if ready.head else None,
+        None if ready.delay_ms is None else [ready.delay_ms],
+    )
 
 
 def _publish(name: str, ready: Sequence[Prepared]) -> Publish:
