@@ -5,16 +5,16 @@ from typing import Any, TypeVar
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from postroad.core.load import canonical
 from postroad.model import commands
-from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, SESSION_LEASE, Command
-from postroad.model.message import Delivery
+from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, SESSION_LEASE
 from postroad.model.policy import QueueSettings, RetryPolicy
-from postroad.model.replies import Moved, Published, Purged, Received, Refused, Settled, Why
+from postroad.model.replies import Moved, Published, Purged, Refused, Settled, Why
 from tests.model.naive import Held, NaiveQueue
-from tests.unit.core.road import SALT, Road, replayed
+from tests.model.witness import Waiting, Witness
+from tests.unit.core.road import SALT, replayed
 
 NAMES = st.sampled_from(["a", "b", "c"])
 TIMES = st.sampled_from([50, 100, 30, 1, 400])
@@ -56,36 +56,8 @@ def deed(weight: int, **arguments: st.SearchStrategy[Any]) -> Callable[[Deed], D
     return note
 
 
-class Waiting:
-    """A receive, pop or consumer of the model: who it is for and what it still wants."""
-
-    def __init__(self, session: int, queue: NaiveQueue, wants: int, lease_ms: int | None) -> None:
-        self.session = session
-        self.queue = queue
-        self.wants = wants
-        self.lease_ms = lease_ms
-        self.leased = True
-        self.until_ms = 0
-
-
-class Core(RuleBasedStateMachine):
-    """`receipts`: (queue, offset, lease, count) of every delivery ever; `rows`: the last
-    checkpoint, cut at step `start`; `cut_at`: where the running one was cut."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.road = Road()
-        self.queues: dict[str, NaiveQueue] = {}
-        self.callers = [self.road.connect(number) for number in (11, 12, 13)]
-        self.receives: dict[int, Waiting] = {}
-        self.consumers: dict[int, Waiting] = {}
-        self.receipts: list[tuple[int, int, int, int]] = []
-        self.rows: dict[bytes, bytes] = {}
-        self.start = 0
-        self.cut_at: int | None = None
-        self.paid: dict[bytes, bytes | None] = {}
-        self.bodies = 0
-        self.epoch = 1
+class Core(Witness):
+    """What may happen to queues, in any order."""
 
     @initialize(
         given=st.tuples(*[st.fixed_dictionaries(SETTINGS)] * 3),
@@ -390,173 +362,6 @@ class Core(RuleBasedStateMachine):
         self.begin_a_checkpoint()
         self.finish_checkpoint()
         assert canonical(replayed([], self.rows.items())) == live
-
-    def finish_checkpoint(self) -> None:
-        while self.cut_at is not None:
-            self.pay()
-
-    @property
-    def now(self) -> int:
-        return self.road.now
-
-    def ask(self, command: Command, session: int = 0) -> Any:
-        return self.road.ask(command, self.callers[session])
-
-    def look(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None = None) -> None:
-        """See what was delivered, let time do its work, and compare all there is."""
-        self.observe()
-        turns = 0
-        while not turns or 0 < self.road.core.next_due() <= self.now:
-            self.road.pass_time()
-            self.pass_time(moves)
-            moves = None
-            self.observe()
-            self.road.pump()
-            self.observe()
-            turns += 1
-            assert turns < 9, "time comes to an end"
-        self.compare()
-        if self.cut_at is not None:
-            self.pay()
-
-    def pay(self) -> None:
-        ledger = self.road.state.ledger
-        assert self.cut_at is not None
-        done = ledger.pay_some(1)
-        self.paid.update(ledger.take())
-        if done:
-            for key, row in self.paid.items():
-                if row is None:
-                    self.rows.pop(key, None)
-                else:
-                    self.rows[key] = row
-            self.start, self.cut_at = self.cut_at, None
-
-    def observe(self) -> None:
-        """Everything delivered is what the model allows."""
-        for number, reply in self.road.told:
-            if not isinstance(reply, Received):
-                continue
-            if reply.consumer:
-                consumer = self.consumers[reply.consumer]
-                consumer.wants -= len(reply.messages)
-                assert consumer.wants >= 0, "a consumer gets no more than its credit"
-                self.deliver(consumer, reply.consumer, reply.messages)
-                continue
-            waiting = self.receives.pop(number)
-            if not reply.messages:
-                assert self.now >= waiting.until_ms
-                continue
-            queue = waiting.queue
-            most = min(len(queue.of("ready")), queue.room() if waiting.leased else 9)
-            assert len(reply.messages) == min(waiting.wants, most)
-            self.deliver(waiting, 0, reply.messages)
-        self.road.told.clear()
-
-    def deliver(self, to: Waiting, consumer: int, messages: list[Delivery]) -> None:
-        queue = to.queue
-        length = to.lease_ms
-        if length is None:
-            length = SESSION_LEASE if consumer else queue.settings.lease_ms
-        for message in messages:
-            one = queue.seen(message.offset, message.identity)
-            assert message.offset == queue.of("ready")[0], "the oldest that is ready comes first"
-            assert (message.body, message.published_ms) == (one.body, one.born_ms)
-            assert message.delivery_count == one.count + 1
-            assert (message.note.deaths if message.note else []) == one.deaths
-            if not to.leased:
-                assert message.lease == 0
-                del queue.held[message.offset]
-                continue
-            receipt = (queue.id, message.offset, message.lease, message.delivery_count)
-            self.receipts.append(receipt)
-            one.state, one.lease, one.consumer = "leased", message.lease, consumer
-            one.deadline_ms = 0 if length == SESSION_LEASE else self.now + length
-            if consumer or length == SESSION_LEASE:
-                one.session = to.session + 1
-
-    def pass_time(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None) -> None:
-        before = None
-        while before != (before := [sorted(one.held) for one in self.queues.values()]):
-            for queue in self.queues.values():
-                for one in queue.pass_time(self.now):
-                    self.credit_back(one)
-            for queue in self.queues.values():
-                for offset in queue.of("dead"):
-                    name = queue.settings.dead_letter_queue
-                    target = self.queues.get(name or "")
-                    if name is None:
-                        del queue.held[offset]
-                    elif target is not None and target is not queue:
-                        target.put(queue.take(offset, self.now, dies=True))
-        if moves is not None:
-            self.moved(*moves, moves[0].of("ready"))
-            self.pass_time(None)
-
-    def moved(self, queue: NaiveQueue, into: NaiveQueue | None, offsets: list[int]) -> int:
-        by_id = {one.id: one for one in self.queues.values()}
-        count = 0
-        for offset in offsets:
-            target = into or by_id.get(queue.held[offset].home)
-            if target is not None and target is not queue:
-                target.put(queue.take(offset, self.now, dies=False))
-                count += 1
-        return count
-
-    def credit_back(self, one: Held) -> None:
-        if one.consumer in self.consumers:
-            self.consumers[one.consumer].wants += 1
-
-    def forget(self, goes: Any) -> None:
-        self.receives = {at: one for at, one in self.receives.items() if not goes(one)}
-        self.consumers = {at: one for at, one in self.consumers.items() if not goes(one)}
-
-    def come_back(self, session: int, *, counted: bool) -> None:
-        for queue in self.queues.values():
-            kept = {at: one for at, one in queue.ghosts.items() if one.session != session}
-            queue.ghosts = kept
-            for offset in queue.of("leased"):
-                if queue.held[offset].session == session:
-                    queue.come_back(offset, counted)
-
-    def picked(
-        self, picks: list[int], wrong: bool
-    ) -> tuple[NaiveQueue | None, list[tuple[int, int, int]]]:
-        """Receipts of one queue; `wrong`: with some that nobody was given."""
-        receipts = [self.receipts[-1 - pick % len(self.receipts)] for pick in picks]
-        queue = next((one for one in self.queues.values() if one.id == receipts[0][0]), None)
-        chosen = list(dict.fromkeys(one[1:] for one in receipts if one[0] == receipts[0][0]))
-        if wrong:
-            offset, lease, count = chosen[-1]
-            chosen.append((offset, lease + 999_983, count))
-            chosen.append((1 << 30, lease, count))
-        return queue, chosen
-
-    def compare(self) -> None:
-        self.road.state.check()
-        assert set(self.road.state.by_name) == set(self.queues)
-        for name, queue in self.queues.items():
-            seen = []
-            for one in self.road.peek(name, count=1_000):
-                held = queue.seen(one.message.offset, one.message.identity)
-                assert (one.state, one.due_ms, one.message.body) == (
-                    held.state,
-                    held.due_ms,
-                    held.body,
-                )
-                assert one.message.delivery_count == held.count + (held.state == "leased")
-                seen.append(one.message.offset)
-            assert seen == sorted(queue.held)
-            states = ("ready", "delayed", "leased", "dead")
-            assert self.road.counts(name) == tuple(len(queue.of(state)) for state in states)
-            weight = sum(held.weight for held in queue.held.values())
-            assert self.road.queue(name).pages.bytes == weight
-            if queue.of("ready"):
-                hungry = [one for one in self.consumers.values() if one.queue is queue]
-                assert not any(one.wants for one in hungry if queue.room() or not one.leased)
-                waiting = [one for one in self.receives.values() if one.queue is queue]
-                assert not waiting or not queue.room()
-        self.road.told.clear()
 
 
 def is_unclaimed(one: Held | None, count: int) -> bool:

@@ -237,7 +237,6 @@ class Queue(Row):
         self.ledger.touch(self)
         self.pages.clear_counts()
         self.purged_before = before
-        self.moved = {}
         self.aged_before = max(self.aged_before, before)
         self.times.clear()
         page = self.pages.all.get(before >> PAGE_BITS)

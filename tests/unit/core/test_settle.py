@@ -235,6 +235,21 @@ def test_settling_what_was_purged_ends_the_lease_and_gives_the_credit_back() -> 
     r.check()
 
 
+def test_receipts_of_a_part_that_was_extended_still_end_their_lease_after_a_purge() -> None:
+    r = road()
+    r.ask(commands.Attach("q", 1, 3))
+    r.fill(3)
+    messages = last_push(r)
+    r.extend(messages[:2], 500)
+    r.ask(commands.PurgeQueue("q"))
+    assert r.settle(messages, RELEASE) == []
+    assert not r.queue().leases.segments
+    assert not r.queue().moved
+    r.fill(3)
+    assert len(last_push(r)) == 3
+    r.check()
+
+
 def last_push(r: Road) -> list[Delivery]:
     pushes = [reply.messages for _, reply in r.told if isinstance(reply, Received)]
     return list(pushes[-1])
