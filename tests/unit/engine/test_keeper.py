@@ -1,0 +1,208 @@
+"""Checkpoints, space and syncs: what goes on behind the acknowledgements."""
+
+import errno
+from typing import Any
+
+import pytest
+
+from postroad.core.load import canonical
+from postroad.engine.jobs import Feed, Sync, Trim
+from postroad.engine.jobs import Room as RoomJob
+from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
+from postroad.errors import Incomplete
+from postroad.limits import PLACE_RETRY_MS, SPACE_LOOK_MS
+from postroad.model import commands as asks
+from postroad.model.replies import Peeked, Published, Refused, Why
+from postroad.store.checkpoint import Cut, MemoryCheckpoints
+from tests.unit.engine.rooms import Room
+
+OFTEN = EngineSettings(records_between_checkpoints=1)
+
+
+def ran(room: Room, kind: type) -> list[Any]:
+    return [job for job in room.ran if isinstance(job, kind)]
+
+
+def stuck(room: Room) -> bool:
+    return room.engine.keeper.stuck
+
+
+def failing(number: int) -> Any:
+    def fail(*_: object) -> None:
+        raise OSError(number, "not now")
+
+    return fail
+
+
+def test_a_checkpoint_cut_right_after_a_start_is_of_the_groups_there_are() -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.settings = OFTEN
+    room.start()
+    room.engine.keeper.close()
+    room.rest()
+    cut, _ = room.checkpoints.load()
+    assert cut is not None
+    assert cut.position == room.journal.bounds()[1]
+
+
+def test_a_queue_deleted_in_a_checkpoint_that_failed_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(OFTEN)
+    room.ask(asks.DeclareQueue("mail"))
+    assert any(key.startswith(b"q") for key, _ in room.checkpoints.load()[1])
+    monkeypatch.setattr(room.checkpoints, "commit", failing(errno.EIO))
+    room.ask(asks.DeleteQueue("mail"))
+    monkeypatch.undo()
+    room.rest(PLACE_RETRY_MS)
+    assert not any(key.startswith(b"q") for key, _ in room.checkpoints.load()[1])
+
+
+def test_a_failed_checkpoint_is_tried_again_though_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(OFTEN)
+    monkeypatch.setattr(room.checkpoints, "commit", failing(errno.EIO))
+    room.ask(asks.DeclareQueue("mail"))
+    monkeypatch.undo()
+    assert room.engine.next_wake() == room.now_ms + PLACE_RETRY_MS
+    room.rest(PLACE_RETRY_MS)
+    assert ran(room, Trim)
+    assert room.engine.next_wake() == 0
+
+
+def test_a_checkpoint_without_room_gets_the_journals_reserve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(OFTEN)
+    released = []
+    monkeypatch.setattr(room.journal, "release_reserve", lambda: released.append(1))
+    monkeypatch.setattr(room.checkpoints, "feed", failing(errno.ENOSPC))
+    room.ask(asks.DeclareQueue("mail"))
+    assert released == [1]
+    assert room.engine.fault is None
+
+
+def test_rows_that_failed_leave_no_checkpoint_begun_whatever_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkpoints = MemoryCheckpoints()
+
+    def fail(*_: object) -> None:
+        raise ValueError("not a disk's error")
+
+    monkeypatch.setattr(checkpoints, "feed", fail)
+    with pytest.raises(ValueError, match="disk"):
+        Feed(checkpoints, {}, True, None).run()
+    monkeypatch.undo()
+    checkpoints.begin()
+
+
+def test_a_journal_short_of_space_is_looked_at_now_and_then_until_it_has_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    looked = []
+
+    def look() -> None:
+        looked.append(room.now_ms)
+        room.journal.short_of_space = len(looked) < 3
+
+    monkeypatch.setattr(room.journal, "refresh_space", look)
+    room.journal.short_of_space = True
+    refused = room.ask(asks.Publish(("mail",), [b"one"]))
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.NO_SPACE
+    for _ in range(2):
+        due = room.engine.next_wake()
+        assert room.now_ms < due <= room.now_ms + SPACE_LOOK_MS
+        room.rest(due - room.now_ms)
+    assert looked == [1_000, 1_000 + SPACE_LOOK_MS, 1_000 + 2 * SPACE_LOOK_MS]
+    assert len(ran(room, RoomJob)) == 3
+    assert isinstance(room.ask(asks.Publish(("mail",), [b"one"])), Published)
+
+
+def test_with_a_weaker_setting_what_was_appended_is_synced_when_nobody_appends() -> None:
+    room = Room(EngineSettings(sync=SYNC_INTERVAL, sync_interval_ms=50))
+    room.ask(asks.DeclareQueue("mail"))
+    assert not ran(room, Sync)
+    assert room.engine.next_wake() == room.now_ms + 50
+    room.rest(50)
+    assert len(ran(room, Sync)) == 1
+    assert room.engine.next_wake() == 0
+
+
+def test_a_full_store_is_tried_again_and_let_be_when_nothing_is_left_to_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(EngineSettings(cache_bytes=4_096))
+    room.ask(asks.DeclareQueue("mail"))
+    monkeypatch.setattr(room.store, "put", failing(errno.ENOSPC))
+    room.ask(asks.Publish(("mail",), [bytes(3_000)]))
+    assert stuck(room)
+    room.ask(asks.PurgeQueue("mail"))
+    assert room.engine.next_wake() > room.now_ms
+    room.rest(PLACE_RETRY_MS)
+    assert not stuck(room)
+    assert room.engine.next_wake() == 0
+
+
+def saved(cut: Cut) -> MemoryCheckpoints:
+    checkpoints = MemoryCheckpoints()
+    checkpoints.save(cut, {})
+    return checkpoints
+
+
+def test_a_journal_that_begins_later_without_a_checkpoint_is_not_started() -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.journal.trim(2)
+    with pytest.raises(Incomplete, match="the journal begins at group 2, and there is no"):
+        room.start()
+
+
+def test_a_journal_trimmed_past_the_checkpoints_floor_is_not_started() -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.journal.trim(3)
+    room.checkpoints = saved(Cut(3, 1, 1, 1_000, 2))
+    with pytest.raises(Incomplete, match="needs group 2, the journal begins at 3"):
+        room.start()
+
+
+def test_a_checkpoint_newer_than_the_journal_is_not_started() -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.checkpoints = saved(Cut(9, 1, 7, 1_000, 9))
+    with pytest.raises(Incomplete, match="is of group 8, the journal ends at 2"):
+        room.start()
+
+
+def test_a_start_from_checkpoint_and_journal_finds_what_was_there() -> None:
+    room = Room(EngineSettings(records_between_checkpoints=5))
+    room.ask(asks.DeclareQueue("mail"))
+    for turn in range(20):
+        room.ask(asks.Publish(("mail",), [b"%d" % turn, b"more"]))
+        received = room.ask(asks.Receive("mail", 1, 60_000, 0))
+        offset, lease = received.messages[0].offset, received.messages[0].lease
+        room.ask(asks.Settle("mail", [offset], [lease], [1]))
+    before = canonical(room.engine.core.state)
+    room.start()
+    assert room.report.position > 1
+    assert canonical(room.engine.core.state) == before
+
+
+def test_a_move_larger_than_the_read_cache_loads_all_it_needs_and_happens() -> None:
+    room = Room(EngineSettings(cache_bytes=8_192))
+    for name in ("mail", "later"):
+        room.ask(asks.DeclareQueue(name))
+    for turn in range(12):
+        room.ask(asks.Publish(("mail",), [b"%d " % turn * 1_000]))
+    room.ask(asks.Move("mail", "later", 12))
+    peeked = room.ask(asks.Peek("later", 0, 20))
+    assert isinstance(peeked, Peeked)
+    assert [one.message.body[:2].strip() for one in peeked.messages] == [
+        b"%d" % turn for turn in range(12)
+    ]
