@@ -72,7 +72,7 @@ class Reader:
         raw = delivery.body
         try:
             body = raw.decode()
-            encoded = not is_text(raw)
+            encoded = not (body.isascii() and body.isprintable()) and not is_text(raw)
         except UnicodeDecodeError:
             encoded = True
         if encoded:
