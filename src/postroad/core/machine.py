@@ -23,6 +23,7 @@ from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Received, Refused, Why
+from postroad.model.sound import unsound, unsound_columns
 
 Decider = Callable[[World, Any, int], "Decision | Missing"]
 
@@ -80,10 +81,20 @@ class Core:
     def handle(self, ask: Ask, now: int) -> Step | Missing:
         """One ask."""
         command = ask.command
+        wrong = unsound(command)
+        if wrong is not None:
+            return self._seal(self._refused(ask, wrong))
         decider = DECIDERS.get(type(command))
         if decider is None:
             return self._seal(self.server.handle(ask, now))
-        decision = decider(self.world, command, now)
+        try:
+            decision = decider(self.world, command, now)
+        except (TypeError, ValueError, OverflowError):
+            # A decider changes nothing, so this is the last moment to look at long columns.
+            wrong = unsound_columns(command)
+            if wrong is None:
+                raise
+            return self._seal(self._refused(ask, wrong))
         if isinstance(decision, Missing):
             return decision
         records = decision.records
@@ -189,6 +200,9 @@ class Core:
         group = decision.read_group
         reply = decision.reply
         return Answer(ask, reply, self.state.group if group is None else group)
+
+    def _refused(self, ask: Ask, wrong: str) -> Step:
+        return Step([], [Answer(ask, Refused(Why.BAD_COMMAND, wrong), 0)], False)
 
     def _after(self, command: object) -> list[facts.Record]:
         """What must follow a command in the same step, and who must know of it."""

@@ -5,6 +5,7 @@ on where it was.
 """
 
 from postroad.core import records as facts
+from postroad.core.decide.declare import COUNT_MAX
 from postroad.core.decide.move import move_records, pick_ready
 from postroad.core.decision import Decision, Missing, World, no_such_queue, refuse
 from postroad.core.queue import Queue
@@ -34,6 +35,9 @@ def decide_start(world: World, command: StartMoveTask, now: int) -> Decision:
     if any(task.status == "running" and task.source == source.id for task in state.tasks.values()):
         text = f"a move from queue `{source.name}` is running already"
         return refuse(Why.TASK_RUNNING, text, state.changed)
+    if command.per_second is not None and not 1 <= command.per_second <= COUNT_MAX:
+        text = f"a move goes on at 1 to {COUNT_MAX:,} messages a second, or as fast as may be"
+        return refuse(Why.BAD_COMMAND, text, source.touched)
     record = facts.MoveTaskStarted(
         state.catalog.next_task,
         source.id,

@@ -8,6 +8,7 @@ from collections import deque
 
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Publish
+from postroad.model.sound import unsound
 
 
 class Inbox:
@@ -64,5 +65,5 @@ class Inbox:
 
 
 def _plain(command: Publish) -> bool:
-    """Only bodies and heads, so that it can be part of a longer publish."""
-    return command.delays_ms is None and command.ttls_ms is None
+    """Only bodies and heads, and those sound, so that it can be part of a longer publish."""
+    return command.delays_ms is None and command.ttls_ms is None and unsound(command) is None

@@ -18,6 +18,7 @@ from postroad.model.commands import (
 from postroad.model.names import bad_name
 from postroad.model.policy import BACKOFFS, OVERFLOWS, QueueSettings
 from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
+from postroad.model.sound import unsound_settings
 
 COUNT_MAX = 2**63 - 1
 """A bound above this says nothing, and does not fit into a row."""
@@ -36,6 +37,9 @@ BOUNDS = {
 def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
     """Make a queue exist."""
     state = world.state
+    wrong = unsound_settings(command.settings)
+    if wrong is not None:
+        return refuse(Why.BAD_SETTINGS, wrong)
     known = state.by_name.get(command.name)
     if known is not None:
         return _compare(known, command)
@@ -76,7 +80,7 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
     if queue is None:
         return no_such_queue(world.state, command.name)
     settings = queue.settings if command.settings is None else command.settings
-    wrong = bad_settings(settings)
+    wrong = unsound_settings(settings) or bad_settings(settings)
     if wrong is not None:
         return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
     extras = _merged(queue.extras, command.extras)

@@ -1,0 +1,182 @@
+"""Whether a command is made of what its fields say: kinds and shapes, never meaning.
+
+It stands beside the commands. The rule kept here: what is not sound is refused before anything
+looks into it, since what the core takes for a fact must be read back from the journal one day.
+"""
+
+from collections.abc import Callable
+from types import NoneType
+
+import msgspec
+
+from postroad.model import commands
+from postroad.model.policy import QueueSettings
+
+Kinds = tuple[type, ...]
+
+TEXT: Kinds = (str,)
+MAYBE_TEXT: Kinds = (str, NoneType)
+NUMBER: Kinds = (int,)
+MAYBE_NUMBER: Kinds = (int, NoneType)
+FLAG: Kinds = (bool,)
+
+FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
+    commands.DeclareQueue: (("name", TEXT),),
+    commands.ChangeQueue: (("name", TEXT),),
+    commands.DeleteQueue: (("name", TEXT),),
+    commands.PurgeQueue: (("name", TEXT),),
+    commands.DescribeQueue: (("name", TEXT),),
+    commands.ListQueues: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
+    commands.Publish: (("queues", (tuple,)),),
+    commands.Receive: (
+        ("queue", TEXT),
+        ("count", NUMBER),
+        ("lease_ms", MAYBE_NUMBER),
+        ("wait_ms", MAYBE_NUMBER),
+    ),
+    commands.Pop: (("queue", TEXT), ("count", NUMBER), ("wait_ms", MAYBE_NUMBER)),
+    commands.Attach: (
+        ("queue", TEXT),
+        ("consumer", NUMBER),
+        ("credit", NUMBER),
+        ("lease_ms", MAYBE_NUMBER),
+        ("leased", FLAG),
+    ),
+    commands.GrantCredit: (("consumer", NUMBER), ("credit", NUMBER), ("absolute", FLAG)),
+    commands.Detach: (("consumer", NUMBER),),
+    commands.Settle: (
+        ("queue", TEXT),
+        ("outcome", NUMBER),
+        ("after_ms", MAYBE_NUMBER),
+        ("reason", TEXT),
+        ("strict", FLAG),
+    ),
+    commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER)),
+    commands.Peek: (("queue", TEXT), ("start", NUMBER), ("count", NUMBER)),
+    commands.Move: (("source", TEXT), ("target", MAYBE_TEXT), ("count", NUMBER)),
+    commands.StartMoveTask: (
+        ("source", TEXT),
+        ("target", MAYBE_TEXT),
+        ("per_second", MAYBE_NUMBER),
+    ),
+    commands.CancelMoveTask: (("task", NUMBER),),
+    commands.ListMoveTasks: (("source", TEXT), ("count", NUMBER)),
+}
+"""Fields that hold one thing, and what each may be. A truth value is no number."""
+
+COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
+    commands.DeclareQueue: (("compare", TEXT),),
+    commands.Publish: (
+        ("queues", TEXT),
+        ("bodies", (bytes, bytearray)),
+        ("heads", (bytes, bytearray)),
+        ("delays_ms", MAYBE_NUMBER),
+        ("ttls_ms", MAYBE_NUMBER),
+    ),
+    commands.Settle: (("offsets", NUMBER), ("leases", NUMBER), ("counts", NUMBER)),
+    commands.Extend: (("offsets", NUMBER), ("leases", NUMBER)),
+    commands.Peek: (("states", TEXT),),
+    commands.Move: (("offsets", NUMBER),),
+}
+"""Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
+
+OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms"})
+"""Columns that may be `None`; of a `Move` its offsets too."""
+
+_UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)
+
+_encode = msgspec.msgpack.Encoder().encode
+_settings = msgspec.msgpack.Decoder(QueueSettings).decode
+_names = msgspec.msgpack.Decoder(dict[str, str]).decode
+
+
+def unsound(command: object) -> str | None:
+    """What is wrong with a command, in one line, or `None`; columns of numbers are not looked
+    at, see `unsound_columns`."""
+    fields = FIELDS.get(type(command))
+    if fields is None:
+        return f"`{type(command).__name__}` is no command"
+    for name, kinds in fields:
+        one = getattr(command, name)
+        if not isinstance(one, kinds) or (one.__class__ is bool and kinds is not FLAG):
+            return f"`{name}` is {_words(kinds)}, not {type(one).__name__}"
+    deeper = _DEEPER.get(type(command))
+    return None if deeper is None else deeper(command)
+
+
+def unsound_columns(command: object) -> str | None:
+    """The same for the columns of a command, every entry of them."""
+    for name, kinds in COLUMNS.get(type(command), ()):
+        column = getattr(command, name)
+        if column is None and (name in OPTIONAL or isinstance(command, commands.Move)):
+            continue
+        if not isinstance(column, list | tuple):
+            return f"`{name}` is a list or tuple, not {type(column).__name__}"
+        if not set(map(type, column)) <= set(kinds):
+            for one in column:
+                if not isinstance(one, kinds) or isinstance(one, bool):
+                    return f"each of `{name}` is {_words(kinds)}, not {type(one).__name__}"
+    return None
+
+
+def unsound_settings(settings: object) -> str | None:
+    """What is wrong with the kinds in settings: a row of them must be read back as it was."""
+    if not isinstance(settings, QueueSettings):
+        return f"settings are QueueSettings, not {type(settings).__name__}"
+    try:
+        _settings(_encode(settings))
+    except _UNREADABLE as error:
+        return f"settings: {error}"
+    return None
+
+
+def _unsound_texts(name: str, texts: object) -> str | None:
+    """Names and texts, as queues keep them."""
+    if texts is None:
+        return None
+    if not isinstance(texts, dict):
+        return f"`{name}` is a dict, not {type(texts).__name__}"
+    try:
+        _names(_encode(texts))
+    except _UNREADABLE as error:
+        return f"`{name}` has names and texts that UTF-8 can carry: {error}"
+    return None
+
+
+def _declare(command: object) -> str | None:
+    assert isinstance(command, commands.DeclareQueue)
+    return (
+        unsound_columns(command)
+        or _unsound_texts("extras", command.extras)
+        or _unsound_texts("labels", command.labels)
+    )
+
+
+def _change(command: object) -> str | None:
+    assert isinstance(command, commands.ChangeQueue)
+    for name, texts in (("extras", command.extras), ("labels", command.labels)):
+        if isinstance(texts, dict):
+            kept = {key: "" if one is None else one for key, one in texts.items()}
+            wrong = _unsound_texts(name, kept)
+        else:
+            wrong = _unsound_texts(name, texts)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+_DEEPER: dict[type, Callable[[object], str | None]] = {
+    commands.DeclareQueue: _declare,
+    commands.ChangeQueue: _change,
+    commands.Publish: unsound_columns,
+    commands.Peek: unsound_columns,
+    commands.Move: unsound_columns,
+}
+"""Commands of which all is looked at. Columns of settles are not: they are long, nothing comes of a
+wrong one but an exception before anything is changed, and only then are they looked at."""
+
+
+def _words(kinds: Kinds) -> str:
+    names = {str: "text", int: "a whole number", bool: "a truth value", NoneType: "nothing"}
+    names |= {bytes: "bytes", tuple: "a tuple"}
+    return " or ".join(names[kind] for kind in kinds if kind in names)
