@@ -21,8 +21,8 @@ from postroad.engine.jobs import Job, Lane
 from postroad.engine.settings import DURABILITY, EngineSettings
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.model.ask import Ask, Caller
-from postroad.model.commands import RELEASE, Command, Receive, Settle
-from postroad.model.replies import Received, Reply
+from postroad.model.commands import Command
+from postroad.model.replies import Reply
 
 T = TypeVar("T")
 
@@ -129,31 +129,25 @@ class AsyncDriver:
             raise JournalFailed(self.engine.fault)
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._sessions += 1
-        caller = Caller(self._sessions, lambda _, reply: _settle(answer, reply))
+        got: list[Reply] = []
+
+        def take(_number: int, reply: Reply) -> None:
+            got.append(reply)
+            _settle(answer, reply)
+
+        caller = Caller(self._sessions, take)
         self._calls.add(answer)
         self.submit(caller, 0, command)
         try:
             return await answer
         except asyncio.CancelledError:
+            # The answer may have come in this moment, or just before: nobody works on it.
+            for reply in got:
+                self.engine.give_back(reply)
             self.forget(caller)
-            self._give_back(command, answer)
             raise
         finally:
             self._calls.discard(answer)
-
-    def _give_back(self, command: Command, answer: "asyncio.Future[Reply]") -> None:
-        """A receive was cancelled in the moment its answer came: nobody works on what it got."""
-        if not isinstance(command, Receive) or answer.cancelled() or not answer.done():
-            return
-        reply = answer.result()
-        if isinstance(reply, Received) and reply.messages:
-            got = reply.messages
-            offsets = [message.offset for message in got]
-            leases = [message.lease for message in got]
-            counts = [message.delivery_count for message in got]
-            self._sessions += 1
-            nobody = Caller(self._sessions, lambda _, __: None)
-            self.submit(nobody, 0, Settle(command.queue, offsets, leases, counts, RELEASE))
 
     def figures(self) -> dict[str, float]:
         """Gauges and counters by name."""

@@ -23,7 +23,7 @@ from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TU
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import RELEASE, Settle
 from postroad.model.message import Delivery
-from postroad.model.replies import Reply
+from postroad.model.replies import Received, Reply
 from postroad.store.checkpoint import Checkpoints
 from postroad.store.interface import Store
 
@@ -133,12 +133,17 @@ class Engine:
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone; what was leased for it and never reached it goes back at once."""
-        self._give_back(self.outbox.forget(caller))
+        self._release(self.outbox.forget(caller))
         self.inbox.forget(caller)
         self._missing = [one for one in self._missing if not self._unpin_if(one, caller)]
         self.core.forget(caller)
 
-    def _give_back(self, messages: list[Delivery]) -> None:
+    def give_back(self, reply: Reply) -> None:
+        """A reply left, and nobody works on it: what it leased is ready again."""
+        if isinstance(reply, Received):
+            self._release([message for message in reply.messages if message.lease])
+
+    def _release(self, messages: list[Delivery]) -> None:
         by_queue: dict[int, list[Delivery]] = {}
         for message in messages:
             by_queue.setdefault(message.queue, []).append(message)

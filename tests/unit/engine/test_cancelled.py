@@ -3,6 +3,7 @@
 import asyncio
 
 from postroad.engine.aio import AsyncDriver
+from postroad.model.ask import Ask
 from postroad.model.commands import DeclareQueue, DescribeQueue, Publish, Receive
 from postroad.model.replies import Described
 
@@ -39,3 +40,28 @@ async def leased_after_cancelling(turns: int) -> tuple[bool, int]:
 def test_a_receive_cancelled_at_any_turn_gives_its_message_back() -> None:
     ways = [asyncio.run(leased_after_cancelling(turns)) for turns in range(12)]
     assert set(ways) == {(True, 0), (False, 1)}, "both a cancelled and a finished receive were seen"
+
+
+async def leased_when_the_answer_comes_after_the_cancel() -> int:
+    """Cancel a receive, and let its answer come before its task knows."""
+    driver = await AsyncDriver.open(None)
+    try:
+        await driver.ask(DeclareQueue("mail"))
+        receive = asyncio.create_task(driver.ask(Receive("mail", wait_ms=60_000)))
+        await driver.ask(DescribeQueue("mail"))
+        receive.cancel()
+        engine = driver.engine
+        sender = driver.caller(lambda _number, _reply: None)
+        engine.submit(Ask(sender, 0, Publish(("mail",), [b"hello"])))
+        for job in engine.turn(driver.clock.now_ms()):
+            engine.finished(job, job.run())
+        await asyncio.gather(receive, return_exceptions=True)
+        described = await driver.ask(DescribeQueue("mail"))
+        assert isinstance(described, Described)
+        return described.leased
+    finally:
+        await driver.close()
+
+
+def test_an_answer_between_a_cancel_and_its_task_is_not_lost() -> None:
+    assert asyncio.run(leased_when_the_answer_comes_after_the_cancel()) == 0
