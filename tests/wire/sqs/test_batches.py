@@ -109,6 +109,7 @@ def batches(sqs: Any, url: str, ids: list[str]) -> list[Any]:
         ([str(n) for n in range(11)], "TooManyEntriesInBatchRequest"),
         (["a", "b", "a"], "BatchEntryIdsNotDistinct"),
         (["a b"], "InvalidBatchEntryId"),
+        ([""], "InvalidBatchEntryId"),
         (["x" * 81], "InvalidBatchEntryId"),
     ],
 )

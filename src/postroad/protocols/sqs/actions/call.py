@@ -102,7 +102,7 @@ def bad_batch(entry_name: str, ids: Sequence[str]) -> Fault | None:
             f" You have sent {len(ids)}.",
         )
     for one in ids:
-        if len(one) > SQS_BATCH_ID_CHARS_MAX or not _ID_CHARS.issuperset(one):
+        if not 0 < len(one) <= SQS_BATCH_ID_CHARS_MAX or not _ID_CHARS.issuperset(one):
             return fault(
                 "InvalidBatchEntryId",
                 "A batch entry id can only contain alphanumeric characters, hyphens and"
