@@ -41,6 +41,8 @@ def warnings(settings: Settings, driver: Driver) -> list[str]:
             f"the last append was cut short by a crash: {driver.report.torn_bytes:,} bytes that"
             " were never acknowledged have been cut off"
         )
+    if settings.sqs is None:
+        lines.append("no protocol listens, so nobody can reach this server; give --sqs HOST:PORT")
     if settings.sync != "always":
         lines.append(
             f"sync = {settings.sync}: what is acknowledged can be lost when the machine fails"

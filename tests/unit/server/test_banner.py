@@ -40,6 +40,11 @@ def test_a_weaker_durability_is_said_aloud(sync: str) -> None:
     assert line.startswith(f"sync = {sync}: what is acknowledged can be lost")
 
 
+def test_a_server_that_nobody_can_reach_is_said_aloud() -> None:
+    (line,) = warnings(load({"sqs": "off"}, {}), ScriptedDriver())
+    assert line.startswith("no protocol listens")
+
+
 def test_a_port_open_to_others_without_access_keys_is_said_aloud() -> None:
     open_to_all = {"sqs": "0.0.0.0:9324"}
     (line,) = warnings(load(open_to_all, {}), ScriptedDriver())
