@@ -1,10 +1,11 @@
-"""Times as people write them on a command line: `500ms`, `30s`, `5m`, `12h`, `14d`.
+"""Times as people write them on a command line, `500ms`, `30s`, `5m`, `12h`, `14d`, and read them.
 
 It stands under the commands. The rule kept here: a number without a unit is a mistake,
 never a guess.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 import typer
@@ -27,3 +28,8 @@ def duration_text(ms: int) -> str:
         if ms and ms % _MS[unit] == 0:
             return f"{ms // _MS[unit]}{unit}"
     return f"{ms}ms"
+
+
+def instant_text(ms: int) -> str:
+    """Write an instant, in ms since 1970, to the second."""
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

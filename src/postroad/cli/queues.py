@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from postroad.cli.directory import Directory, opened
-from postroad.cli.durations import duration_text
+from postroad.cli.durations import duration_text, instant_text
 from postroad.cli.options import (
     DEFAULT_DATA,
     DataOption,
@@ -235,8 +235,11 @@ def _rows(shown: dict[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _shown(name: str, one: object) -> str:
-    if isinstance(one, int) and name.endswith("_ms") and name.startswith("settings."):
-        return duration_text(one)
+    if isinstance(one, int) and name.startswith("settings."):
+        if name.endswith(("_ms", "_ms_max")):
+            return duration_text(one)
+    elif isinstance(one, int) and name.endswith("_ms"):
+        return instant_text(one)
     return "-" if one is None else str(one)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from postroad.cli import main
+from postroad.cli.durations import instant_text
 from postroad.disk.real import RealDisk
 from postroad.engine.blocking import BlockingDriver
 
@@ -273,3 +274,14 @@ def test_a_copy_on_a_medium_for_reading_only_can_be_checked(
     monkeypatch.setattr(RealDisk, "lock", refuse)
     assert shell.json("check", str(shell.data))["damage"] == []
     assert "Read-only file system (`" in shell("queue", "list", fails=1)
+
+
+def test_people_read_times_and_programs_read_numbers(shell: Shell) -> None:
+    shell("queue", "create", "mail")
+    shown = shell("queue", "show", "mail")
+    rows = dict(line.split(maxsplit=1) for line in shown.splitlines() if " " in line.strip())
+    assert rows["settings.lease_ms"].strip() == "30s"
+    assert rows["settings.retry_delay_ms_max"].strip() == "1m"
+    made_ms = shell.json("queue", "show", "mail")["created_ms"]
+    assert rows["created_ms"].strip() == instant_text(made_ms)
+    assert instant_text(0) == "1970-01-01 00:00:00 UTC"
