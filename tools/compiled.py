@@ -90,7 +90,11 @@ def compile_hot(hot: list[Path]) -> int:
     if compiler() is None:
         print("postroad: no C compiler here, so this is the pure Python variant", file=sys.stderr)
         return 0
-    print(f"postroad: compiling {len(hot)} modules ...", file=sys.stderr, flush=True)
+    print(
+        f"postroad: compiling {len(hot)} modules, once; this takes a minute or two ...",
+        file=sys.stderr,
+        flush=True,
+    )
     TARGET.mkdir(parents=True)
     log = Path("build/compiled.log")
     with log.open("wb") as output:
