@@ -42,18 +42,18 @@ class Extents:
             at += 1
         return found
 
-    def offsets_on(self, shelf: int, index: int, count: int, end: int) -> list[tuple[int, int]]:
-        """The offsets below `end` whose bodies are among `count` on a shelf from `index` on: (first
-        offset, index of it)."""
-        found: list[tuple[int, int]] = []
+    def runs_on(self, shelf: int, index: int, count: int, end: int) -> list[tuple[int, int, int]]:
+        """The offsets below `end` whose bodies are among `count` on a shelf from `index` on, as
+        runs: (first offset, index of it, count)."""
+        found: list[tuple[int, int, int]] = []
         for at in range(len(self.first)):
             if self.shelf[at] != shelf:
                 continue
             stop = self.first[at + 1] if at + 1 < len(self.first) else end
             first = max(index, self.index[at])
             last = min(index + count, self.index[at] + stop - self.first[at])
-            shift = self.first[at] - self.index[at]
-            found.extend((one + shift, one) for one in range(first, last))
+            if first < last:
+                found.append((first + self.first[at] - self.index[at], first, last - first))
         return found
 
     def drop_before(self, offset: int) -> None:

@@ -179,10 +179,18 @@ class Core:
         `first`."""
         mask = 0
         for queue in self.state.targets_of(shelf):
-            for offset, index in queue.extents.offsets_on(shelf, first, count, queue.next_offset):
-                page = queue.pages.all.get(offset >> PAGE_BITS)
-                if page is not None and (page.live >> (offset & (PAGE - 1))) & 1:
-                    mask |= 1 << (index - first)
+            for run in queue.extents.runs_on(shelf, first, count, queue.next_offset):
+                offset, index, left = run
+                while left > 0:
+                    slot = offset & (PAGE - 1)
+                    part = min(left, PAGE - slot)
+                    page = queue.pages.all.get(offset >> PAGE_BITS)
+                    if page is not None:
+                        live = (page.live >> slot) & ((1 << part) - 1)
+                        mask |= live << (index - first)
+                    offset += part
+                    index += part
+                    left -= part
         return mask
 
     def stop_waiting(self) -> list[Answer]:

@@ -132,8 +132,8 @@ def test_bodies_are_found_by_runs_of_offsets() -> None:
     extents.add(10, 7, 8)
     assert len(extents.first) == 3
     assert extents.find(3, 9) == [(7, 3, 5), (9, 100, 2), (7, 8, 2)]
-    assert extents.offsets_on(7, 7, 3, 12) == [(7, 7), (10, 8), (11, 9)]
-    assert extents.offsets_on(9, 0, 100, 12) == []
+    assert extents.runs_on(7, 7, 3, 12) == [(7, 7, 1), (10, 8, 2)]
+    assert extents.runs_on(9, 0, 100, 12) == []
     extents.drop_before(9)
     assert extents.find(9, 1) == [(9, 101, 1)]
     assert unpack_extents(extents.pack()).find(9, 3) == [(9, 101, 1), (7, 8, 2)]
