@@ -4,7 +4,7 @@ The rule kept here: the value is the median of the runs; least and most stay vis
 """
 
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -23,7 +23,8 @@ class Figure:
     at_most: float | None = None
     note: str = ""
     full: bool = True
-    variant: str = field(default="compiled")
+    variant: str = "compiled"
+    commit: str = ""
 
     @property
     def value(self) -> float:
@@ -49,18 +50,12 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for the results file."""
-        return {
-            "name": self.name,
-            "unit": self.unit,
-            "variant": self.variant,
-            "median": self.value,
-            "min": min(self.runs),
-            "max": max(self.runs),
-            "runs": self.runs,
-            "target": self.target,
-            "verdict": self.verdict,
-            "note": self.note,
-        }
+        seen = {"median": self.value, "min": min(self.runs), "max": max(self.runs)}
+        return asdict(self) | seen | {"target": self.target, "verdict": self.verdict}
+
+
+FIELDS = tuple(one.name for one in fields(Figure))
+"""What a figure is made from; the rest of a row is derived."""
 
 
 def from_json(row: dict[str, Any]) -> Figure:

@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, human
+from bench.figures import FIELDS, Figure, from_json, human
 
 HEADS = ("figure", "variant", "unit", "median", "min - max", "target", "")
 
@@ -25,18 +25,31 @@ def table(figures: list[Figure]) -> str:
 
 
 def save(figures: list[Figure], facts: dict[str, Any], folder: Path) -> Path:
-    """Write `<date>-<machine>.json` and `.md`; a second run of a day adds its time."""
-    now = datetime.datetime.now(datetime.UTC)  # noqa: TID251  (a date of a file)
-    stem = f"{now:%Y-%m-%d}-{platform.machine()}-{facts['machine']['cores']}cores"
-    if (folder / f"{stem}.json").exists():
-        stem = f"{now:%Y-%m-%d-%H%M}-{platform.machine()}-{facts['machine']['cores']}cores"
+    """Write `<date>-<machine>.json` and `.md`. What was measured earlier that day stays, unless it
+    was measured again; each figure has the commit it is of."""
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"  # noqa: TID251  (a date of a file)
+    stem = f"{today}-{platform.machine()}-{facts['machine']['cores']}cores"
+    for one in figures:
+        one.commit = facts["commit"]
+    again = {(one.name, one.variant) for one in figures}
+    kept = [
+        one for one in _earlier(folder / f"{stem}.json") if (one.name, one.variant) not in again
+    ]
+    figures = [*kept, *figures]
     folder.mkdir(parents=True, exist_ok=True)
     rows = [one.as_json() for one in figures]
     body = json.dumps(facts | {"figures": rows}, indent=1)
     (folder / f"{stem}.json").write_text(body + "\n", encoding="utf-8")
-    page = f"# Benchmarks, {now:%Y-%m-%d}\n\n{_facts(facts)}\n\n{table(figures)}\n"
+    page = f"# Benchmarks, {today}\n\n{_facts(facts)}\n\n{table(figures)}\n"
     (folder / f"{stem}.md").write_text(page, encoding="utf-8")
     return folder / f"{stem}.md"
+
+
+def _earlier(path: Path) -> list[Figure]:
+    if not path.exists():
+        return []
+    rows = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return [from_json({name: row[name] for name in FIELDS}) for row in rows]
 
 
 def _row(one: Figure) -> tuple[str, ...]:
@@ -54,5 +67,6 @@ def _facts(facts: dict[str, Any]) -> str:
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']:,} MB, "
         f"Linux {machine['kernel']}, {machine['disk']}, Python {machine['python']}.\n"
-        f"Commit {facts['commit']}; {facts['settings']}. Medians; peers measured in the same run."
+        f"Last commit measured: {facts['commit']}; {facts['settings']}. "
+        "Medians; peers measured in the same run."
     )
