@@ -153,18 +153,23 @@ class Session:
         """Purge, change, delete, declare, describe, list, peek."""
         rng = self.rng
         name = self._queue()
-        return rng.choice(
-            (
-                asks.PurgeQueue(name),
-                asks.DescribeQueue(name),
-                asks.ListQueues(),
-                asks.Peek(name, 0, rng.randint(1, 50), rng.choice(((), ("ready",), ("leased",)))),
-                asks.Peek(name, rng.randint(0, 60), 20),
-                self._change(name),
-                asks.DeleteQueue(name) if rng.random() < 0.3 else self._declare(),
-                self._declare(),
-            )
-        )
+        states = rng.choice(((), ("ready",), ("leased",)))
+        kind = rng.randrange(10)
+        if kind == 0:
+            return asks.PurgeQueue(name)
+        if kind == 1:
+            return asks.DescribeQueue(name)
+        if kind == 2:
+            return asks.ListQueues()
+        if kind < 5:
+            return asks.Peek(name, rng.randint(0, 60), rng.randint(1, 50), states)
+        if kind < 7:
+            return self._change(name)
+        if kind < 8:
+            # Only a name that is never used again: a settle names its queue, and whoever keeps
+            # receipts looks whether that is still the one they are of.
+            return asks.DeleteQueue(self.names[-1])
+        return self._declare()
 
     def _declare(self) -> asks.DeclareQueue:
         if self.rng.random() < 0.5:
