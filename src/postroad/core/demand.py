@@ -165,15 +165,16 @@ class Demand:
         session.own[queue] = holder
         session.holders.append((queue, holder))
 
-    def next_consumer(self, queue: int) -> Consumer | None:
-        """The next consumer of the ring that has credit; it goes to the end of the ring."""
+    def next_consumer(self, queue: int, may_lease: bool) -> Consumer | None:
+        """The next consumer of the ring that has credit; it goes to the end of the ring. Those that
+        lease are passed over while the queue may lease no more."""
         ring = self.consumers.get(queue)
         if ring is None:
             return None
         for _ in range(len(ring)):
             consumer = ring[0]
             ring.rotate(-1)
-            if consumer.credit > 0:
+            if consumer.credit > 0 and (may_lease or not consumer.leased):
                 return consumer
         return None
 

@@ -169,11 +169,10 @@ class Server:
         waiter = self.demand.next_waiter(queue.id)
         if waiter is not None:
             room = free_slots(queue, waiter.count) if waiter.leased else waiter.count
-            if not room:
-                return None
-            self.demand.end_wait(waiter)
-            return self._hand_out(waiter.ask, queue, room, waiter.lease_ms, waiter.leased, now)
-        consumer = self.demand.next_consumer(queue.id)
+            if room:
+                self.demand.end_wait(waiter)
+                return self._hand_out(waiter.ask, queue, room, waiter.lease_ms, waiter.leased, now)
+        consumer = self.demand.next_consumer(queue.id, free_slots(queue, 1) > 0)
         if consumer is None:
             return None
         return self._push(queue, consumer, now)
@@ -186,8 +185,6 @@ class Server:
             consumer.credit -= handout.count()
             return Step(records, [Answer(consumer.ask, handout, self.world.state.group)], True)
         count = free_slots(queue, count)
-        if not count:
-            return None
         deadline = deadline_of(queue, consumer.lease_ms, now)
         records = self._lease(queue, count, deadline, consumer.holder, handout)
         consumer.credit -= handout.count()

@@ -303,6 +303,19 @@ def test_who_waits_gets_nothing_while_the_queue_may_lease_no_more() -> None:
     assert answer(r, number) == [b"1"]
 
 
+def test_who_takes_without_a_lease_is_served_though_the_queue_may_lease_no_more() -> None:
+    r = road(leased_max=1)
+    r.fill(1)
+    r.receive()
+    r.ask(Receive("q", wait_ms=100))
+    r.ask(Attach("q", 1, 5))
+    r.ask(Attach("q", 2, 2, leased=False))
+    r.fill(3)
+    assert (pushed(r, 1), bodies_of(pushed(r, 2))) == ([], [b"1", b"2"])
+    assert r.counts() == (1, 0, 1, 0)
+    r.check()
+
+
 def test_a_message_that_came_back_waits_for_its_return_to_be_durable() -> None:
     r = road()
     r.fill(PAGE + 1)
