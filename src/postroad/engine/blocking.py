@@ -12,7 +12,7 @@ from pathlib import Path
 from postroad.engine.clock import Clock, SystemClock
 from postroad.engine.directory import Directory
 from postroad.engine.engine import Engine
-from postroad.engine.jobs import Job, Lane
+from postroad.engine.jobs import Job, Lane, Load
 from postroad.engine.settings import EngineSettings
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.limits import KEEPER_IDLE_S
@@ -57,6 +57,7 @@ class BlockingDriver:
         self._mutex = threading.Lock()
         self._open_jobs: deque[Job] = deque()
         self._keep_jobs: deque[Job] = deque()
+        self._taken: dict[int, Job] = {}
         self._waiting: deque[Call] = deque()
         self._sessions = (self.report.epoch << 40) + 1
         self._keeper: threading.Thread | None = None
@@ -75,19 +76,22 @@ class BlockingDriver:
         """Ask, and wait for the answer. Raises `BrokerClosed`, `JournalFailed`."""
         call = Call()
         caller = Caller(0, call.take)
-        with self._mutex:
-            if self._closed or self._closing:
-                raise BrokerClosed
-            self._sessions += 1
-            caller.number = self._sessions
-            self.engine.submit(Ask(caller, 0, command))
-            job = self._turn()
         try:
+            with self._mutex:
+                if self._closed or self._closing:
+                    raise BrokerClosed
+                self._sessions += 1
+                caller.number = self._sessions
+                self.engine.submit(Ask(caller, 0, command))
+                job = self._turn()
             return self._carry_on(call, job)
         except BaseException:
             # An interrupt, say: nobody will take the answer, so nothing may be leased for it.
             with self._mutex:
+                if call.reply is not None:
+                    self.engine.give_back(call.reply)
                 self.engine.forget(caller)
+                self._drop_taken()
             raise
 
     def _carry_on(self, call: Call, job: Job | None) -> Reply:
@@ -148,9 +152,8 @@ class BlockingDriver:
         thread."""
         try:
             jobs = self.engine.turn(self.clock.now_ms())
-        except Exception as error:
-            self.engine.fault = self.engine.fault or f"the engine broke: {error!r}; open it again"
-            self._wake_all()
+        except BaseException as error:
+            self._break(f"the engine broke: {error!r}; open it again")
             raise
         for job in jobs:
             if job.lane == Lane.KEEP:
@@ -161,11 +164,27 @@ class BlockingDriver:
         return self._next_job(everything)
 
     def _next_job(self, everything: bool = False) -> Job | None:
-        if self._open_jobs:
-            return self._open_jobs.popleft()
-        if everything and self._keep_jobs:
-            return self._keep_jobs.popleft()
-        return None
+        jobs = self._open_jobs
+        if everything and not jobs:
+            jobs = self._keep_jobs
+        if not jobs:
+            return None
+        # Entered before it is taken, so that no interrupt can lose it.
+        self._taken[threading.get_ident()] = jobs[0]
+        return jobs.popleft()
+
+    def _drop_taken(self) -> None:
+        """This thread leaves in the middle of a job: what was only read is read by another, but
+        how much was written nobody knows."""
+        job = self._taken.pop(threading.get_ident(), None)
+        if isinstance(job, Load):
+            self._open_jobs.append(job)
+        elif job is not None:
+            self._break("a call was interrupted while it wrote; open it again")
+
+    def _break(self, fault: str) -> None:
+        self.engine.fault = self.engine.fault or fault
+        self._wake_all()
 
     def _run(self, job: Job, everything: bool = False) -> Job | None:
         """Run a job, tell the engine, and return the next job for this thread."""
@@ -175,7 +194,12 @@ class BlockingDriver:
         except Exception as error:  # noqa: BLE001  (the engine decides what a failed job means)
             result = error
         with self._mutex:
-            self.engine.finished(job, result)
+            try:
+                self.engine.finished(job, result)
+            except BaseException as error:
+                self._break(f"the engine broke: {error!r}; open it again")
+                raise
+            self._taken.pop(threading.get_ident(), None)
             if self.engine.fault is not None:
                 self._wake_all()
                 return None
@@ -185,6 +209,7 @@ class BlockingDriver:
         """This thread has its answer: somebody who waits runs the job, or the keeper does."""
         with self._mutex:
             self._open_jobs.appendleft(job)
+            self._taken.pop(threading.get_ident(), None)
             while self._waiting:
                 call = self._waiting.popleft()
                 if call.reply is None and call.bell is not None:
@@ -248,8 +273,17 @@ class BlockingDriver:
 
     def _start_keeper(self) -> None:
         if self._keeper is None and not self._closing:
-            self._keeper = threading.Thread(target=self._keep, name="postroad-keeper", daemon=True)
-            self._keeper.start()
+            keeper = threading.Thread(target=self._keep, name="postroad-keeper", daemon=True)
+            self._keeper = keeper
+            try:
+                keeper.start()
+            except RuntimeError:
+                # No thread is to be had now; the next call tries again.
+                self._keeper = None
+            except BaseException:
+                # If it came up all the same, it ends when it sees that it is not the keeper.
+                self._keeper = None
+                raise
 
     def _stop_keeper(self) -> None:
         keeper = self._keeper
@@ -260,6 +294,8 @@ class BlockingDriver:
     def _keep(self) -> None:
         while True:
             with self._mutex:
+                if self._keeper is not threading.current_thread():
+                    return
                 if self._closing or self.engine.fault is not None:
                     self._keeper = None
                     return
@@ -288,6 +324,8 @@ class BlockingDriver:
         if self._keeper_bell.wait(min(wait_s, KEEPER_IDLE_S)) or wait_s < KEEPER_IDLE_S:
             return False
         with self._mutex:
+            if self._keeper is not threading.current_thread():
+                return True
             busy = self._keep_jobs or self._open_jobs or self._keeper_bell.is_set()
             due = self.engine.next_wake()
             far = not due or due - self.clock.now_ms() > KEEPER_IDLE_S * 1_000
