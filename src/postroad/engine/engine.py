@@ -88,6 +88,7 @@ class Engine:
         settings = parts.settings
         self._sync_every_ms = settings.sync_interval_ms if settings.sync == SYNC_INTERVAL else 0
         self._sync_ms = 0
+        self._syncing = False
         self._loading = False
         self._missing: list[tuple[Ask, list[Key]]] = []
         self._tick_missing: list[Key] = []
@@ -125,6 +126,7 @@ class Engine:
         elif isinstance(job, Load):
             self._loaded(result)
         elif isinstance(job, Sync):
+            self._syncing = False
             if isinstance(result, BaseException):
                 self._fail(result)
         else:
@@ -167,7 +169,7 @@ class Engine:
             return 0
         best = 0 if self._tick_missing else self.core.next_due()
         lease_ms = self._lease_since_ms + LEASE_WAIT_MS if self._lease_since_ms else 0
-        writing = self._in_flight > 0
+        writing = self._in_flight > 0 or self._syncing
         sync_ms = 0 if writing else self._sync_ms
         keeper_ms = self.keeper.next_wake(writing)
         for one in (lease_ms, keeper_ms, sync_ms, 1 if self.core.demand.stirred else 0):
@@ -177,7 +179,8 @@ class Engine:
 
     def idle(self) -> bool:
         """Whether nothing is on its way to the journal."""
-        return not self._in_flight and not self._steps and not self.inbox.asks
+        writing = self._in_flight or self._syncing
+        return not writing and not self._steps and not self.inbox.asks
 
     def take_step(self, step: Step) -> None:
         """A step was taken: its records go into the group, its answers into the outbox."""
@@ -241,8 +244,8 @@ class Engine:
             self.take_step(step)
 
     def _flush(self, now: int) -> None:
-        """Hand the group over when it is time and no other is on its way."""
-        if self._in_flight:
+        """Hand the group over when it is time and the journal does nothing else."""
+        if self._in_flight or self._syncing:
             return
         if not self._steps:
             self.keeper.cut_when_idle(now)
@@ -295,6 +298,7 @@ class Engine:
         """With a weaker setting: when nobody appends, what was appended is synced all the same."""
         if self._sync_ms and now >= self._sync_ms and not self._in_flight:
             self._sync_ms = 0
+            self._syncing = True
             self._jobs.append(Sync(self.journal))
 
     def _fail(self, result: object) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from postroad.core.load import canonical
-from postroad.engine.jobs import Feed, Sync, Trim
+from postroad.engine.jobs import Append, Feed, Sync, Trim
 from postroad.engine.jobs import Room as RoomJob
 from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.errors import Incomplete
 from postroad.limits import PLACE_RETRY_MS, SPACE_LOOK_MS
 from postroad.model import commands as asks
+from postroad.model.ask import Ask
 from postroad.model.replies import Peeked, Published, Refused, Why
 from postroad.store.checkpoint import Cut, MemoryCheckpoints
 from tests.unit.engine.rooms import Room
@@ -206,3 +207,18 @@ def test_a_move_larger_than_the_read_cache_loads_all_it_needs_and_happens() -> N
     assert [one.message.body[:2].strip() for one in peeked.messages] == [
         b"%d" % turn for turn in range(12)
     ]
+
+
+def test_nothing_is_appended_while_a_late_sync_runs() -> None:
+    room = Room(EngineSettings(sync=SYNC_INTERVAL))
+    room.ask(asks.DeclareQueue("mail"))
+    engine = room.engine
+    (sync,) = engine.turn(room.now_ms + 1_000)
+    assert isinstance(sync, Sync)
+    engine.submit(Ask(room.caller, 0, asks.Publish(("mail",), [b"hello"])))
+    assert engine.turn(room.now_ms + 1_001) == []
+    assert not engine.idle()
+    sync.run()
+    engine.finished(sync, None)
+    (append,) = engine.turn(room.now_ms + 1_001)
+    assert isinstance(append, Append)
