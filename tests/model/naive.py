@@ -76,10 +76,11 @@ class NaiveQueue:
         if self.settings.bytes_max is not None:
             over_bytes = sum(one.weight for one in alive) - self.settings.bytes_max
         for offset in self.of("ready", "delayed"):
-            if over <= 0 and over_bytes <= 0:
-                break
+            weight = self.held[offset].weight
+            if over <= 0 and (over_bytes <= 0 or not weight):
+                continue
             over -= 1
-            over_bytes -= self.held[offset].weight
+            over_bytes -= weight
             self.end(offset, "overflow", self.settings.overflow == "dead-letter-oldest")
 
     def end(self, offset: int, reason: str, dies: bool) -> None:

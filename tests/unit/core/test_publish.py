@@ -243,6 +243,14 @@ def test_a_queue_that_drops_its_oldest_stays_within_its_bytes() -> None:
     r.check()
 
 
+def test_what_weighs_nothing_does_not_give_way_to_bytes() -> None:
+    r = Road()
+    r.declare(bytes_max=5, overflow="drop-oldest")
+    r.publish(b"", b"123", b"", b"456")
+    assert bodies_of(r.receive(count=9)) == [b"", b"", b"456"]
+    r.check()
+
+
 def test_a_queue_is_brought_within_limits_it_is_given_later() -> None:
     r = Road()
     r.declare()

@@ -58,14 +58,15 @@ def _dead_bytes(queue: Queue) -> int:
 
 
 def _add_bytes(page: Page, mask: int, over_bytes: int) -> tuple[int, int]:
-    """Take more of a page's oldest until the bytes are under the limit."""
+    """Take more of a page's oldest until the bytes are under the limit; what weighs nothing stays,
+    for it would make no room."""
     if page.sizes is None:
         return mask, over_bytes
     rest = page.ready | page.delayed
     slot = 0
     while rest >> slot:
         bit = 1 << slot
-        if rest & bit and (mask & bit or over_bytes > 0):
+        if mask & bit or (rest & bit and over_bytes > 0 and page.sizes[slot]):
             mask |= bit
             over_bytes -= page.sizes[slot]
         slot += 1
