@@ -85,6 +85,7 @@ class AsyncDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
         self._closing = False
+        self._closed = False
         self._quiet: asyncio.Future[None] | None = None
         self._calls: set[asyncio.Future[Reply]] = set()
 
@@ -171,14 +172,22 @@ class AsyncDriver:
             await self._quiet
         if self._timer is not None:
             self._timer.cancel()
-        await _in_thread(self._stop)
+        self._closed = True
+        try:
+            await _in_thread(self._stop)
+        finally:
+            for answer in self._calls:
+                if not answer.done():
+                    answer.set_exception(BrokerClosed())
 
     def _stop(self) -> None:
         for lane in self._lanes.values():
             lane.stop()
-        if self.engine.fault is None:
-            self.engine.journal.close()
-        self._directory.close()
+        try:
+            if self.engine.fault is None:
+                self.engine.journal.close()
+        finally:
+            self._directory.close()
 
     def _need_turn(self) -> None:
         if not self._turn_is_due:
@@ -195,6 +204,8 @@ class AsyncDriver:
 
     def _take_turn(self) -> None:
         self._turn_is_due = False
+        if self._closed:
+            return
         if self.engine.fault is not None:
             self._fail()
             return

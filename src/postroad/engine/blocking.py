@@ -133,17 +133,23 @@ class BlockingDriver:
             for call in self._waiting:
                 if call.bell is not None:
                     call.bell.set()
-            if self.engine.fault is None:
-                self.engine.journal.close()
-            self._directory.close()
+            try:
+                if self.engine.fault is None:
+                    self.engine.journal.close()
+            finally:
+                self._directory.close()
 
     def _finish(self) -> None:
-        """Run everything that is left, on this thread."""
+        """Run everything that is left, on this thread; what others run meanwhile is waited for."""
         while self.engine.fault is None:
             with self._mutex:
+                self._keeper_bell.clear()
                 job = self._turn(True)
                 if job is None and self.engine.keeper.saved() and self.engine.idle():
                     return
+                others = job is None and len(self._taken) > 0
+            if others:
+                self._keeper_bell.wait(KEEPER_IDLE_S)
             while job is not None:
                 job = self._run(job, True)
 
@@ -200,6 +206,8 @@ class BlockingDriver:
                 self._break(f"the engine broke: {error!r}; open it again")
                 raise
             self._taken.pop(threading.get_ident(), None)
+            if self._closing:
+                self._keeper_bell.set()
             if self.engine.fault is not None:
                 self._wake_all()
                 return None
@@ -210,6 +218,8 @@ class BlockingDriver:
         with self._mutex:
             self._open_jobs.appendleft(job)
             self._taken.pop(threading.get_ident(), None)
+            if self._closing:
+                self._keeper_bell.set()
             while self._waiting:
                 call = self._waiting.popleft()
                 if call.reply is None and call.bell is not None:

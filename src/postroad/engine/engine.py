@@ -167,7 +167,8 @@ class Engine:
         """When a turn is needed though nothing happens, in ms; 0 for never."""
         if self.fault is not None:
             return 0
-        best = 0 if self._tick_missing else self.core.next_due()
+        waits = self._tick_missing or self.keeper.closing
+        best = 0 if waits else self.core.next_due()
         lease_ms = self._lease_since_ms + LEASE_WAIT_MS if self._lease_since_ms else 0
         writing = self._in_flight > 0 or self._syncing
         sync_ms = 0 if writing else self._sync_ms
@@ -178,9 +179,10 @@ class Engine:
         return best
 
     def idle(self) -> bool:
-        """Whether nothing is on its way to the journal."""
-        writing = self._in_flight or self._syncing
-        return not writing and not self._steps and not self.inbox.asks
+        """Whether nothing is on its way to the journal, and no answer on its way out."""
+        writing = self._in_flight or self._syncing or self._steps
+        asked = self.inbox.asks or self.inbox.held or self._missing
+        return not (writing or asked or self._loading or self.outbox.fillings)
 
     def take_step(self, step: Step) -> None:
         """A step was taken: its records go into the group, its answers into the outbox."""
@@ -225,6 +227,9 @@ class Engine:
                 self._flush(now)
 
     def _pass_time(self, now: int) -> None:
+        if self.keeper.closing:
+            # What goes on in the background goes on after the next start.
+            return
         for _ in range(TURN_STEPS_MAX):
             due = self.core.next_due()
             if not due or due > now or self._tick_missing:

@@ -1,8 +1,10 @@
 """Whoever stops waiting leaves nothing leased behind."""
 
 import asyncio
+import threading
 
 from postroad.engine.aio import AsyncDriver
+from postroad.engine.settings import EngineSettings
 from postroad.model.ask import Ask
 from postroad.model.commands import DeclareQueue, DescribeQueue, Publish, Receive
 from postroad.model.replies import Described
@@ -65,3 +67,32 @@ async def leased_when_the_answer_comes_after_the_cancel() -> int:
 
 def test_an_answer_between_a_cancel_and_its_task_is_not_lost() -> None:
     assert asyncio.run(leased_when_the_answer_comes_after_the_cancel()) == 0
+
+
+async def answers_of_a_close_during_cold_reads() -> list[str]:
+    """Close while receives wait for the disk: how each of them ended, and the threads left."""
+    driver = await AsyncDriver.open(None, EngineSettings(cache_bytes=8_192))
+    await driver.ask(DeclareQueue("mail"))
+    for turn in range(60):
+        await driver.ask(Publish(("mail",), [b"%d " % turn * 1_000]))
+    gate = threading.Event()
+    get = driver.engine.store.get
+
+    def get_late(id: int, size: int) -> bytes:
+        gate.wait()
+        return get(id, size)
+
+    driver.engine.store.get = get_late  # type: ignore[method-assign]
+    receives = [asyncio.create_task(driver.ask(Receive("mail"))) for _ in range(60)]
+    closing = asyncio.create_task(driver.close())
+    for _ in range(10_000):
+        await turn_of_the_loop()
+    gate.set()
+    await closing
+    ended, waiting = await asyncio.wait(receives, timeout=0)
+    left = [one.name for one in threading.enumerate() if one.name.startswith("postroad")]
+    return [type(one.result()).__name__ for one in ended] + ["waits"] * len(waiting) + left
+
+
+def test_a_close_answers_those_whose_messages_are_being_read() -> None:
+    assert asyncio.run(answers_of_a_close_during_cold_reads()) == ["Received"] * 60
