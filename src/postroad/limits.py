@@ -27,6 +27,7 @@ TICK_MS = 1_000  # coarse on purpose: idle connections cost one call a second
 TICK_SLICE = 1_000  # connections looked at in one turn of the loop
 CLOSE_TICKS_MAX = 5  # a peer has so long to take the last answer and close its side
 STALLED_TICKS_MAX = 60  # a peer that reads nothing for so long is cut off
+ECHO_S = 0.5  # a second signal to stop within this time is the same one, passed on
 DRAIN_MS_MAX = 10_000  # a stop waits so long for answers on their way, then goes on without them
 
 # The command line.

@@ -10,11 +10,13 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from postroad.errors import PostroadError
+from postroad.limits import ECHO_S
 from postroad.server.banner import banner, write_endpoints
 from postroad.server.build import Server, new_event_loop, open_engine
 from postroad.server.config import Settings
@@ -71,14 +73,29 @@ def _stop_on_signals() -> "asyncio.Future[None]":
         # The handler of the system, not of the loop: it must work when the loop does not turn.
         loop.remove_signal_handler(signal.SIGTERM)
         loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGTERM, _end_now)
-        signal.signal(signal.SIGINT, _end_now)
+        again = second_signal(time.monotonic())
+        signal.signal(signal.SIGTERM, again)
+        signal.signal(signal.SIGINT, again)
         _log.info("signal %d: draining", number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, first, number)
     return stop
+
+
+def second_signal(since_s: float) -> Callable[[int, FrameType | None], None]:
+    """Return what a second signal does when the first came at `since_s` of the monotonic clock.
+
+    One that follows at once is the first one's echo: a stop of a process group reaches the server
+    both directly and through the `make` or shell that started it.
+    """
+
+    def again(number: int, frame: FrameType | None) -> None:
+        if time.monotonic() - since_s >= ECHO_S:
+            _end_now(number, frame)
+
+    return again
 
 
 def _end_now(number: int, _frame: FrameType | None) -> None:
