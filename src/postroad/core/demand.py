@@ -68,7 +68,7 @@ class Demand:
     may be ready; `waiting`: how many receives wait."""
 
     def __init__(self) -> None:
-        self.waiters: dict[int, deque[Waiter]] = {}
+        self.waiters: dict[int, OrderedDict[Waiter, None]] = {}
         self.consumers: dict[int, deque[Consumer]] = {}
         self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
@@ -80,22 +80,19 @@ class Demand:
     def wait(self, waiter: Waiter, until_ms: int) -> None:
         """Somebody waits until an instant."""
         waiter.until_ms = until_ms
-        self.waiters.setdefault(waiter.queue, deque()).append(waiter)
+        self.waiters.setdefault(waiter.queue, OrderedDict())[waiter] = None
         self._session(waiter.ask.caller).waiters.append(waiter)
         self._sequence += 1
         self.waiting += 1
         heappush(self._ends, (until_ms, self._sequence, waiter))
+        if len(self._ends) > 2 * self.waiting + STALE_MAX:
+            self._ends = [one for one in self._ends if not one[2].over]
+            heapify(self._ends)
 
     def next_waiter(self, queue: int) -> Waiter | None:
         """Who has waited longest for a queue."""
         line = self.waiters.get(queue)
-        while line:
-            if not line[0].over:
-                return line[0]
-            line.popleft()
-        if line is not None:
-            del self.waiters[queue]
-        return None
+        return None if line is None else next(iter(line))
 
     def end_wait(self, waiter: Waiter) -> None:
         """A waiter got its answer, or is gone."""
@@ -106,11 +103,10 @@ class Demand:
         session.waiters.remove(waiter)
         if session.is_over():
             del self.sessions[number]
-        line = self.waiters.get(waiter.queue)
-        if line and line[0] is waiter:
-            line.popleft()
-            if not line:
-                del self.waiters[waiter.queue]
+        line = self.waiters[waiter.queue]
+        del line[waiter]
+        if not line:
+            del self.waiters[waiter.queue]
         # A receive that may wait for an hour and is served at once would be remembered for an hour.
         if len(self._ends) > 2 * self.waiting + ENDED_WAITS_MAX:
             self._ends = [end for end in self._ends if not end[2].over]
@@ -209,7 +205,7 @@ class Demand:
         """A queue is gone: its consumers are detached, and its waiters returned to be told."""
         for consumer in list(self.consumers.get(queue, ())):
             self.detach(consumer)
-        return [waiter for waiter in self.waiters.get(queue, ()) if not waiter.over]
+        return list(self.waiters.get(queue, ()))
 
     def _session(self, caller: Caller) -> Session:
         session = self.sessions.get(caller.number)

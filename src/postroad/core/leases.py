@@ -5,13 +5,18 @@ the whole of its span, a mask. Compiled by mypyc where possible.
 """
 
 from array import array
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 import msgspec
 
 from postroad.core.bits import PAGE, PAGE_BITS, span_mask
 from postroad.core.ledger import Ledger, Row
 from postroad.core.timeline import Timeline
+from postroad.limits import STALE_MAX
+
+
+HOLDER_THIN_AT = 1_024
+"""A holder's list is freed of what is over at this length, and at twice what was left then."""
 
 
 class Segment(Row):
@@ -31,6 +36,15 @@ class Segment(Row):
         self.ends = Timeline()
         self.alive = 0
         self.heaped = 0
+
+    def renew_ends(self) -> None:
+        """Enter the deadline of each living lease once; where leases are extended again and again
+        there are many others."""
+        ends = Timeline()
+        for index in range(len(self.left)):
+            if self.left[index] and self.deadline[index]:
+                ends.add(self.deadline[index], self.start + index)
+        self.ends = ends
 
     def encode(self) -> bytes:
         """The row of this segment."""
@@ -70,9 +84,7 @@ def decode_segment(queue: int, number: int, packed: bytes) -> Segment:
     segment.granted.frombytes(fields[6])
     segment.masks = {pair[0]: int.from_bytes(pair[1], "little") for pair in fields[7]}
     segment.alive = fields[8]
-    for index in range(len(segment.left)):
-        if segment.left[index] and segment.deadline[index]:
-            segment.ends.add(segment.deadline[index], segment.start + index)
+    segment.renew_ends()
     return segment
 
 
@@ -86,6 +98,7 @@ class Leases:
         self.segments: dict[int, Segment] = {}
         self.deadlines: list[tuple[int, int]] = []
         self.by_holder: dict[int, array[int]] = {}
+        self.thin_at: dict[int, int] = {}
 
     def grant(
         self, lease: int, first: int, mask: int, deadline_ms: int, holder: int, now_ms: int
@@ -186,10 +199,11 @@ class Leases:
         return 0
 
     def lapsed(self, until_ms: int, limit: int) -> list[int]:
-        """The first `limit` leases whose deadline is at or before an instant, by (deadline,
-        number), taken off the calendar."""
+        """Leases whose deadline is at or before an instant, by (deadline, number), until they hold
+        `limit` messages or more; taken off the calendar."""
         found: list[int] = []
-        while len(found) < limit:
+        messages = 0
+        while messages < limit:
             deadline = self.next_deadline()
             if not deadline or deadline > until_ms:
                 break
@@ -200,25 +214,32 @@ class Leases:
             while segment.ends.first_ms() == deadline and segment.ends.first_slot() == slot:
                 segment.ends.skip()
             found.append((segment.number << PAGE_BITS) | slot)
+            messages += segment.left[slot - segment.start]
         return found
 
     def held_by(self, holder: int, limit: int) -> list[int]:
-        """Up to `limit` living leases of a holder, lowest first (holder 0: of any holder)."""
-        if holder:
-            return self._living(self.by_holder.get(holder), limit)
+        """Living leases of a holder, lowest first, until they hold `limit` messages or more
+        (holder 0: of any holder)."""
         found: list[int] = []
-        for one in sorted(self.by_holder):
-            found.extend(self._living(self.by_holder[one], limit - len(found)))
-            if len(found) >= limit:
-                break
+        messages = 0
+        for one in [holder] if holder else sorted(self.by_holder):
+            for lease in self.by_holder.get(one, ()):
+                if messages >= limit:
+                    return found
+                left = self.left_of(lease)
+                if left:
+                    found.append(lease)
+                    messages += left
         return found
 
     def forget_holder(self, holder: int) -> None:
         """Drop the list of a holder without living leases (0: of all such)."""
         if holder:
             self.by_holder.pop(holder, None)
+            self.thin_at.pop(holder, None)
         else:
             self.by_holder = {}
+            self.thin_at = {}
 
     def load(self, segment: Segment) -> None:
         """Take a segment read from a checkpoint."""
@@ -229,32 +250,24 @@ class Leases:
                 lease = (segment.number << PAGE_BITS) | (segment.start + index)
                 self._note_holder(segment.holder[index], lease)
 
-    def _living(self, leases: "array[int] | None", limit: int) -> list[int]:
-        found: list[int] = []
-        if leases is None:
-            return found
-        for lease in leases:
-            if len(found) >= limit:
-                break
-            if self.find(lease) is not None:
-                found.append(lease)
-        return found
-
     def _note_holder(self, holder: int, lease: int) -> None:
         leases = self.by_holder.get(holder)
         if leases is None:
             leases = array("Q")
             self.by_holder[holder] = leases
         leases.append(lease)
-        if len(leases) & 1023 == 0:
+        if len(leases) >= self.thin_at.get(holder, HOLDER_THIN_AT):
             kept: array[int] = array("Q")
             for one in leases:
                 if self.find(one) is not None:
                     kept.append(one)
             self.by_holder[holder] = kept
+            self.thin_at[holder] = max(HOLDER_THIN_AT, 2 * len(kept))
 
     def _set_end(self, segment: Segment, deadline_ms: int, slot: int) -> None:
         segment.ends.add(deadline_ms, slot)
+        if len(segment.ends.entries) - segment.ends.at > 2 * PAGE:
+            segment.renew_ends()
         self._heap(segment)
 
     def _heap(self, segment: Segment) -> None:
@@ -262,6 +275,18 @@ class Leases:
         if first and (not segment.heaped or first < segment.heaped):
             segment.heaped = first
             heappush(self.deadlines, (first, segment.number))
+            if len(self.deadlines) > 2 * len(self.segments) + STALE_MAX:
+                self._drop_stale()
+
+    def _drop_stale(self) -> None:
+        """Keep of the heap what is still some segment's next deadline, once each."""
+        kept: set[tuple[int, int]] = set()
+        for entry in self.deadlines:
+            segment = self.segments.get(entry[1])
+            if segment is not None and segment.heaped == entry[0]:
+                kept.add(entry)
+        self.deadlines = list(kept)
+        heapify(self.deadlines)
 
     def _free(self, segment: Segment) -> None:
         self.ledger.drop(segment)

@@ -198,9 +198,8 @@ class Core:
         answers: list[Answer] = []
         for line in list(self.demand.waiters.values()):
             for waiter in list(line):
-                if not waiter.over:
-                    self.demand.end_wait(waiter)
-                    answers.append(Answer(waiter.ask, Received([]), 0))
+                self.demand.end_wait(waiter)
+                answers.append(Answer(waiter.ask, Received([]), 0))
         return answers
 
     def _answer(self, ask: Ask, decision: Decision) -> Answer:

@@ -6,12 +6,13 @@ the lists are heaps with stale entries that are skipped when met. Compiled by my
 """
 
 from array import array
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs, span_mask
 from postroad.core.ledger import Ledger
 from postroad.core.page import Page
 from postroad.core.timeline import Timeline
+from postroad.limits import STALE_MAX
 
 MAX_DELIVERIES = 1
 """The death of what came back too often (records.MAX_DELIVERIES)."""
@@ -292,12 +293,27 @@ class Pages:
         if due and (not page.heaped_due or due < page.heaped_due):
             page.heaped_due = due
             heappush(self.due_list, (due, page.number))
+            if len(self.due_list) > 2 * len(self.all) + STALE_MAX:
+                self.due_list = self._without_stale(self.due_list, True)
 
     def _heap_expiry(self, page: Page) -> None:
         due = page.expiry_ms()
         if due and (not page.heaped_expiry or due < page.heaped_expiry):
             page.heaped_expiry = due
             heappush(self.expiry_list, (due, page.number))
+            if len(self.expiry_list) > 2 * len(self.all) + STALE_MAX:
+                self.expiry_list = self._without_stale(self.expiry_list, False)
+
+    def _without_stale(self, heap: list[tuple[int, int]], dues: bool) -> list[tuple[int, int]]:
+        """The entries of a heap that are still some page's next, once each."""
+        kept: set[tuple[int, int]] = set()
+        for entry in heap:
+            page = self.all.get(entry[1])
+            if page is not None and entry[0] == (page.heaped_due if dues else page.heaped_expiry):
+                kept.add(entry)
+        fresh = list(kept)
+        heapify(fresh)
+        return fresh
 
 
 def below_mask(page: Page, offset: int) -> int:

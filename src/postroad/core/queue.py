@@ -188,10 +188,9 @@ class Queue(Row):
 
     def end_holder(self, holder: int, limit: int, counted: bool) -> None:
         """A session's leases come back (holder 0: every session's)."""
-        leases = self.leases.held_by(holder, limit)
-        for lease in leases:
+        for lease in self.leases.held_by(holder, limit):
             self._return_all(lease, counted)
-        if len(leases) < limit:
+        if not self.leases.held_by(holder, 1):
             self.leases.forget_holder(holder)
 
     def ripen(self, until_ms: int, pages: int) -> None:

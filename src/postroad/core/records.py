@@ -160,8 +160,8 @@ class Extended(Record, tag=10):
 
 
 class Lapsed(Record, tag=11):
-    """The first `limit` leases, by (deadline, number), whose deadline is at or before `until_ms`
-    lapsed."""
+    """Leases whose deadline is at or before `until_ms` lapsed, by (deadline, number), the first of
+    them that together hold `limit` messages."""
 
     queue: int
     until_ms: int
@@ -233,8 +233,8 @@ class Swept(Record, tag=18):
 
 
 class HolderEnded(Record, tag=19):
-    """The first `limit` leases of a session's holder came back because the session is gone.
-    `counted` as in Returned."""
+    """Leases of a session's holder came back because the session is gone, the first of them that
+    together hold `limit` messages. `counted` as in Returned."""
 
     queue: int
     holder: int

@@ -4,7 +4,7 @@ background moves.
 One rule: a slice is small enough for a turn of the loop; what is left is due at once again.
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from postroad.core import records as facts
 from postroad.core import tasks
@@ -12,7 +12,7 @@ from postroad.core.bits import PAGE, pack_mask, take_lowest
 from postroad.core.decide.move import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.queue import Queue
-from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE
+from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
 
 
 class Schedule:
@@ -56,9 +56,19 @@ class Schedule:
         return world.state.queues[self.dues[0][1]]
 
     def _first_due(self, world: World) -> int:
+        queues = world.state.queues
+        if len(self.dues) > 2 * len(queues) + STALE_MAX:
+            self.dues = list(
+                {
+                    one
+                    for one in self.dues
+                    if one[1] in queues and queues[one[1]].heaped_due == one[0]
+                }
+            )
+            heapify(self.dues)
         while self.dues:
             due, id = self.dues[0]
-            queue = world.state.queues.get(id)
+            queue = queues.get(id)
             if queue is not None and queue.heaped_due == due:
                 real = queue.next_due()
                 if real == due:

@@ -79,13 +79,9 @@ class Timeline:
         self.entries = kept
         self.at = 0
 
-    def ms_of(self, slot: int) -> int:
-        """The instant of a slot, or 0; looks through all entries."""
-        for index in range(self.at, len(self.entries)):
-            packed = self.entries[index]
-            if packed & (PAGE - 1) == slot:
-                return packed >> PAGE_BITS
-        return 0
+    def by_slot(self) -> dict[int, int]:
+        """The instant of each slot that has one, in ms."""
+        return {packed & (PAGE - 1): packed >> PAGE_BITS for packed in self.entries[self.at :]}
 
     def pack(self) -> bytes:
         """The entries as bytes, for a row."""

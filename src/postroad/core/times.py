@@ -1,7 +1,8 @@
 """When the messages of a queue were published, coarsely: enough to cut off what is too old.
 
 One rule: messages that came within a 4,096th part of their life are one sample, cut off together
-when the last of them is too old; so a queue keeps a few thousand samples whatever it holds.
+when the last of them is too old; so a queue keeps a few thousand samples whatever it holds; where messages never grow too old samples
+are merged when there are more.
 Compiled by mypyc where possible.
 """
 
@@ -9,6 +10,7 @@ from array import array
 from bisect import bisect_right
 
 PARTS = 4_096
+SAMPLES_MAX = 2 * PARTS
 UNLIMITED_GRAIN_MS = 1_000
 
 
@@ -26,9 +28,20 @@ class Times:
         if len(self.start) and now_ms <= self.start[-1] + grain:
             self.end[-1] = now_ms
             return
+        if len(self.offset) >= SAMPLES_MAX:
+            self._merge()
         self.offset.append(offset)
         self.start.append(now_ms)
         self.end.append(now_ms)
+
+    def _merge(self) -> None:
+        """Make one sample of two: a queue without a limit of age may live for years."""
+        ends = self.end[1::2]
+        if len(self.end) & 1:
+            ends.append(self.end[-1])
+        self.end = ends
+        self.offset = self.offset[::2]
+        self.start = self.start[::2]
 
     def too_old(self, until_ms: int, next_offset: int) -> int:
         """The offset below which every message was published at or before an instant."""

@@ -54,6 +54,18 @@ def test_many_leases_lapse_a_slice_at_a_time_and_survive_a_restart_in_between() 
     r.check()
 
 
+def test_large_leases_lapse_a_slice_of_messages_at_a_time() -> None:
+    r = Road()
+    r.declare()
+    r.fill(3 * PAGE)
+    r.receive(3 * PAGE, lease_ms=100)
+    r.now += 100
+    for ready in (PAGE, 2 * PAGE, 3 * PAGE):
+        r.tick()
+        assert r.counts() == (ready, 0, 3 * PAGE - ready, 0)
+    r.check()
+
+
 def test_a_million_leases_lapse_without_a_step_above_its_slice() -> None:
     r = Road()
     r.declare()

@@ -180,14 +180,14 @@ def _peek_page(
         wanted &= ~((1 << (offset - page.base)) - 1)
     wanted = take_lowest(wanted, left)
     assert handout.states is not None, "a peek says the states"
+    dues = page.dues.by_slot() if page.dues is not None and wanted & page.delayed else {}
     for piece in pieces_of(queue, page, wanted, 0):
         handout.pieces.append(piece)
         _as_seen(page, piece)
         for slot in range(piece.offset - page.base, piece.offset - page.base + piece.count):
             state = next(name for name, mask in masks.items() if (mask >> slot) & 1)
             handout.states.append(state)
-            delayed = state == "delayed" and page.dues is not None
-            handout.dues.append(page.dues.ms_of(slot) if delayed and page.dues else 0)
+            handout.dues.append(dues.get(slot, 0))
     return left - wanted.bit_count()
 
 
