@@ -4,7 +4,7 @@ design.
 One rule: demand knows who is next; it never touches messages.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from heapq import heapify, heappop, heappush
 
 from postroad.limits import ENDED_WAITS_MAX
@@ -85,9 +85,6 @@ class Demand:
         self._sequence += 1
         self.waiting += 1
         heappush(self._ends, (until_ms, self._sequence, waiter))
-        if len(self._ends) > 2 * self.waiting + STALE_MAX:
-            self._ends = [one for one in self._ends if not one[2].over]
-            heapify(self._ends)
 
     def next_waiter(self, queue: int) -> Waiter | None:
         """Who has waited longest for a queue."""

@@ -14,7 +14,6 @@ from postroad.core.ledger import Ledger, Row
 from postroad.core.timeline import Timeline
 from postroad.limits import STALE_MAX
 
-
 HOLDER_THIN_AT = 1_024
 """A holder's list is freed of what is over at this length, and at twice what was left then."""
 

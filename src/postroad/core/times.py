@@ -1,8 +1,8 @@
 """When the messages of a queue were published, coarsely: enough to cut off what is too old.
 
 One rule: messages that came within a 4,096th part of their life are one sample, cut off together
-when the last of them is too old; so a queue keeps a few thousand samples whatever it holds; where messages never grow too old samples
-are merged when there are more.
+when the last of them is too old; so a queue keeps a few thousand samples whatever it holds. Where
+messages never grow too old, samples are merged when there are more.
 Compiled by mypyc where possible.
 """
 
