@@ -58,7 +58,7 @@ def test_large_leases_lapse_a_slice_of_messages_at_a_time() -> None:
     r = Road()
     r.declare()
     r.fill(3 * PAGE)
-    r.receive(3 * PAGE, lease_ms=100)
+    r.receive(count=3 * PAGE, lease_ms=100)
     r.now += 100
     for ready in (PAGE, 2 * PAGE, 3 * PAGE):
         r.tick()
