@@ -32,7 +32,7 @@ class Consumer:
     """An attached consumer: `credit` more messages may be pushed to it; `holder` is the number its
     leases bear."""
 
-    __slots__ = ("ask", "credit", "holder", "lease_ms", "leased", "number", "queue")
+    __slots__ = ("ask", "attached", "credit", "holder", "lease_ms", "leased", "number", "queue")
 
     def __init__(
         self, ask: Ask, number: int, queue: int, credit: int, lease_ms: int | None, leased: bool
@@ -44,6 +44,7 @@ class Consumer:
         self.lease_ms = lease_ms
         self.leased = leased
         self.holder = 0
+        self.attached = True
 
 
 class Session:
@@ -140,12 +141,27 @@ class Demand:
         self.stir(consumer.queue)
 
     def detach(self, consumer: Consumer) -> None:
-        """A consumer leaves the ring; its leases stay its holder's."""
+        """A consumer leaves the ring; its leases stay its holder's, until `let_go`."""
         del self.sessions[consumer.ask.caller.number].consumers[consumer.number]
+        consumer.attached = False
         ring = self.consumers[consumer.queue]
         ring.remove(consumer)
         if not ring:
             del self.consumers[consumer.queue]
+
+    def is_loose(self, holder: int) -> bool:
+        """Whether a holder's consumer was detached, so that only its leases keep it."""
+        consumer = self.by_holder.get(holder)
+        return consumer is not None and not consumer.attached
+
+    def let_go(self, holder: int) -> None:
+        """A detached consumer's leases are over: nothing is left of it."""
+        consumer = self.by_holder.pop(holder)
+        number = consumer.ask.caller.number
+        session = self.sessions[number]
+        session.holders.remove((consumer.queue, holder))
+        if session.is_over():
+            del self.sessions[number]
 
     def holder_of(self, caller: Caller, queue: int) -> int:
         """The holder of what a caller received from a queue until its session ends; 0: none yet."""
@@ -179,7 +195,7 @@ class Demand:
     def credit_back(self, holder: int, count: int) -> None:
         """Leases of a consumer ended."""
         consumer = self.by_holder.get(holder)
-        if consumer is not None and consumer.leased:
+        if consumer is not None and consumer.leased and consumer.attached:
             consumer.credit += count
             self.stir(consumer.queue)
 
@@ -202,6 +218,7 @@ class Demand:
         """A queue is gone: its consumers are detached, and its waiters returned to be told."""
         for consumer in list(self.consumers.get(queue, ())):
             self.detach(consumer)
+            self.let_go(consumer.holder)
         return list(self.waiters.get(queue, ()))
 
     def _session(self, caller: Caller) -> Session:

@@ -222,13 +222,23 @@ class Leases:
         found: list[int] = []
         messages = 0
         for one in [holder] if holder else sorted(self.by_holder):
-            for lease in self.by_holder.get(one, ()):
+            leases = self.by_holder.get(one)
+            if leases is None or messages >= limit:
+                break
+            over = 0
+            met = False
+            for lease in leases:
                 if messages >= limit:
-                    return found
+                    break
                 left = self.left_of(lease)
                 if left:
+                    met = True
                     found.append(lease)
                     messages += left
+                elif not met:
+                    over += 1
+            # They end from the front: what is over is not passed again by the next slice.
+            del leases[:over]
         return found
 
     def forget_holder(self, holder: int) -> None:

@@ -255,6 +255,7 @@ class Core:
         if queue.ended:
             for holder, count in queue.ended:
                 self.demand.credit_back(holder, count)
+                self.server.let_go_if_over(queue, holder)
             queue.ended.clear()
         if queue.pages.ready:
             self.demand.stir(id)

@@ -63,7 +63,16 @@ class Server:
         if consumer is None:
             return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
         self.demand.detach(consumer)
+        queue = self.world.state.queues.get(consumer.queue)
+        if queue is not None:
+            self.let_go_if_over(queue, consumer.holder)
         return self._say(ask, Done())
+
+    def let_go_if_over(self, queue: Queue, holder: int) -> None:
+        """Forget a holder whose consumer is detached once its last lease is over."""
+        if self.demand.is_loose(holder) and not queue.leases.held_by(holder, 1):
+            queue.leases.forget_holder(holder)
+            self.demand.let_go(holder)
 
     def pump(self, now: int) -> Step | None:
         """Serve the queues that were stirred, some rounds of it."""

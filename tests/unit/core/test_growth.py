@@ -1,0 +1,132 @@
+"""What is over leaves nothing behind, however long a queue, a session or a lease lives."""
+
+from postroad.core.bits import PAGE
+from postroad.core.leases import HOLDER_THIN_AT
+from postroad.core.times import SAMPLES_MAX, UNLIMITED_GRAIN_MS, Times
+from postroad.limits import STALE_MAX
+from postroad.model.commands import (
+    RETRY,
+    SESSION_LEASE,
+    Attach,
+    Detach,
+    Publish,
+    Receive,
+)
+from postroad.model.replies import Received
+from tests.unit.core.road import Road
+
+FAR_MS = 10 * 86_400_000
+TIMES = 3 * STALE_MAX
+
+
+def road(**settings: object) -> Road:
+    r = Road()
+    r.declare(**settings)
+    return r
+
+
+def test_a_far_due_is_entered_once_though_nearer_ones_come_and_go() -> None:
+    r = road()
+    r.ask(Publish(("q",), [b"far"], None, [FAR_MS]))
+    r.fill(1)
+    for _ in range(TIMES):
+        r.settle(r.receive(), RETRY, after_ms=50)
+        r.wait(100)
+    assert len(r.queue().pages.due_list) <= 2 + STALE_MAX
+    assert len(r.core.schedule.dues) <= 2 + STALE_MAX
+    r.wait(FAR_MS)
+    assert r.counts() == (2, 0, 0, 0)
+    r.check()
+
+
+def test_a_far_end_of_life_is_entered_once_though_leases_come_and_go() -> None:
+    r = road(lease_ms=1_000)
+    r.ask(Publish(("q",), [b"far"], None, [FAR_MS], [FAR_MS]))
+    for _ in range(TIMES):
+        r.ask(Publish(("q",), [b"near"], None, None, [10]))
+        r.wait(1_500)
+    assert len(r.queue().pages.expiry_list) <= 2 + STALE_MAX
+    assert len(r.core.schedule.dues) <= 2 + STALE_MAX
+    r.check()
+
+
+def test_a_far_deadline_is_entered_once_though_nearer_ones_come_and_go() -> None:
+    r = road()
+    r.fill(2)
+    r.receive(lease_ms=FAR_MS)
+    for _ in range(TIMES):
+        r.receive(lease_ms=10)
+        r.wait(20)
+    assert len(r.queue().leases.deadlines) <= 2 + STALE_MAX
+    r.check()
+
+
+def test_a_lease_that_is_extended_for_ever_takes_no_more_than_others() -> None:
+    r = road()
+    r.fill(2)
+    r.receive(lease_ms=FAR_MS)
+    held = r.receive(lease_ms=FAR_MS)
+    for _ in range(3 * PAGE):
+        r.now += 1
+        assert r.extend(held, FAR_MS) == []
+    (segment,) = r.queue().leases.segments.values()
+    assert len(segment.ends.entries) <= 2 * PAGE + 1
+    r.wait(FAR_MS)
+    assert r.counts() == (2, 0, 0, 0)
+
+
+def test_a_queue_that_is_never_empty_keeps_few_samples_of_when_messages_came() -> None:
+    times = Times()
+    count = 10 * SAMPLES_MAX
+    for one in range(count):
+        times.add(one * 2 * UNLIMITED_GRAIN_MS, one, None)
+    assert len(times.offset) <= SAMPLES_MAX
+    assert times.too_old(count * 2 * UNLIMITED_GRAIN_MS, count) == count
+    for ms in range(0, count * 2 * UNLIMITED_GRAIN_MS, 999_999):
+        assert times.too_old(ms, count) <= ms // (2 * UNLIMITED_GRAIN_MS) + 1
+
+
+def test_a_receive_that_gave_up_is_gone_from_the_line_behind_one_that_waits_long() -> None:
+    r = road()
+    r.ask(Receive("q", wait_ms=FAR_MS))
+    for _ in range(20):
+        r.ask(Receive("q", wait_ms=10))
+        r.wait(20)
+    assert [len(line) for line in r.core.demand.waiters.values()] == [1]
+
+
+def test_consumers_that_were_detached_are_forgotten_once_their_leases_are_over() -> None:
+    r = road()
+    r.fill(1)
+    for consumer in range(1, 20):
+        r.ask(Attach("q", consumer, 1))
+        r.ask(Detach(consumer))
+    demand = r.core.demand
+    assert r.counts() == (0, 0, 1, 0)
+    assert list(demand.by_holder) == [demand.sessions[1].holders[0][1]]
+    assert r.core.state.by_name["q"].leases.by_holder.keys() == demand.by_holder.keys()
+    (pushed,) = [one.messages for _, one in r.told if isinstance(one, Received)]
+    r.settle(pushed)
+    assert not demand.by_holder
+    assert not demand.sessions
+    assert not r.queue().leases.by_holder
+    r.ask(Attach("q", 1, 1))
+    r.fill(1)
+    assert r.counts() == (0, 0, 1, 0)
+
+
+def test_leases_of_a_session_are_counted_out_in_time_that_grows_with_their_number() -> None:
+    r = road()
+    r.fill(3 * HOLDER_THIN_AT)
+    for _ in range(3 * HOLDER_THIN_AT):
+        held = r.receive(lease_ms=SESSION_LEASE)
+        if held[0].offset % 2:
+            r.settle(held)
+    leases = r.queue().leases
+    ((holder, numbers),) = leases.by_holder.items()
+    assert len(numbers) <= leases.thin_at[holder] <= 4 * HOLDER_THIN_AT
+    r.core.forget(r.caller)
+    r.settle_down()
+    assert r.counts() == (3 * HOLDER_THIN_AT // 2, 0, 0, 0)
+    assert not leases.by_holder
+    r.check()
