@@ -19,6 +19,7 @@ MAYBE_TEXT: Kinds = (str, NoneType)
 NUMBER: Kinds = (int,)
 MAYBE_NUMBER: Kinds = (int, NoneType)
 FLAG: Kinds = (bool,)
+BYTES: Kinds = (bytes,)
 
 FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.DeclareQueue: (("name", TEXT),),
@@ -68,8 +69,8 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.DeclareQueue: (("compare", TEXT),),
     commands.Publish: (
         ("queues", TEXT),
-        ("bodies", (bytes, bytearray)),
-        ("heads", (bytes, bytearray)),
+        ("bodies", BYTES),
+        ("heads", BYTES),
         ("delays_ms", MAYBE_NUMBER),
         ("ttls_ms", MAYBE_NUMBER),
     ),

@@ -32,7 +32,7 @@ def once_it_wrote(driver: BlockingDriver, patch: pytest.MonkeyPatch) -> None:
 
 
 def in_the_middle_of_a_turn(driver: BlockingDriver, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(driver.engine.core, "pump", interrupt)
+    patch.setattr(driver.clock, "now_ms", interrupt)
 
 
 @pytest.mark.parametrize("moment", [while_it_writes, once_it_wrote, in_the_middle_of_a_turn])
