@@ -107,8 +107,14 @@ JOURNAL_BYTES = 1024 * 1024 * 1024  # what recovery may have to read
 RECORDS_BETWEEN_CHECKPOINTS = 200_000  # what recovery may have to apply
 LEASE_WAIT_MS = 20  # lease records alone wait so long for company
 PLACE_BYTES = 4 * 1024 * 1024  # bodies written to the store by one job
+PLACE_BLOCKS = (
+    256  # blocks written by one job: where queues are many and nearly empty they are small
+)
 CUT_ROW_BYTES = 256 * 1024  # rows encoded for a checkpoint in one turn
 TURN_STEPS_MAX = 64  # slices of time in one turn
+TURN_WORK_MAX = 20_000  # messages asked about in one turn, where many ask at once
+ASK_WORK = 32  # so many messages are as much work as an ask of its own
+TURN_ASKS_MIN = 16  # asks in one turn, whatever they ask
 GROUP_MESSAGES_BYTES = 8 * 1024 * 1024  # a group is closed at this size, though more is waiting
 LOAD_BLOCKS = 8  # blocks read by one job
 PLACE_RETRY_MS = 1_000  # a full disk is tried again so often

@@ -6,8 +6,9 @@ caller.
 
 from collections import deque
 
+from postroad.limits import ASK_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
 from postroad.model.ask import Ask, Caller
-from postroad.model.commands import Publish
+from postroad.model.commands import Pop, Publish, Receive, Settle
 from postroad.model.sound import unsound
 
 
@@ -33,7 +34,7 @@ class Inbox:
 
     def take(self, hold_publishes: bool) -> list[list[Ask]]:
         """What to decide now, in order: single asks, and runs of publishes that become one
-        record."""
+        record. What is too much for one turn stays for the next."""
         asks = self.asks
         self.asks = []
         if self.held and not hold_publishes:
@@ -41,6 +42,10 @@ class Inbox:
             self.held = deque()
         if len(asks) == 1 and not hold_publishes:
             return [asks]
+        if len(asks) > TURN_ASKS_MIN:
+            stop = _turn_of(asks)
+            self.asks = asks[stop:]
+            asks = asks[:stop]
         taken: list[list[Ask]] = []
         runs: dict[tuple[str, ...], int] = {}
         latest: dict[Caller, int] = {}
@@ -62,6 +67,28 @@ class Inbox:
             latest[ask.caller] = at
             taken.append([ask])
         return taken
+
+
+def _turn_of(asks: list[Ask]) -> int:
+    """How many of the asks are work for one turn; what they ask for is taken at its word."""
+    room = TURN_WORK_MAX
+    for at, ask in enumerate(asks):
+        command = ask.command
+        size = 0
+        if isinstance(command, Publish):
+            size = _size_of(command.bodies)
+        elif isinstance(command, Settle):
+            size = _size_of(command.offsets)
+        elif isinstance(command, Receive | Pop) and isinstance(command.count, int):
+            size = max(0, command.count)
+        room -= ASK_WORK + size
+        if room < 0:
+            return max(at, TURN_ASKS_MIN)
+    return len(asks)
+
+
+def _size_of(column: object) -> int:
+    return len(column) if isinstance(column, list | tuple) else 0
 
 
 def _plain(command: Publish) -> bool:

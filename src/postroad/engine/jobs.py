@@ -74,21 +74,25 @@ class Load:
 
 
 class Place:
-    """Write blocks to the store, with one sync for all."""
+    """Write blocks to the store, with one sync for all; of a block with a mask, only the messages
+    whose bit is set. The blocks are closed: nobody changes them any more."""
 
     lane = Lane.KEEP
 
     def __init__(
-        self, store: Store, keys: list[tuple[int, int]], kept: list[int], blocks: list[bytes]
+        self, store: Store, keys: list[tuple[int, int]], blocks: list[Block], masks: list[int]
     ) -> None:
         self.store = store
         self.keys = keys
-        self.kept = kept
         self.blocks = blocks
+        self.masks = masks
 
-    def run(self) -> list[int]:
-        """Their ids."""
-        return self.store.put(self.blocks)
+    def run(self) -> list[tuple[int, int, int]]:
+        """(id, size, messages) of each."""
+        pairs = zip(self.blocks, self.masks, strict=True)
+        return put_blocks(
+            self.store, [block.thin(mask) if mask else block for block, mask in pairs]
+        )
 
 
 class Compact:
@@ -106,9 +110,7 @@ class Compact:
             read_block(self.store, shelf, first, id, size).thin(mask)
             for shelf, first, id, size, mask in self.wanted
         ]
-        packed = [block.encode() for block in thin]
-        kept = [len(block.ends) for block in thin]
-        return list(zip(self.store.put(packed), map(len, packed), kept, strict=True))
+        return put_blocks(self.store, thin)
 
 
 class Delete:
@@ -198,6 +200,13 @@ class Room:
             self.journal.release_reserve()
         else:
             self.journal.refresh_space()
+
+
+def put_blocks(store: Store, blocks: list[Block]) -> list[tuple[int, int, int]]:
+    """(id, size, messages) of each block, once all are durable."""
+    packed = [block.encode() for block in blocks]
+    kept = [len(block.ends) for block in blocks]
+    return list(zip(store.put(packed), map(len, packed), kept, strict=True))
 
 
 def read_block(store: Store, shelf: int, first: int, id: int, size: int) -> Block:

@@ -18,6 +18,7 @@ from postroad.engine.jobs import Compact, Delete, Job, Place
 from postroad.limits import (
     COMPACT_BLOCKS,
     DELETE_BLOCKS,
+    PLACE_BLOCKS,
     PLACE_BYTES,
     PLACE_RETRY_MS,
     SPARSE_LOOK_BLOCKS,
@@ -91,7 +92,8 @@ class Placer:
         for block in self.cache.written.values():
             if block.leaving_bytes:
                 continue
-            if block.group >= before_group or total >= PLACE_BYTES:
+            full = total >= PLACE_BYTES or len(picked) >= PLACE_BLOCKS
+            if block.group >= before_group or full:
                 break
             picked.append(block)
             total += block.size()
@@ -101,23 +103,20 @@ class Placer:
 
     def _place(self, picked: list[Block]) -> Place:
         closed: list[Placed | Rewritten | Closed] = []
-        packed: list[bytes] = []
-        kept: list[int] = []
+        masks: list[int] = []
         keys = [(block.shelf, block.first) for block in picked]
         for block in picked:
             self.cache.leave(block)
             live, full, is_open = self.core.state.shelves[block.shelf].share(block.first)
             if is_open:
                 closed.append(Closed(block.shelf, block.first))
-            if live * 2 < full:
-                wanted = self.core.live_bits(block.shelf, block.first, len(block.ends))
-                block = block.thin(wanted)  # noqa: PLW2901  (the copy that is written)
-            kept.append(len(block.ends))
-            packed.append(block.encode())
+            sparse = live * 2 < full
+            count = len(block.ends)
+            masks.append(self.core.live_bits(block.shelf, block.first, count) if sparse else 0)
         if closed:
             self.take_step(self.core.place(closed))
         self.placing = True
-        return Place(self.store, keys, kept, packed)
+        return Place(self.store, keys, picked, masks)
 
     def delete(self) -> Delete | None:
         """A job that forgets what may go."""
@@ -184,8 +183,7 @@ class Placer:
             if block is not None and not isinstance(result, list):
                 self.cache.stay(block)
             if isinstance(result, list):
-                size = len(job.blocks[at])
-                records.append(Placed(key[0], key[1], result[at], size, job.kept[at]))
+                records.append(Placed(key[0], key[1], *result[at]))
                 if block is not None:
                     block.placed_group = group
                     self._placed.append(block)

@@ -1,6 +1,7 @@
 """Which asks of one turn are decided together, and in which order."""
 
 from postroad.engine.inbox import Inbox
+from postroad.limits import TURN_WORK_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Command, DescribeQueue, Publish, PurgeQueue
 
@@ -100,3 +101,21 @@ def test_an_ask_that_waited_for_bodies_is_asked_again() -> None:
     inbox.take(hold_publishes=False)
     inbox.put_back(ask)
     assert inbox.take(hold_publishes=False) == [[ask]]
+
+
+def test_a_turn_takes_so_much_work_and_leaves_the_rest_for_the_next_in_order() -> None:
+    inbox = Inbox()
+    commands: list[Command] = [DescribeQueue("q"), Publish(("q",), [b"x"] * 1_000)]
+    put(inbox, *[(caller(number), commands[number % 2]) for number in range(2_000)])
+    turns: list[list[int]] = []
+    while inbox.asks:
+        turns.append([number for run in taken(inbox) for number in run])
+    assert sorted(turns[0] + turns[1]) == list(range(len(turns[0] + turns[1])))
+    assert sum(map(len, turns)) == 2_000
+    assert max(map(len, turns)) <= 2 * TURN_WORK_MAX // 1_000 + 1
+
+
+def test_a_few_asks_are_one_turn_however_large() -> None:
+    inbox = Inbox()
+    put(inbox, *[(caller(number), Publish((f"{number}",), [b""] * 30_000)) for number in range(9)])
+    assert len(taken(inbox)) == 9

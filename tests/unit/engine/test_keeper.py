@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from postroad.core.load import canonical
-from postroad.engine.jobs import Append, Feed, Sync, Trim
+from postroad.engine.jobs import Append, Feed, Place, Sync, Trim
 from postroad.engine.jobs import Room as RoomJob
 from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.errors import Incomplete
-from postroad.limits import PLACE_RETRY_MS, SPACE_LOOK_MS
+from postroad.limits import PLACE_BLOCKS, PLACE_RETRY_MS, SPACE_LOOK_MS
 from postroad.model import commands as asks
 from postroad.model.ask import Ask
 from postroad.model.replies import Peeked, Published, Refused, Why
@@ -222,3 +222,31 @@ def test_nothing_is_appended_while_a_late_sync_runs() -> None:
     engine.finished(sync, None)
     (append,) = engine.turn(room.now_ms + 1_001)
     assert isinstance(append, Append)
+
+
+def test_where_queues_are_many_their_small_blocks_are_placed_some_at_a_time() -> None:
+    room = Room()
+    count = 2 * PLACE_BLOCKS + 10
+    for number in range(count):
+        room.ask(asks.DeclareQueue(f"{number}"))
+        room.ask(asks.Publish((f"{number}",), [b"hello"]))
+    room.engine.keeper.close()
+    room.rest()
+    placed = [len(job.blocks) for job in ran(room, Place)]
+    assert placed == [PLACE_BLOCKS, PLACE_BLOCKS, 10]
+    assert room.engine.keeper.saved()
+
+
+def test_of_a_block_that_is_mostly_gone_only_what_is_wanted_is_placed() -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.ask(asks.Publish(("mail",), [b"%d" % number * 100 for number in range(10)]))
+    room.ask(asks.Pop("mail", 7))
+    room.engine.keeper.close()
+    room.rest()
+    (job,) = ran(room, Place)
+    assert [block.fetch(7, 1).bodies for block in job.blocks] == [[b"7" * 100]]
+    assert room.store.bytes_used() < 5 * 100
+    room.start()
+    left = room.ask(asks.Receive("mail", 10, 60_000, 0)).messages
+    assert [one.body for one in left] == [b"7" * 100, b"8" * 100, b"9" * 100]
