@@ -21,7 +21,8 @@ def any_of(one: object) -> Any:
 NASTY: list[Any] = [
     None, True, -1, 0, 2.5, float("nan"), 2**64, -(10**30), "", "x", "\ud800", b"x", object(),
     [], {}, (), [1], [-1], [2.5], [2**64], [None], ["mail"], ["\ud800"], [b"x"], [[]], ([],),
-    [bytearray(b"x")], [memoryview(b"12345678").cast("I")], range(3), {"a": 1}, {1: "a"}, {"a": "\ud800"},
+    [bytearray(b"x")], [memoryview(b"12345678").cast("I")], range(3),
+    {"a": 1}, {1: "a"}, {"a": "\ud800"},
     {"a": None}, QueueSettings(lease_ms=any_of(2.5)), QueueSettings(length_max=any_of(True)),
     QueueSettings(dead_letter_queue="\ud800"), QueueSettings(retry=any_of(None)),
     QueueSettings(retry=RetryPolicy(delay_ms=any_of(2.5))), QueueSettings(overflow=any_of([])),
