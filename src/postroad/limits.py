@@ -111,6 +111,7 @@ PLACE_BLOCKS = (
     256  # blocks written by one job: where queues are many and nearly empty they are small
 )
 CUT_ROW_BYTES = 256 * 1024  # rows encoded for a checkpoint in one turn
+CUT_ROWS = 500  # rows encoded for it in one turn, where they are small
 TURN_STEPS_MAX = 64  # slices of time in one turn
 TURN_WORK_MAX = 20_000  # messages asked about in one turn, where many ask at once
 ASK_WORK = 32  # so many messages are as much work as an ask of its own

@@ -7,6 +7,8 @@ time).
 
 from mypy_extensions import mypyc_attr
 
+from postroad.limits import CUT_ROWS
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Row:
@@ -33,6 +35,7 @@ class Ledger:
     def __init__(self) -> None:
         self.dirty: dict[bytes, Row | None] = {}
         self.owed: dict[bytes, Row] = {}
+        self._order: list[bytes] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.row_bytes = 0
         self.erased: list[bytes] = []
@@ -66,12 +69,19 @@ class Ledger:
                 row.owed = True
                 self.owed[key] = row
         self.dirty = {}
+        # A list of its own: the first key of a dict is the farther to find the more are gone.
+        self._order = list(self.owed)
+        self._order.reverse()
 
-    def pay_some(self, bytes_max: int) -> bool:
-        """Encode owed rows, about `bytes_max` of them; true when none is owed any more."""
+    def pay_some(self, bytes_max: int, rows_max: int = CUT_ROWS) -> bool:
+        """Encode owed rows, about `bytes_max` and at most `rows_max` of them; true when none is
+        owed any more."""
         start = self.row_bytes
-        while self.owed and self.row_bytes - start < bytes_max:
-            self._pay(self.owed[next(iter(self.owed))])
+        while self._order and rows_max and self.row_bytes - start < bytes_max:
+            row = self.owed.get(self._order.pop())
+            if row is not None:
+                rows_max -= 1
+                self._pay(row)
         return not self.owed
 
     def take(self) -> dict[bytes, bytes | None]:
@@ -89,6 +99,7 @@ class Ledger:
         for row in self.owed.values():
             row.owed = False
         self.owed = {}
+        self._order = []
         self.rows = {}
         self.row_bytes = 0
 

@@ -114,3 +114,15 @@ def test_a_row_says_for_itself_what_it_is() -> None:
     row = Row(b"k")
     with pytest.raises(AssertionError, match="encodes itself"):
         row.encode()
+
+
+def test_so_many_rows_are_encoded_at_once_in_the_order_they_changed() -> None:
+    ledger = Ledger()
+    notes = [written(ledger, f"{number}", "text") for number in range(10)]
+    ledger.cut()
+    change(ledger, notes[1], "later")
+    assert not ledger.pay_some(1_000, 3)
+    assert list(ledger.take()) == [b"1", b"0", b"2", b"3"]
+    assert not ledger.pay_some(1_000, 3)
+    assert ledger.pay_some(1_000, 3)
+    assert list(ledger.take()) == [b"4", b"5", b"6", b"7", b"8", b"9"]
