@@ -120,7 +120,9 @@ class Keeper:
         self._look_for_room(now)
         self._place(now)
         self._checkpoint()
-        for job in (self.placer.delete(), self.placer.compact()):
+        # What is left to compact when the process stops, the next start finds again.
+        compact = None if self.closing else self.placer.compact()
+        for job in (self.placer.delete(), compact):
             if job is not None:
                 self._jobs.append(job)
 
@@ -140,6 +142,9 @@ class Keeper:
         if self._unpin or (self._cut is not None and not self._feeding and self._can_feed()):
             return 1
         placing = self.placer.placing
+        looking = self.placer.to_look and not self.placer.compacting and not self.placer.stuck
+        if looking and not self.closing:
+            return 1
         waits = self._wanted and self._cut is None and not placing and not writing
         if waits and (self.closing or self.wants_cut()):
             return 1

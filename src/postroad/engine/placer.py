@@ -11,6 +11,7 @@ from collections.abc import Callable
 from postroad.core.decision import Step
 from postroad.core.machine import Core
 from postroad.core.records import Closed, Placed, Rewritten
+from postroad.core.shelf import Shelf
 from postroad.core.state import State
 from postroad.engine.block import Block
 from postroad.engine.cache import Cache, Key
@@ -22,12 +23,14 @@ from postroad.limits import (
     PLACE_BYTES,
     PLACE_RETRY_MS,
     SPARSE_LOOK_BLOCKS,
+    SPARSE_LOOK_SHELVES,
 )
 from postroad.store.interface import Store
 
 
 class Placer:
-    """`stuck`: the store has no room; placing is tried again at `retry_ms`."""
+    """`stuck`: the store has no room; placing is tried again at `retry_ms`. `to_look`: shelves the
+    running look for sparse blocks has not seen yet."""
 
     def __init__(
         self, core: Core, cache: Cache, store: Store, take_step: Callable[[Step], None]
@@ -43,6 +46,8 @@ class Placer:
         self.retry_ms = 0
         self.fault: str | None = None
         self.look_for_sparse = False
+        self.to_look: list[int] = []
+        self._sparse_files: set[int] = set()
         self._deleted = 0
         self._deaths: deque[tuple[int, Key, int]] = deque()
         self._undead: list[tuple[Key, int]] = []
@@ -132,26 +137,42 @@ class Placer:
         return Delete(self.store, ids)
 
     def compact(self) -> Compact | None:
-        """A job that rewrites blocks, or the blocks of files, of which less than half is wanted."""
-        if self.compacting or not self.look_for_sparse or self.stuck:
+        """A job that rewrites blocks, or the blocks of files, of which less than half is wanted;
+        a look goes through all shelves, some in a turn, and a few blocks in a job."""
+        if self.compacting or self.stuck:
             return None
-        self.look_for_sparse = False
-        files = set(self.store.sparse_files(0.5))
+        if self.look_for_sparse and not self.to_look:
+            self.look_for_sparse = False
+            self._sparse_files = set(self.store.sparse_files(0.5))
+            self.to_look = list(self.core.state.shelves)
         wanted: list[tuple[int, int, int, int, int]] = []
-        for shelf in self.core.state.shelves.values():
-            sparse = set(shelf.sparse_blocks())
-            if not sparse and not files:
-                continue
-            for first, count, _, id, size in shelf.blocks():
-                if id and (first in sparse or self.store.file_of(id) in files):
-                    mask = self.core.live_bits(shelf.id, first, count)
-                    wanted.append((shelf.id, first, id, size, mask))
-                    if len(wanted) >= COMPACT_BLOCKS:
-                        break
+        for _ in range(SPARSE_LOOK_SHELVES):
+            if not self.to_look or len(wanted) >= COMPACT_BLOCKS:
+                break
+            shelf = self.core.state.shelves.get(self.to_look[-1])
+            found = 0 if shelf is None else self._pick_sparse(shelf, wanted)
+            if not found or len(wanted) < COMPACT_BLOCKS:
+                self.to_look.pop()
         if not wanted:
             return None
         self.compacting = True
         return Compact(self.store, wanted)
+
+    def _pick_sparse(self, shelf: Shelf, wanted: list[tuple[int, int, int, int, int]]) -> int:
+        """Enter blocks of a shelf that are to be rewritten, until the job is full; how many."""
+        sparse = set(shelf.sparse_blocks())
+        files = self._sparse_files
+        found = 0
+        if not sparse and not files:
+            return found
+        for first, count, _, id, size in shelf.blocks():
+            if len(wanted) >= COMPACT_BLOCKS:
+                break
+            if id and (first in sparse or self.store.file_of(id) in files):
+                mask = self.core.live_bits(shelf.id, first, count)
+                wanted.append((shelf.id, first, id, size, mask))
+                found += 1
+        return found
 
     def finished(self, job: Job, result: object, now: int) -> None:
         """A job of this file came back."""

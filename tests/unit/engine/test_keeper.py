@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from postroad.core.load import canonical
-from postroad.engine.jobs import Append, Feed, Place, Sync, Trim
+from postroad.engine.jobs import Append, Compact, Feed, Place, Sync, Trim
 from postroad.engine.jobs import Room as RoomJob
 from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.errors import Incomplete
-from postroad.limits import PLACE_BLOCKS, PLACE_RETRY_MS, SPACE_LOOK_MS
+from postroad.limits import COMPACT_BLOCKS, PLACE_BLOCKS, PLACE_RETRY_MS, SPACE_LOOK_MS
 from postroad.model import commands as asks
 from postroad.model.ask import Ask
 from postroad.model.replies import Peeked, Published, Refused, Why
@@ -250,3 +250,24 @@ def test_of_a_block_that_is_mostly_gone_only_what_is_wanted_is_placed() -> None:
     room.start()
     left = room.ask(asks.Receive("mail", 10, 60_000, 0)).messages
     assert [one.body for one in left] == [b"7" * 100, b"8" * 100, b"9" * 100]
+
+
+def test_all_sparse_blocks_are_rewritten_a_few_in_a_job() -> None:
+    room = Room()
+    count = 3 * COMPACT_BLOCKS
+    for number in range(count):
+        room.ask(asks.DeclareQueue(f"{number}"))
+        room.ask(asks.Publish((f"{number}",), [b"x" * 1_000] * 10))
+    keeper = room.engine.keeper
+    keeper.close()
+    room.rest()
+    keeper.closing = False
+    for number in range(count):
+        room.ask(asks.Pop(f"{number}", 9))
+    keeper.placer.look_for_sparse = True
+    room.rest(1_000)
+    sizes = [len(job.wanted) for job in ran(room, Compact)]
+    assert max(sizes) == COMPACT_BLOCKS
+    assert sum(sizes) == count
+    for number in range(count):
+        assert len(room.ask(asks.Receive(f"{number}", 10, 60_000, 0)).messages) == 1
