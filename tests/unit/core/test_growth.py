@@ -21,7 +21,7 @@ TIMES = 3 * STALE_MAX
 
 def road(**settings: object) -> Road:
     r = Road()
-    r.declare(**settings)
+    r.declare("q", **settings)
     return r
 
 
