@@ -191,12 +191,13 @@ class Shelf(Row):
         return found
 
     def sparse_blocks(self) -> list[int]:
-        """First indexes of the placed blocks of whose stored messages less than half are wanted."""
+        """First indexes of the placed blocks of whose stored messages less than half are wanted,
+        even if each is wanted by one target only; so what was rewritten is not sparse any more."""
         found: list[int] = []
         for group in self.groups:
             for at in range(len(group.first)):
                 placed = group.live[at] and group.id[at]
-                if placed and group.live[at] * 2 < group.kept[at] * self.targets:
+                if placed and group.live[at] * 2 < group.kept[at]:
                     found.append(group.first[at])
         return found
 

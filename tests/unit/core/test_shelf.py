@@ -127,6 +127,20 @@ def test_a_block_of_which_less_than_half_is_wanted_is_sparse() -> None:
     assert one.sparse_blocks() == [0]
 
 
+def test_a_block_that_one_of_three_still_wants_as_a_whole_is_not_sparse() -> None:
+    one, _ = shelf()
+    one.targets = 3
+    one.append(4, 10)
+    one.place(0, 99, 1_000, 4)
+    for _ in range(2):
+        one.release(0, 4)
+    assert one.sparse_blocks() == []
+    one.release(0, 3)
+    assert one.sparse_blocks() == [0]
+    one.place(0, 100, 300, 1)
+    assert one.sparse_blocks() == []
+
+
 def test_a_block_that_nobody_wants_is_free_as_soon_as_it_is_placed() -> None:
     one, freed = shelf()
     one.append(1, BLOCK_BYTES)
