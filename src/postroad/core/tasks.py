@@ -88,7 +88,9 @@ def _info(world: World, task: MoveTask, source: Queue) -> TaskInfo:
 
 
 def next_task(world: World, now: int) -> MoveTask | None:
-    """A running task that has something to do now."""
+    """A running task that has something to do now; none while the disk is almost full."""
+    if world.short_of_space:
+        return None
     for task in world.state.tasks.values():
         if task.status == "running" and task.due_ms <= now:
             return task
@@ -97,7 +99,7 @@ def next_task(world: World, now: int) -> MoveTask | None:
 
 def next_task_ms(world: World) -> int:
     """When the next task has something to do, in ms; 0 for never."""
-    if not world.state.tasks:
+    if not world.state.tasks or world.short_of_space:
         return 0
     dues = [task.due_ms for task in world.state.tasks.values() if task.status == "running"]
     return min(dues, default=0)

@@ -215,7 +215,9 @@ class Engine:
                     self.cache.add(record, shelf.where(record.first)[0], state.group)
 
     def _take_asks(self, now: int) -> None:
-        for asks in self.inbox.take(self.keeper.holds_back()):
+        # Where the disk has no room nothing is gained by waiting: publishes are refused.
+        hold = self.keeper.holds_back() and not self.core.world.short_of_space
+        for asks in self.inbox.take(hold):
             if len(asks) > 1:
                 self.take_step(self.core.publish_together(asks, now))
                 continue

@@ -293,3 +293,17 @@ def test_the_oldest_ended_tasks_are_forgotten() -> None:
     assert len(r.state.tasks) == TASKS_KEPT
     assert min(r.state.tasks) == 4
     r.check()
+
+
+def test_a_task_waits_while_the_disk_is_short_of_space() -> None:
+    r = Road()
+    r.declare("source")
+    r.declare("target")
+    r.fill(3, "source")
+    r.ask(StartMoveTask("source", "target"))
+    r.core.world.short_of_space = True
+    assert r.core.next_due() == 0
+    assert r.tick() == []
+    r.core.world.short_of_space = False
+    r.settle_down()
+    assert r.counts("target") == (3, 0, 0, 0)

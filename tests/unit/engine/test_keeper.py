@@ -271,3 +271,19 @@ def test_all_sparse_blocks_are_rewritten_a_few_in_a_job() -> None:
     assert sum(sizes) == count
     for number in range(count):
         assert len(room.ask(asks.Receive(f"{number}", 10, 60_000, 0)).messages) == 1
+
+
+def test_where_the_disk_is_full_publishes_are_refused_not_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(EngineSettings(cache_bytes=8_192))
+    room.ask(asks.DeclareQueue("mail"))
+    monkeypatch.setattr(room.store, "put", failing(errno.ENOSPC))
+    room.ask(asks.Publish(("mail",), [b"x" * 1_000] * 20))
+    assert room.engine.keeper.holds_back()
+    assert stuck(room)
+    heard = len(room.said)
+    refused = room.ask(asks.Publish(("mail",), [b"x"]))
+    assert len(room.said) == heard + 1
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.NO_SPACE
