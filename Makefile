@@ -22,7 +22,7 @@ ON_PURE := $(filter-out $(ON_COMPILED),$(KINDS)) $(ALSO_PURE)
 # "no tests collected" is always a failure.
 run = $(if $(strip $(2)),$(1) $(PYTEST) $(3) $(addprefix tests/,$(2)),@echo "no tests here yet")
 
-.PHONY: setup compiled serve fast lint test test-compiled test-pure sim soak coverage bench docs \
+.PHONY: setup compiled serve fast lint test test-compiled test-pure sim replant soak coverage bench docs \
 	golden clean
 
 setup: $(STAMP)
@@ -73,6 +73,10 @@ test-pure: setup
 # One seed told as a story; without SEED a new one each time.
 sim: setup
 	@$(BIN)/python -m tests.sim.run $(if $(SEED),--seed $(SEED))
+
+# After a change of the engine: seeds that show the planted faults in today's code.
+replant: setup
+	@$(BIN)/python -m tests.sim.replant
 
 # Long runs: many seeds, many examples, every planted fault on fresh seeds.
 soak: compiled
