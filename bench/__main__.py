@@ -39,7 +39,7 @@ def main() -> int:
             if not found:
                 failed.append(f"{name} ({variant})")
             print(table(found) if found else f"{name}: failed", flush=True)
-    if figures and not options.no_save:
+    if figures and not (options.no_save or options.quick):
         facts = {"commit": commit(), "settings": SETTINGS, "scale": scale, "machine": machine()}
         print(f"kept in {save(figures, facts, RESULTS)}")
     if failed:
@@ -50,7 +50,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure what Postroad must reach.")
     parser.add_argument("names", nargs="*", choices=[[], *SCENARIOS], metavar="NAME")
-    parser.add_argument("--quick", action="store_true", help="small sizes, about two minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, about two minutes, nothing kept"
+    )
     parser.add_argument("--pure", action="store_true", help="the plain variant beside, always")
     parser.add_argument("--scale", type=float, default=1.0, help="share of each size")
     parser.add_argument("--no-save", action="store_true", help="print only")

@@ -14,13 +14,14 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, kernel, disk and versions."""
+    """Processor, cores, kernel, disk, versions, and how busy it is (5 minutes' load average)."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
         "kernel": platform.release(),
         "disk": _disk(Path(tempfile.gettempdir())),
+        "load": round(os.getloadavg()[1], 1),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "versions": {name: _version(name) for name in PACKAGES},

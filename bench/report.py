@@ -66,7 +66,9 @@ def _facts(facts: dict[str, Any]) -> str:
     machine = facts["machine"]
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']:,} MB, "
-        f"Linux {machine['kernel']}, {machine['disk']}, Python {machine['python']}.\n"
+        f"Linux {machine['kernel']}, {machine['disk']}, Python {machine['python']};\n"
+        f"load average {machine['load']} when the last figures were taken: far above 1 means that\n"
+        "neighbours had their share of the cores and the disk.\n"
         f"Last commit measured: {facts['commit']}; {facts['settings']}. "
         "Medians; peers measured in the same run."
     )
