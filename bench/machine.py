@@ -19,7 +19,7 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "disk": _disk(Path(tempfile.gettempdir())),
         "load": round(os.getloadavg()[1], 1),
         "python": platform.python_version(),

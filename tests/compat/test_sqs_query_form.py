@@ -31,7 +31,7 @@ def old_sdk() -> Path:
         command += ["--no-warn-conflicts", "--target", str(folder), OLD_SDK]
         done = subprocess.run(command, capture_output=True, timeout=INSTALL_S_MAX, check=False)
         if done.returncode:
-            pytest.skip(f"{OLD_SDK} cannot be installed here: {done.stderr.decode()[-200:]}")
+            pytest.fail(f"{OLD_SDK} cannot be installed here: {done.stderr.decode()[-200:]}")
     return folder
 
 
