@@ -137,7 +137,7 @@ class Session:
             return asks.Extend(name, offsets, leases, rng.choice((0, 300, 3_000)))
         outcome = rng.choice((asks.ACK,) * 5 + (asks.RELEASE, asks.RETRY, asks.REJECT))
         after = rng.choice((None, 0, 500))
-        return asks.Settle(name, offsets, leases, counts, outcome, after, "", rng.random() < 0.2)
+        return asks.Settle(name, offsets, leases, counts, outcome, after, rng.random() < 0.2)
 
     def extend(self, _: int) -> Any:
         """Extend a part of what is held, and keep it."""

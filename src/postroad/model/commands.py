@@ -158,7 +158,7 @@ class Settle:
     """Settle leased messages: `offsets[i]` was leased under `leases[i]`, delivered for the
     `counts[i]`th time.
 
-    `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT (`reason`). Each message stands alone:
+    `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT. Each message stands alone:
     what cannot be settled is named in the answer, the rest is done. An ack of a message that is
     gone already is fine. A message whose lease lapsed can still be acked while nobody else has
     leased it since, unless `strict`. Answer: `Settled`.
@@ -170,7 +170,6 @@ class Settle:
     counts: Sequence[int]
     outcome: int = ACK
     after_ms: int | None = None
-    reason: str = ""
     strict: bool = False
 
 

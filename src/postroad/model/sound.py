@@ -49,7 +49,6 @@ FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
         ("queue", TEXT),
         ("outcome", NUMBER),
         ("after_ms", MAYBE_NUMBER),
-        ("reason", TEXT),
         ("strict", FLAG),
     ),
     commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER)),
