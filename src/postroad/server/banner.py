@@ -38,8 +38,8 @@ def warnings(settings: Settings, driver: Driver) -> list[str]:
     lines = []
     if driver.report.torn_bytes:
         lines.append(
-            f"the last append was cut short by a crash: {driver.report.torn_bytes:,} bytes that"
-            " were never acknowledged have been cut off"
+            f"the journal ended in {driver.report.torn_bytes:,} bytes that are no whole group and"
+            " have been cut off: an append that a crash cut short, if the disk is sound"
         )
     if settings.sqs is None:
         lines.append("no protocol listens, so nobody can reach this server; give --sqs HOST:PORT")

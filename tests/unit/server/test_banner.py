@@ -31,7 +31,10 @@ def test_the_banner_says_which_variant_is_loaded() -> None:
 
 def test_a_torn_append_is_told_with_its_size() -> None:
     driver = ScriptedDriver(report=ScriptedReport(torn_bytes=1_234))
-    assert "1,234 bytes that were never acknowledged" in warnings(load({}, {}), driver)[0]
+    assert (
+        "1,234 bytes that are no whole group and have been cut off"
+        in warnings(load({}, {}), driver)[0]
+    )
 
 
 @pytest.mark.parametrize("sync", ["interval", "never"])
