@@ -16,7 +16,8 @@ UNSEEN = 1 << 40
 @dataclass
 class Held:
     """A message. `place`: its first queue and offset; `session`, `consumer`: who has it (0: nobody
-    in particular); `late`: its life is over; `home`: the queue it was moved from."""
+    in particular); `put_back`: a lease of it ended uncounted; `late`: its life is over; `home`: the
+    queue it was moved from."""
 
     body: bytes
     place: Place
@@ -28,6 +29,8 @@ class Held:
     end_ms: int = 0
     count: int = 0
     lease: int = 0
+    last_lease: int = 0
+    put_back: bool = False
     deadline_ms: int = 0
     session: int = 0
     consumer: int = 0
@@ -94,6 +97,7 @@ class NaiveQueue:
         one = self.held[offset]
         one.lease = one.deadline_ms = one.session = one.consumer = 0
         one.count += counted
+        one.put_back = one.put_back or not counted
         one.state, one.due_ms = ("delayed", due_ms) if due_ms else ("ready", 0)
         most = self.settings.deliveries_max
         if counted and most is not None and one.count >= most:

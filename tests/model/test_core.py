@@ -252,7 +252,7 @@ class Core(Witness):
                 self.credit_back(queue.ghosts.pop(offset))
             elif outcome == ACK and one is None and offset < next_offset:
                 pass
-            elif outcome == ACK and not strict and is_unclaimed(one, count):
+            elif outcome == ACK and not strict and is_unclaimed(one, lease, count):
                 ends[offset] = False
             else:
                 failed.append((at, Why.NO_SUCH_LEASE))
@@ -364,8 +364,10 @@ class Core(Witness):
         assert canonical(replayed([], self.rows.items())) == live
 
 
-def is_unclaimed(one: Held | None, count: int) -> bool:
-    return one is not None and one.state != "leased" and one.count <= count
+def is_unclaimed(one: Held | None, lease: int, count: int) -> bool:
+    if one is None or one.state == "leased" or (one.put_back and lease < one.last_lease):
+        return False
+    return one.count <= count
 
 
 TestCore = Core.TestCase

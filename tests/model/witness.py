@@ -124,6 +124,7 @@ class Witness(RuleBasedStateMachine):
             receipt = (queue.id, message.offset, message.lease, message.delivery_count)
             self.receipts.append(receipt)
             one.state, one.lease, one.consumer = "leased", message.lease, consumer
+            one.last_lease = message.lease
             one.deadline_ms = 0 if length == SESSION_LEASE else self.now + length
             if consumer or length == SESSION_LEASE:
                 one.session = to.session + 1

@@ -8,7 +8,7 @@ from array import array
 
 import msgspec
 
-from postroad.core.bits import FULL, PAGE, PAGE_BITS
+from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs
 from postroad.core.ledger import Row
 from postroad.core.timeline import Timeline, unpack_timeline
 from postroad.limits import DELIVERIES_MAX
@@ -30,6 +30,7 @@ class Page(Row):
         self.expiries: Timeline | None = None
         self.counts: array[int] | None = None
         self.firsts: array[int] | None = None
+        self.takers: array[int] | None = None
         self.deaths: dict[int, int] = {}
         self.sizes: array[int] | None = None
         self.listed_ready = False
@@ -62,6 +63,26 @@ class Page(Row):
             self.counts[slot] += 1
         return self.counts[slot]
 
+    def taken_last_by(self, slot: int) -> int:
+        """The last lease of a message that was once put back uncounted; 0 for any other, whose
+        deliveries tell who had it last."""
+        return 0 if self.takers is None else self.takers[slot]
+
+    def note_taker(self, slot: int, lease: int) -> None:
+        """A lease on this message ends uncounted: from here on its leases are remembered."""
+        if self.takers is None:
+            self.takers = array("Q", bytes(8 * PAGE))
+        self.takers[slot] = lease
+
+    def note_next_taker(self, mask: int, lease: int) -> None:
+        """Messages are leased, some of which may once have been put back uncounted."""
+        if self.takers is None:
+            return
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                if self.takers[slot]:
+                    self.takers[slot] = lease
+
     def remove(self, mask: int) -> None:
         """Messages leave for good."""
         self.live &= ~mask
@@ -77,6 +98,7 @@ class Page(Row):
             self.expiries = None
             self.counts = None
             self.firsts = None
+            self.takers = None
             self.sizes = None
             self.deaths = {}
 
@@ -96,6 +118,7 @@ class Page(Row):
 
     def encode(self) -> bytes:
         """The row of this page."""
+        takers = [] if self.takers is None else [self.takers.tobytes()]
         return msgspec.msgpack.encode(
             [
                 _bits(self.live),
@@ -109,6 +132,7 @@ class Page(Row):
                 sorted(self.deaths.items()),
                 b"" if self.sizes is None else self.sizes.tobytes(),
                 _bits(self.overdue),
+                *takers,
             ]
         )
 
@@ -153,6 +177,9 @@ def decode_page(queue: int, number: int, packed: bytes) -> Page:
     if fields[9]:
         page.sizes = array("I", fields[9])
     page.overdue = _unbits(fields[10])
+    # Rows of version one end here.
+    if len(fields) > 11:
+        page.takers = array("Q", fields[11])
     return page
 
 

@@ -133,6 +133,7 @@ class Queue(Row):
         page = self.pages.all[first >> PAGE_BITS]
         self.ledger.touch(self)
         self.pages.lease(page, mask)
+        page.note_next_taker(mask, lease)
         low = lowest(mask)
         self.leases.grant(lease, page.base + low, mask >> low, deadline_ms, holder, now_ms)
 
@@ -147,8 +148,10 @@ class Queue(Row):
         self, lease: int, first: int, mask: int, due_ms: int, counted: bool, death: int
     ) -> None:
         """Leased messages come back: ready, delayed until `due_ms`, or dead for `death`."""
-        granted_ms = self._end_lease(lease, first, mask)
         page = self.page_of(first)
+        if page is not None and not counted:
+            self._note_takers(page, lease, mask)
+        granted_ms = self._end_lease(lease, first, mask)
         if page is None:
             return
         most = self.settings.deliveries_max
@@ -303,6 +306,14 @@ class Queue(Row):
                 for offset in range(base + start, base + start + length):
                     self.moved.pop(offset, None)
         return granted_ms
+
+    def _note_takers(self, page: Page, lease: int, mask: int) -> None:
+        """The deliveries of these messages will not tell that this lease was on them."""
+        self.ledger.touch(page)
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                known = self.moved.get(page.base + slot)
+                page.note_taker(slot, lease if known is None else known[0])
 
     def _take(self, lease: int, segment: Segment, mask: int) -> None:
         low = segment.first[(lease & (PAGE - 1)) - segment.start] & (PAGE - 1)

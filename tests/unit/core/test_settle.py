@@ -121,6 +121,35 @@ def test_a_late_ack_does_nothing_to_a_message_that_another_has_leased() -> None:
     r.check()
 
 
+def test_a_late_ack_does_nothing_to_a_message_that_another_leased_and_put_back() -> None:
+    r = road(lease_ms=100)
+    r.fill(2)
+    old = r.receive()
+    r.wait(100)
+    between = r.receive()
+    r.settle(between, RELEASE)
+    assert r.settle(old) == [(0, NO_LEASE)]
+    rows = r.cut()
+    r.restart(2, rows, len(r.steps))
+    assert r.settle(old) == [(0, NO_LEASE)]
+    newest = r.receive()
+    r.wait(100)
+    assert r.settle(between) == [(0, NO_LEASE)]
+    assert r.settle(newest) == []
+    assert r.counts() == (1, 0, 0, 0)
+
+
+def test_who_put_a_message_back_can_still_ack_it_while_nobody_else_has_leased_it() -> None:
+    r = road(lease_ms=100)
+    r.fill(2)
+    messages = r.receive(count=2)
+    r.extend(messages[:1], 200)
+    r.settle(messages, RELEASE)
+    assert r.settle(messages) == []
+    assert r.counts() == NOTHING
+    r.check()
+
+
 def test_receipts_that_were_never_given_change_nothing() -> None:
     r = road()
     r.fill(2)

@@ -85,7 +85,7 @@ class Held:
                 return
             if self.gone_ok and _gone(queue, offset):
                 return
-            if self.late_ok and _unclaimed(queue, offset, count):
+            if self.late_ok and _unclaimed(queue, offset, lease, count):
                 base = offset & ~(PAGE - 1)
                 self.late[base] = self.late.get(base, 0) | (1 << (offset & (PAGE - 1)))
                 return
@@ -161,12 +161,17 @@ def _gone(queue: Queue, offset: int) -> bool:
     return page is None or not (page.live >> (offset & (PAGE - 1))) & 1
 
 
-def _unclaimed(queue: Queue, offset: int, count: int) -> bool:
-    """Nobody has leased the message since it was delivered for the `count`th time."""
+def _unclaimed(queue: Queue, offset: int, lease: int, count: int) -> bool:
+    """Nobody has leased the message since it was delivered for the `count`th time under a lease.
+
+    A delivery that was put back uncounted does not show in the count; there the lease's number
+    tells, for later leases have higher ones."""
     page = queue.page_of(offset)
     assert page is not None, "asked only of what is held"
     slot = offset & (PAGE - 1)
     if (page.leased >> slot) & 1:
+        return False
+    if lease < page.taken_last_by(slot):
         return False
     return count > 0 and page.count_of(slot) <= count
 
