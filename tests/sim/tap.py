@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Iterator
 
 from postroad.core.apply import apply
-from postroad.core.codec import decode_group
-from postroad.core.records import AnyRecord, Leased, Published, QueueDeclared
+from postroad.core.codec import AnyRecord, decode_group
+from postroad.core.records import Leased, Published, QueueDeclared
 from postroad.core.state import State
 from postroad.journal.envelope import Filter, unpack
 from postroad.journal.files import FileJournal

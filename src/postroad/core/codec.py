@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from postroad.core.records import AnyRecord, Record
+from postroad.core.records import QueueRecord, Record
+
+AnyRecord = QueueRecord
+"""Every kind of record there is, each with a tag of its own."""
 
 _encode_step = msgspec.msgpack.Encoder().encode
 _decode_group = msgspec.msgpack.Decoder(list[list[AnyRecord]]).decode

@@ -48,12 +48,25 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"l", ())):
         id, number = _two(key)
         _queue(state, id).leases.load(decode_segment(id, number, value))
-    for key, value in sorted(by_kind.get(b"t", ())):
+    _load_tasks(state, by_kind.get(b"t", []))
+    _load_realms(state, by_kind)
+    _derive(state)
+
+
+def _load_tasks(state: State, rows: list[tuple[bytes, bytes]]) -> None:
+    for key, value in sorted(rows):
         fields, started_ms, progress = msgspec.msgpack.decode(value)
         task = MoveTask(int.from_bytes(key, "big"), fields, started_ms)
         task.status, task.failure, task.moved, task.after, task.due_ms = progress
         state.tasks[task.id] = task
-    _derive(state)
+
+
+def _load_realms(state: State, by_kind: dict[bytes, list[tuple[bytes, bytes]]]) -> None:
+    for realm in state.realms:
+        for at in range(len(realm.kinds)):
+            kind = realm.kinds[at : at + 1]
+            for key, value in sorted(by_kind.get(kind, ())):
+                realm.load(kind, key, value)
 
 
 def _two(key: bytes) -> tuple[int, int]:
@@ -98,6 +111,8 @@ def _derive(state: State) -> None:
     for route in state.routes.values():
         if all(id in state.queues for id in route.queues):
             state.route_of[tuple(route.queues)] = route.id
+    for realm in state.realms:
+        realm.derive()
 
 
 def canonical(state: State) -> dict[bytes, Any]:
@@ -115,4 +130,7 @@ def canonical(state: State) -> dict[bytes, Any]:
         found[route.key] = route.encode()
     for task in state.tasks.values():
         found[task.key] = task.encode()
+    for realm in state.realms:
+        for row in realm.rows():
+            found[row.key] = row.encode()
     return found

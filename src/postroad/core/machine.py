@@ -173,6 +173,9 @@ class Core:
                 state.ledger.touch(group)
         for row in [*state.routes.values(), *state.tasks.values()]:
             state.ledger.touch(row)
+        for realm in state.realms:
+            for one in realm.rows():
+                state.ledger.touch(one)
 
     def live_bits(self, shelf: int, first: int, count: int) -> int:
         """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is

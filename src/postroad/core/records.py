@@ -301,7 +301,7 @@ class MoveTaskEnded(Record, tag=24):
     now_ms: int
 
 
-AnyRecord = (
+QueueRecord = (
     Born
     | QueueDeclared
     | QueueChanged

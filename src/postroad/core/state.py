@@ -9,6 +9,7 @@ import msgspec
 
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
+from postroad.core.realm import Realm
 from postroad.core.shelf import Freed, Shelf
 
 CATALOG_KEY = b"c"
@@ -66,7 +67,8 @@ class MoveTask(Row):
 class State:
     """All entities of a shard.
 
-    `freed`: blocks nobody wants any more, since the engine last took them.
+    `freed`: blocks nobody wants any more, since the engine last took them. `realms`: all kinds of
+    entities but queues.
     `group`: ordinal of the group the engine builds now; `changed`: of the last
     change that is no lease; `durable`: of the last durable one. These are volatile.
     """
@@ -83,6 +85,7 @@ class State:
         self.route_of: dict[tuple[int, ...], int] = {}
         self.tasks: dict[int, MoveTask] = {}
         self.freed: list[Freed] = []
+        self.realms: list[Realm] = []
         self.group = 0
         self.changed = 0
         self.durable = 0
@@ -124,3 +127,5 @@ class State:
         """Everything that must hold between steps."""
         for queue in self.queues.values():
             queue.check()
+        for realm in self.realms:
+            realm.check()

@@ -105,6 +105,12 @@ def next_task_ms(world: World) -> int:
     return min(dues, default=0)
 
 
+def task_slice(world: World, now: int) -> list[facts.Record] | Missing:
+    """The next piece of whatever task has something to do now."""
+    task = next_task(world, now)
+    return [] if task is None else task_records(world, task, now)
+
+
 def task_records(world: World, task: MoveTask, now: int) -> list[facts.Record] | Missing:
     """The next piece of a task."""
     source = world.state.queues[task.source]

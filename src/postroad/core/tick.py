@@ -4,6 +4,7 @@ background moves.
 One rule: a slice is small enough for a turn of the loop; what is left is due at once again.
 """
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 from postroad.core import records as facts
@@ -13,6 +14,22 @@ from postroad.core.decide.move import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.queue import Queue
 from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
+
+
+class Clock:
+    """What time does to one kind of thing: when next (0: never), and the records of a slice."""
+
+    def __init__(
+        self,
+        next_ms: Callable[[World], int],
+        records: Callable[[World, int], list[facts.Record] | Missing],
+    ) -> None:
+        self.next_ms = next_ms
+        self.records = records
+
+
+CLOCKS = (Clock(tasks.next_task_ms, tasks.task_slice),)
+"""Everything but queues that time has something to do with, in order of precedence."""
 
 
 class Schedule:
@@ -42,11 +59,12 @@ class Schedule:
         for id in self.dying:
             if _can_bury(world, world.state.queues.get(id)):
                 return 1
-        first = self._first_due(world)
-        task_ms = tasks.next_task_ms(world)
-        if first and task_ms:
-            return min(first, task_ms)
-        return first or task_ms
+        next_ms = self._first_due(world)
+        for clock in CLOCKS:
+            due = clock.next_ms(world)
+            if due and (not next_ms or due < next_ms):
+                next_ms = due
+        return next_ms
 
     def due_queue(self, world: World, now: int) -> Queue | None:
         """A queue where time has something to do now."""
@@ -95,9 +113,10 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
             del schedule.dying[id]
         elif _can_bury(world, dying):
             return _dead_records(world, dying, now)
-    task = tasks.next_task(world, now)
-    if task is not None:
-        return tasks.task_records(world, task, now)
+    for clock in CLOCKS:
+        due = clock.next_ms(world)
+        if due and due <= now:
+            return clock.records(world, now)
     return []
 
 

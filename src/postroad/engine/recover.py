@@ -7,10 +7,10 @@ the cache, and nothing is placed or evicted meanwhile.
 from collections.abc import Iterator
 
 from postroad.core.apply import apply
-from postroad.core.codec import BadPayload, decode_group
+from postroad.core.codec import AnyRecord, BadPayload, decode_group
 from postroad.core.load import load_rows
 from postroad.core.machine import Core
-from postroad.core.records import AnyRecord, Placed, Published
+from postroad.core.records import Placed, Published
 from postroad.core.state import State
 from postroad.engine.cache import Cache
 from postroad.engine.engine import Parts
@@ -47,6 +47,7 @@ class Replay:
         self.cache = cache
         self.groups = 0
         self.records = 0
+        self.bytes = 0
 
     def fill(self, position: int, steps: list[list[AnyRecord]]) -> None:
         """A group before the cut: only bodies that rest nowhere else are taken."""
@@ -55,9 +56,10 @@ class Replay:
                 if isinstance(record, Published):
                     self._keep(record, position)
 
-    def take(self, position: int, steps: list[list[AnyRecord]]) -> None:
+    def take(self, position: int, steps: list[list[AnyRecord]], size: int) -> None:
         """A group after the cut: its facts are so."""
         self.groups += 1
+        self.bytes += size
         for step in steps:
             self.records += len(step)
             for record in step:
@@ -114,6 +116,10 @@ def recover(
     parts.epoch = epoch
     parts.now_ms = now
     parts.begun = core.begin(epoch, salt, now)
+    # However often a process dies early, the next checkpoint comes when it is due.
+    parts.cut_group = 0 if cut is None else cut.position - 1
+    parts.bytes_since = replay.bytes
+    parts.records_since = replay.records
     messages = sum(queue.pages.length for queue in core.state.queues.values())
     report = RecoveryReport(
         0 if cut is None else cut.position,
@@ -135,11 +141,11 @@ def _read_all(journal: Journal, cut: Cut | None, replay: Replay) -> Filter:
         rule = Filter()
     else:
         rule = Filter(cut.epoch, cut.n, cut.now_ms)
-        for position, steps in _payloads(journal, cut.floor, cut.position, None):
+        for position, steps, _ in _payloads(journal, cut.floor, cut.position, None):
             replay.fill(position, steps)
     start = first if cut is None else cut.position
-    for position, steps in _payloads(journal, start, end, rule):
-        replay.take(position, steps)
+    for position, steps, size in _payloads(journal, start, end, rule):
+        replay.take(position, steps, size)
     rule.end()
     return rule
 
@@ -161,8 +167,9 @@ def _check_fit(cut: Cut | None, first: int, end: int) -> None:
 
 def _payloads(
     journal: Journal, start: int, stop: int, rule: Filter | None
-) -> Iterator[tuple[int, list[list[AnyRecord]]]]:
-    """The steps of the groups that count, with the position of the group's first frame."""
+) -> Iterator[tuple[int, list[list[AnyRecord]], int]]:
+    """The steps of the groups that count, with the position of the group's first frame before and
+    the bytes they were decoded from behind."""
     if start >= stop:
         return
     group_first = start
@@ -182,6 +189,6 @@ def _payloads(
         if payload is None:
             continue
         try:
-            yield group_first, decode_group(payload)
+            yield group_first, decode_group(payload), len(payload)
         except BadPayload as error:
             raise Corrupt("journal", position, f"group {position}: {error}") from error

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from postroad.core.codec import BadPayload, decode_group
-from postroad.core.records import AnyRecord
+from postroad.core.codec import AnyRecord, BadPayload, decode_group
 from postroad.disk.real import RealDisk
 from postroad.errors import DirectoryUnusable
 from postroad.journal.check import Finding, What, check_journal

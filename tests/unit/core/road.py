@@ -3,13 +3,13 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-from postroad.core.codec import decode_group, encode_step, join_steps
+from postroad.core.codec import AnyRecord, decode_group, encode_step, join_steps
 from postroad.core.decision import Answer, Missing, Step
 from postroad.core.handout import Bodies, Handout, Piece, fill_piece
 from postroad.core.load import canonical, load_rows
 from postroad.core.machine import Core
 from postroad.core.queue import Queue
-from postroad.core.records import AnyRecord, Published, Record
+from postroad.core.records import Published, Record
 from postroad.core.state import State
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller

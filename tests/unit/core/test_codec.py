@@ -11,7 +11,7 @@ import pytest
 
 from postroad.core import records as facts
 from postroad.core.apply import APPLY
-from postroad.core.codec import BadPayload, decode_group, encode_step, join_steps
+from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, join_steps
 from postroad.core.machine import DECIDERS
 from postroad.model import commands
 from postroad.model.message import Note
@@ -89,7 +89,7 @@ def test_golden_bytes_of_each_record(record: facts.Record) -> None:
 
 
 def test_each_kind_of_record_has_an_example_a_file_and_a_change_of_state() -> None:
-    kinds = {kind.__name__ for kind in get_args(facts.AnyRecord)}
+    kinds = {kind.__name__ for kind in get_args(AnyRecord)}
     assert set(KINDS) == kinds
     assert {path.stem for path in GOLDEN.glob("*.txt")} == kinds
     assert {kind.__name__ for kind in APPLY} == kinds
