@@ -1,5 +1,5 @@
-"""An hour in the life of ten queues: 1,000 in and 800 out each second, the rest expires after 20
-minutes, kill -9 every five.
+"""An hour in the life of ten queues: 1,000 in and 800 out each second, some keeping up and some so
+slow that what they leave expires after 20 minutes, kill -9 every five.
 
 The rule kept here: the process that is killed tells of each call before it makes it and after it
 was answered; so after each kill only that one call may or may not have happened, and every count
@@ -29,7 +29,8 @@ RETENTION_S = 20 * MINUTE_S
 KILL_S = 5 * MINUTE_S
 QUEUES = 10
 IN = 10
-OUT = 8
+OUT = (10, 10, 10, 10, 10, 10, 8, 8, 2, 2)
+"""Taken from each queue a tick: from the last two so little that the oldest expire on the way."""
 TICK_S = 0.1
 BODY_BYTES = 1_000
 SLACK_MS = 3_000
@@ -39,7 +40,8 @@ SLACK_MS = 3_000
 class Ledger:
     """What one queue must hold: (publish time in ms, messages left) in order of publishing."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: int) -> None:
+        self.out = out
         self.runs: deque[list[int]] = deque()
         self.pending: tuple[str, int] = ("", 0)
 
@@ -48,8 +50,8 @@ class Ledger:
         self.runs.append([at_ms, IN])
 
     def acked(self) -> None:
-        """The OUT oldest are gone."""
-        left = OUT
+        """The oldest are gone."""
+        left = self.out
         while left and self.runs:
             part = min(left, self.runs[0][1])
             self.runs[0][1] -= part
@@ -73,13 +75,14 @@ class Soak:
         self.path = path
         self.scale = scale
         self.retention_ms = int(RETENTION_S * scale * 1_000)
-        self.ledgers = [Ledger() for _ in range(QUEUES)]
+        self.ledgers = [Ledger(out) for out in OUT]
         self.wrong = 0
         self.checks = 0
         self.kills = 0
         self.calls = 0
         self.disk: list[float] = []
         self.memory_mb: list[float] = []
+        self.journal_mb: list[float] = []
 
     def run(self) -> None:
         """Work, kill, start again, until the time is over."""
@@ -87,6 +90,15 @@ class Soak:
         while time.monotonic() - begin < LENGTH_S * self.scale:
             self._life(KILL_S * self.scale)
             self.kills += 1
+            print(
+                f"{(time.monotonic() - begin) / MINUTE_S:.0f} min: {self.kills} kills,"
+                f" {self.calls:,} calls, {self.checks:,} counts, {self.wrong} wrong;"
+                f" disk {self.disk[-1]:.2f}, most {max(self.disk):.2f};"
+                f" journal {self.journal_mb[-1]:,.0f} MB, most {max(self.journal_mb):,.0f};"
+                f" memory {self.memory_mb[-1]:.0f} MB, most {max(self.memory_mb):.0f}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _life(self, seconds: float) -> None:
         command = [sys.executable, "-m", "bench.scenarios.soak", str(self.path)]
@@ -107,6 +119,7 @@ class Soak:
         if what == "memory":
             self.memory_mb.append(more)
             self.disk.append(_disk_bytes(self.path) / self._allowed())
+            self.journal_mb.append(_disk_bytes(self.path / "journal") / 1e6)
             return
         ledger = self.ledgers[number]
         if what in ("sending", "acking"):
@@ -130,7 +143,7 @@ class Soak:
         now_ms = int(time.time() * 1_000)  # noqa: TID251
         least, most = ledger.expected(now_ms, self.retention_ms)
         if ledger.pending[0]:
-            change = IN if ledger.pending[0] == "sending" else -OUT
+            change = IN if ledger.pending[0] == "sending" else -ledger.out
             if abs(held - most - change) < abs(held - most):
                 self._apply(ledger)
                 least, most = ledger.expected(now_ms, self.retention_ms)
@@ -159,6 +172,8 @@ def run(scale: float) -> list[Figure]:
     return [
         Figure(f"{name}: disk / (2 x live bytes + the journal's bound), most", "times",
                [max(soak.disk)], at_most=1, full=full),
+        Figure(f"{name}: journal on disk, most", "MB", [max(soak.journal_mb)],
+               at_most=JOURNAL_BYTES / 1e6, full=full),
         Figure(f"{name}: memory, last quarter / third quarter", "times", [growth], at_most=1.1,
                full=full),
         Figure(f"{name}: memory, most", "MB", [max(soak.memory_mb)]),
@@ -213,7 +228,7 @@ def _tick(driver: BlockingDriver, number: int) -> None:
     _tell("sending", number, int(time.time() * 1_000))  # noqa: TID251
     send(driver, bodies, name)
     _tell("done", number, 0)
-    messages = take(driver, OUT, name)
+    messages = take(driver, OUT[number], name)
     _tell("acking", number, 0)
     ack(driver, messages, name)
     _tell("done", number, 0)

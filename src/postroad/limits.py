@@ -9,12 +9,13 @@ GROUP_BYTES_MAX = 16 * 1024 * 1024  # one append: holds any batch, small enough 
 SEGMENT_BYTES = 64 * 1024 * 1024  # a journal segment: 16 of them are the default bound of 1 GiB
 RESERVE_BYTES = 64 * 1024 * 1024  # given back when the disk is full, so that settles go on
 SPARE_SEGMENTS = 2  # room for settles after publishers are refused
-SPARE_SEGMENTS_MAX = 8  # half the default bound: what a checkpoint trims is recycled, not more
+SPARE_SEGMENTS_MAX = 8  # twice what a checkpoint trims at the default bound: a burst's rest goes
 ZERO_AHEAD_BYTES = 1024 * 1024  # written before the tail, so that a sync finds its blocks in place
 JOURNAL_READ_BYTES = 1024 * 1024  # read at once when scanning a segment
 SYNC_INTERVAL_MS = 100  # `sync = interval`: what a power cut may cost
 CHECKPOINT_WAL_BYTES_MAX = 16 * 1024 * 1024  # what SQLite keeps of its log between checkpoints
 STORE_FILE_BYTES = 64 * 1024 * 1024  # the offset in a block's id has 26 bits
+STORE_SPARSE_BYTES = 4 * 1024 * 1024  # a store file so large and half dead is written no further
 STORE_OPEN_FILES_MAX = 64  # store files held open for reading, far below any usual limit of handles
 
 # Sockets.
@@ -82,7 +83,7 @@ SQS_MOVE_TASKS_MAX = 10  # listed of one source
 SQS_MOVE_PER_SECOND_MAX = 500
 SQS_PURGE_INTERVAL_MS = 60_000  # one PurgeQueue per queue in this time
 SQS_DELETED_NAMES_MAX = 1_000  # names remembered where QueueDeletedRecently is switched on
-SQS_KNOWN_MAX = 10_000  # queue addresses and ids kept at hand
+SQS_KNOWN_MAX = 10_000  # queue addresses kept at hand
 QUEUES_MAX = 100_000  # each takes a few KiB of memory at rest
 MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
 MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
@@ -103,7 +104,8 @@ RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in mem
 # The engine.
 CACHE_BYTES = 64 * 1024 * 1024  # bodies in memory, written and read ones together
 READ_CACHE_SHARE = 4  # one part in so many of the cache is for blocks that were read back
-JOURNAL_BYTES = 1024 * 1024 * 1024  # what recovery may have to read
+JOURNAL_BYTES = 1024 * 1024 * 1024  # segments, spares and reserve: all the journal has on disk
+CHECKPOINT_SHARE = 4  # one is begun when one part in so many of the journal's bound is written
 RECORDS_BETWEEN_CHECKPOINTS = 200_000  # what recovery may have to apply
 LEASE_WAIT_MS = 20  # lease records alone wait so long for company
 PLACE_BYTES = 4 * 1024 * 1024  # bodies written to the store by one job

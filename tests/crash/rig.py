@@ -16,7 +16,7 @@ from postroad.store.files import FileStore
 from tests.sim.disk import SimDisk
 
 START_MS = 1_700_000_000_000
-OPTIONS = JournalOptions(segment_bytes=16_384, reserve_bytes=8_192)
+OPTIONS = JournalOptions(segment_bytes=16_384, reserve_bytes=8_192, bound_bytes=65_536)
 SETTINGS = EngineSettings(cache_bytes=16_384, journal_bytes=65_536, records_between_checkpoints=40)
 
 

@@ -74,6 +74,7 @@ class World:
         self.options = JournalOptions(
             segment_bytes=self.rng.choice((32, 64)) * 1024,
             reserve_bytes=32 * 1024,
+            bound_bytes=self.settings.journal_bytes,
             max_group=self.rng.choice((3_000, 16_384, 1 << 20)),
             sync=self.faults.sync,
         )

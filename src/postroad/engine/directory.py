@@ -63,6 +63,7 @@ class Directory:
         options = JournalOptions(
             segment_bytes=settings.segment_bytes,
             reserve_bytes=settings.reserve_bytes,
+            bound_bytes=settings.journal_bytes,
             sync=Sync(settings.sync),
             sync_interval_ms=settings.sync_interval_ms,
         )

@@ -32,8 +32,8 @@ NOBODY = Caller(0, lambda _number, _reply: None)
 
 
 class Parts:
-    """What an engine is made of, as recovery leaves it: the epoch claimed, the last now, and the
-    first step."""
+    """What an engine is made of, as recovery leaves it: the epoch claimed, the last now, the first
+    step, the group of the last checkpoint and what was written since."""
 
     def __init__(
         self,
@@ -53,6 +53,9 @@ class Parts:
         self.epoch = 0
         self.now_ms = 0
         self.begun: Step | None = None
+        self.cut_group = 0
+        self.bytes_since = 0
+        self.records_since = 0
 
 
 class Engine:
@@ -155,7 +158,7 @@ class Engine:
                 offsets = [message.offset for message in leased]
                 leases = [message.lease for message in leased]
                 counts = [message.delivery_count for message in leased]
-                command = Settle(queue.name, offsets, leases, counts, RELEASE)
+                command = Settle(queue.name, offsets, leases, counts, RELEASE, queue_id=id)
                 self.submit(Ask(NOBODY, 0, command))
 
     def stop_waiting(self) -> None:

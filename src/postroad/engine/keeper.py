@@ -14,7 +14,7 @@ from postroad.core.state import State
 from postroad.engine.cache import Key
 from postroad.engine.jobs import Compact, Delete, Feed, Job, Place, Room, Trim
 from postroad.engine.placer import Placer
-from postroad.limits import CUT_ROW_BYTES, PLACE_RETRY_MS, SPACE_LOOK_MS
+from postroad.limits import CHECKPOINT_SHARE, CUT_ROW_BYTES, PLACE_RETRY_MS, SPACE_LOOK_MS
 from postroad.store.checkpoint import Cut
 
 if TYPE_CHECKING:
@@ -34,15 +34,16 @@ class Keeper:
         self.settings = parts.settings
         self.epoch = parts.epoch
         self.placer = Placer(parts.core, parts.cache, parts.store, take_step)
-        self.bytes = 0
-        self.records = 0
+        self.bytes = parts.bytes_since
+        self.records = parts.records_since
         self.closing = False
         self.fault: str | None = None
         self.checkpoints_done = 0
         self._wanted = False
         self._cut: Cut | None = None
         self._mark = 0
-        self._last_mark = 0
+        self._last_mark = parts.cut_group
+        self._trimming = False
         self._feeding = False
         self._fed = False
         self._retry_ms = 0
@@ -62,8 +63,8 @@ class Keeper:
         return self.placer.stuck
 
     def holds_back(self) -> bool:
-        """Whether publishers must wait because placing is behind."""
-        return self.cache.bytes > 2 * self.cache.write_bytes_max
+        """Whether publishers must wait because placing or a checkpoint is behind."""
+        return self.cache.bytes > 2 * self.cache.write_bytes_max or self.journal.near_bound
 
     def saved(self) -> bool:
         """After `closing`: whether all that was asked for is saved."""
@@ -110,13 +111,7 @@ class Keeper:
         if self._unpin:
             self._unpin = []
             self.placer.bury()
-        half = self.settings.journal_bytes // 2
-        full = self.bytes >= half or self.records >= self.settings.records_between_checkpoints
-        due = (full or self._again) and now >= self._retry_ms
-        if due and not self._wanted and self._cut is None:
-            self._wanted = True
-            self._again = False
-            self._mark = self._last_mark
+        self._want_when_due(now)
         self._look_for_room(now)
         self._place(now)
         self._checkpoint()
@@ -166,8 +161,23 @@ class Keeper:
             self.fault = self.fault or self.placer.fault
         elif isinstance(job, Room):
             self._looking = False
-        elif isinstance(result, BaseException):
-            self.fault = f"the journal could not be trimmed: {result}"
+        else:
+            self._trimming = False
+            if isinstance(result, BaseException):
+                self.fault = f"the journal could not be trimmed: {result}"
+
+    def _want_when_due(self, now: int) -> None:
+        if self._wanted or self._cut is not None or now < self._retry_ms:
+            return
+        # While placing is stuck or a trim on its way, one more checkpoint would free nothing.
+        near = self.journal.near_bound and not self.placer.stuck and not self._trimming
+        share = self.settings.journal_bytes // CHECKPOINT_SHARE
+        full = self.bytes >= share or self.records >= self.settings.records_between_checkpoints
+        if near or full or self._again:
+            self._wanted = True
+            self._again = False
+            # What is young is likely to be consumed soon, and then never placed.
+            self._mark = self.core.state.group if near else self._last_mark
 
     def _place(self, now: int) -> None:
         before = 0
@@ -260,4 +270,5 @@ class Keeper:
             self.checkpoints_done += 1
             self._lent = False
             self.placer.look_for_sparse = True
+            self._trimming = True
             self._jobs.append(Trim(self.journal, job.cut.floor))

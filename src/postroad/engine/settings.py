@@ -23,8 +23,8 @@ SYNCS = (SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER)
 class EngineSettings:
     """`sync`: when an append is durable: before it is acknowledged (always), every
     `sync_interval_ms`, or when the operating system pleases (never). Sizes in bytes: `cache_bytes`
-    of bodies in memory, `journal_bytes` the journal's
-    bound, `segment_bytes` and `reserve_bytes` of its files."""
+    of bodies in memory, `journal_bytes` the bound of all the journal has on disk, `segment_bytes`
+    and `reserve_bytes` of its files."""
 
     sync: str = SYNC_ALWAYS
     sync_interval_ms: int = SYNC_INTERVAL_MS

@@ -55,12 +55,7 @@ class FileJournal:
         self._disk = disk
         self._directory = directory
         self._nonce = nonce
-        self._spares = Spares(
-            disk,
-            directory,
-            segment_bytes=options.segment_bytes,
-            reserve_bytes=options.reserve_bytes,
-        )
+        self._spares = Spares(disk, directory, options)
         # Guards the list of segments, which any thread may trim.
         self._lock = Lock()
         self._segments: list[SegmentHeader] = []
@@ -78,6 +73,11 @@ class FileJournal:
     def short_of_space(self) -> bool:
         """Tell whether publishers must be refused; looked at anew once per segment."""
         return self._writer is not None and self._spares.short
+
+    @property
+    def near_bound(self) -> bool:
+        """Tell whether publishers must wait for a checkpoint to let the journal be trimmed."""
+        return self._spares.near_bound(len(self._segments))
 
     def bounds(self) -> tuple[Position, Position]:
         """Return the first position kept and the next to be written."""
@@ -153,14 +153,15 @@ class FileJournal:
                 if len(self._segments) < 2 or self._segments[1].first > before:
                     return
                 oldest = self._segments[0]
+                left = len(self._segments) - 1
             # One by one and each durable, so that a crash never leaves a hole.
-            self._spares.give(segment_name(oldest.first))
+            self._spares.give(segment_name(oldest.first), left)
             with self._lock:
                 del self._segments[0]
 
     def refresh_space(self) -> None:
         """Look whether the disk has room again; `short_of_space` tells."""
-        self._spares.refresh()
+        self._spares.refresh(len(self._segments))
 
     def release_reserve(self) -> bool:
         """Give the reserve back to a full disk, for checkpoints say; False when it is given."""
@@ -222,12 +223,13 @@ class FileJournal:
         if self._writer is None:
             self._roll()
         elif self._spares.short:
-            self._spares.refresh()
+            self._spares.refresh(len(self._segments))
 
     def _leave_last(self) -> None:
         # What a bad group means depends on the setting, so a segment knows only one.
         if self._segments[-1].first == self._next:
-            self._spares.give(segment_name(self._segments.pop().first))
+            name = segment_name(self._segments.pop().first)
+            self._spares.give(name, len(self._segments))
         self._roll()
 
     def _append(self, group: bytes) -> Position | Fault:
@@ -293,7 +295,7 @@ class FileJournal:
         self._writer = SegmentWriter(file, header, offset=HEADER_BYTES, zeroed=zeroed)
         if old is not None:
             old.close()
-        self._spares.refresh()
+        self._spares.refresh(len(self._segments))
         return self._writer
 
     def _read(

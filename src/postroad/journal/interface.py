@@ -54,6 +54,12 @@ class Journal(Protocol):
         """Publishers must be refused; settles go on."""
         ...
 
+    @property
+    def near_bound(self) -> bool:
+        """What is kept takes all of the journal's bound but a little for settles: a checkpoint
+        must let it be trimmed before there is more to publish."""
+        ...
+
     def bounds(self) -> tuple[Position, Position]:
         """Return the first position kept and the next to be written."""
         ...

@@ -20,6 +20,7 @@ class MemoryJournal:
         self.max_group = max_group
         self.last_epoch = 0
         self.short_of_space = False
+        self.near_bound = False
         self._first: Position = FIRST_POSITION
         self._groups: list[bytes] = []
         self._closed = False

@@ -10,7 +10,13 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from postroad.journal.frame import NONCE_BYTES
-from postroad.limits import GROUP_BYTES_MAX, RESERVE_BYTES, SEGMENT_BYTES, SYNC_INTERVAL_MS
+from postroad.limits import (
+    GROUP_BYTES_MAX,
+    JOURNAL_BYTES,
+    RESERVE_BYTES,
+    SEGMENT_BYTES,
+    SYNC_INTERVAL_MS,
+)
 from postroad.model.value import value
 
 
@@ -24,13 +30,15 @@ class Sync(StrEnum):
 
 @value
 class JournalOptions:
-    """Sizes in bytes; `sync_interval_ms` is by the clock the groups carry."""
+    """Sizes in bytes; `bound_bytes` is for all the journal has on disk: segments, spares, reserve.
+    `sync_interval_ms` is by the clock the groups carry."""
 
     segment_bytes: int = SEGMENT_BYTES
     reserve_bytes: int = RESERVE_BYTES
     max_group: int = GROUP_BYTES_MAX
     sync: Sync = Sync.ALWAYS
     sync_interval_ms: int = SYNC_INTERVAL_MS
+    bound_bytes: int = JOURNAL_BYTES
 
 
 NonceSource: TypeAlias = Callable[[], int]

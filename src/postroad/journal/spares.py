@@ -1,7 +1,8 @@
 """Segments not in use and the reserve: what keeps settles going when the disk fills up.
 
 It stands beside the journal files. The rule kept here: publishers are refused while there is still
-room for two segments, and the reserve is given up only when a segment cannot be made otherwise.
+room for two segments, and the reserve is given up only when a segment cannot be made otherwise;
+beyond those two, spares are kept only in what the journal's bound leaves.
 """
 
 import errno
@@ -9,31 +10,33 @@ from contextlib import suppress
 from threading import Lock
 
 from postroad.disk.interface import Disk
+from postroad.journal.options import JournalOptions
 from postroad.limits import SPARE_SEGMENTS, SPARE_SEGMENTS_MAX
 
 RESERVE_NAME = "reserve"
 _FRESH = "fresh-"  # allocated, never written
 _SPARE = "spare-"  # recycled: its blocks are in place, so a sync costs half
 _SUFFIX = ".segment"
+_USED_MIN = 3
 
 
 class Spares:
     """The pool of one journal directory. Any thread may call.
 
-    `short`: whether publishers must be refused.
+    `short`: whether publishers must be refused. `used` in a call: how many segments are in use.
     """
 
-    def __init__(
-        self, disk: Disk, directory: str, *, segment_bytes: int, reserve_bytes: int
-    ) -> None:
+    def __init__(self, disk: Disk, directory: str, options: JournalOptions) -> None:
         self._disk = disk
         self._directory = directory
-        self._segment_bytes = segment_bytes
-        self._reserve_bytes = reserve_bytes
+        self._segment_bytes = options.segment_bytes
+        self._reserve_bytes = options.reserve_bytes
+        # What the bound has for segments, in use and spare.
+        self._segments = (options.bound_bytes - options.reserve_bytes) // options.segment_bytes
         self._names: list[str] = []
         self._numbered = 0
         # A reserve of nothing is always there, and gives nothing back.
-        self._has_reserve = reserve_bytes == 0
+        self._has_reserve = options.reserve_bytes == 0
         self._lock = Lock()
         # Judged only once the pool was refilled: between a take and that, another thread must not
         # see a pool that merely gave a segment away.
@@ -65,11 +68,16 @@ class Spares:
             name = self._names.pop()
         return name, name.startswith(_SPARE)
 
-    def give(self, name: str) -> None:
+    def near_bound(self, used: int) -> bool:
+        """Tell whether one more segment in use would, with the spares for settles, be too many."""
+        # Of fewer than three a checkpoint may not be able to let one go.
+        return used >= max(_USED_MIN, self._segments - SPARE_SEGMENTS)
+
+    def give(self, name: str, used: int) -> None:
         """Put a segment no longer needed into the pool, or remove it. Durable. Raises `OSError`."""
         path = f"{self._directory}/{name}"
         with self._lock:
-            enough = len(self._names) >= SPARE_SEGMENTS_MAX
+            enough = len(self._names) >= self._most(used)
             if enough or self._disk.file_size(path) != self._segment_bytes:
                 self._disk.unlink(path)
                 self._disk.sync_directory(self._directory)
@@ -80,10 +88,14 @@ class Spares:
             self._names.append(spare)
             self._judge()
 
-    def refresh(self) -> None:
-        """Make spares and the reserve again, as far as the disk has room."""
+    def refresh(self, used: int) -> None:
+        """Make spares and the reserve again, as far as the disk has room; remove what is too much
+        for the bound."""
         with self._lock:
             with suppress(OSError):
+                while len(self._names) > self._most(used):
+                    self._disk.unlink(f"{self._directory}/{self._names[0]}")
+                    del self._names[0]
                 while len(self._names) < SPARE_SEGMENTS:
                     self._make()
                 if not self._has_reserve:
@@ -95,6 +107,9 @@ class Spares:
         """Give the reserve's space back to the disk; False when it is given already."""
         with self._lock:
             return self._release_reserve()
+
+    def _most(self, used: int) -> int:
+        return max(SPARE_SEGMENTS, min(SPARE_SEGMENTS_MAX, self._segments - used))
 
     def _judge(self) -> None:
         """Publishers must be refused while two segments and the reserve are not there."""

@@ -135,7 +135,7 @@ SETTINGS: Final = (
     ),
     Setting(
         "journal_bytes", "journal.bytes", "1GiB", kinds.size(4 * MIB), "SIZE",
-        "The most the journal takes on disk before it is cut behind a checkpoint.",
+        "All the journal has on disk: segments in use, spare ones, the reserve.",
     ),
     Setting(
         "segment_bytes", "journal.segment_bytes", f"{SEGMENT_BYTES // MIB}MiB", kinds.size(MIB),

@@ -13,7 +13,7 @@ from google_crc32c import value as crc32c
 
 from postroad.disk.interface import Disk, File, write_all
 from postroad.errors import CorruptBlock
-from postroad.limits import STORE_FILE_BYTES, STORE_OPEN_FILES_MAX
+from postroad.limits import STORE_FILE_BYTES, STORE_OPEN_FILES_MAX, STORE_SPARSE_BYTES
 from postroad.store.handles import Handles
 from postroad.store.interface import (
     COUNTER_BITS,
@@ -52,6 +52,7 @@ class FileStore:
         self._disk = disk
         self._directory = directory
         self._file_bytes = file_bytes
+        self._sparse_bytes = min(STORE_SPARSE_BYTES, file_bytes // 2)
         self._handles = Handles(disk, open_files_max)
         self._lock = Lock()
         # Live blocks by file: offset -> bytes, the frame included.
@@ -128,7 +129,10 @@ class FileStore:
         return data[FRAME_BYTES:]
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget blocks; a file with nothing live goes, its name durably so by the next `put`."""
+        """Forget blocks; a file with nothing live goes, its name durably so by the next `put`.
+
+        The file being written is left once half of it is dead, so that it can go or be compacted.
+        """
         emptied: set[int] = set()
         with self._lock:
             for block in ids:
@@ -139,8 +143,11 @@ class FileStore:
                 live.pop(offset_of(block), None)
                 if not live and number != self._writing:
                     emptied.add(number)
+            sparse = self._writing is not None and self._is_sparse(self._writing)
         for number in sorted(emptied):
             self._forget_file(number)
+        if sparse:
+            self._leave_file()
 
     def sparse_files(self, live_ratio: float) -> list[int]:
         """Return the files of which less than `live_ratio` lives, the one being written not."""
@@ -212,6 +219,12 @@ class FileStore:
             self._written[number] = 0
             self._live[number] = {}
         return number, 0
+
+    def _is_sparse(self, number: int) -> bool:
+        written = self._written[number]
+        if written < self._sparse_bytes:
+            return False
+        return 2 * sum(self._live[number].values()) < written
 
     def _leave_file(self) -> None:
         left, self._writing = self._writing, None

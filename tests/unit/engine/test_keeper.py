@@ -47,6 +47,64 @@ def test_a_checkpoint_cut_right_after_a_start_is_of_the_groups_there_are() -> No
     assert cut.position == room.journal.bounds()[1]
 
 
+def test_a_checkpoint_comes_when_it_is_due_however_often_the_process_dies_before() -> None:
+    room = Room(EngineSettings(journal_bytes=40_000))
+    room.ask(asks.DeclareQueue("mail"))
+    for life in range(1, 10):
+        room.ask(asks.Publish(("mail",), [bytes(1_900)]))
+        assert room.checkpoints.load()[0] is None or life > 5
+        room.start()
+    cut, _ = room.checkpoints.load()
+    assert cut is not None
+    room.ask(asks.Publish(("mail",), [bytes(1_900)]))
+    for _ in range(6):
+        room.ask(asks.Publish(("mail",), [bytes(1_900)]))
+        room.start()
+    # The second one lets go of what the first one, before the kills, had left.
+    assert room.journal.bounds()[0] >= cut.position
+
+
+def test_publishes_wait_while_the_journal_is_near_its_bound_until_a_checkpoint_frees_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.ask(asks.Publish(("mail",), [b"one"]))
+    before = room.journal.bounds()[1]
+    answers = len(room.said)
+    trimmed = []
+
+    def trim(position: int) -> None:
+        assert len(room.said) == answers, "the second publish waits"
+        trimmed.append(position)
+        room.journal.near_bound = False
+
+    monkeypatch.setattr(room.journal, "trim", trim)
+    room.journal.near_bound = True
+    room.engine.submit(Ask(room.caller, 99, asks.Publish(("mail",), [b"two"])))
+    room.rest()
+    assert isinstance(room.said[-1], Published)
+    # All that was published before is placed, so nothing before the cut is needed.
+    assert len(ran(room, Trim)) == 1
+    assert trimmed[0] >= before
+
+
+def test_a_journal_near_its_bound_makes_no_checkpoints_while_the_store_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    room.ask(asks.DeclareQueue("mail"))
+    room.ask(asks.Publish(("mail",), [b"one"]))
+    monkeypatch.setattr(room.store, "put", failing(errno.ENOSPC))
+    room.journal.near_bound = True
+    room.rest()
+    room.rest()
+    assert stuck(room)
+    assert len(ran(room, Trim)) <= 1
+    refused = room.ask(asks.Publish(("mail",), [b"two"]))
+    assert isinstance(refused, Refused)
+
+
 def test_a_queue_deleted_in_a_checkpoint_that_failed_does_not_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

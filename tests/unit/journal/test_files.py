@@ -140,6 +140,69 @@ def test_spares_and_reserve_are_kept(disk: SimDisk) -> None:
     assert len(names(disk, "0")) <= 2
 
 
+def crowded(journal: FileJournal) -> bool:
+    return journal.near_bound
+
+
+def on_disk(disk: SimDisk) -> int:
+    return sum(len(disk.content(path)) for path in disk.paths())
+
+
+def bounded(segments: int) -> JournalOptions:
+    """Room for so many segments besides the reserve."""
+    return JournalOptions(
+        segment_bytes=SEGMENT, reserve_bytes=SEGMENT, bound_bytes=(segments + 1) * SEGMENT
+    )
+
+
+def test_all_the_journal_has_on_disk_stays_within_its_bound_and_is_used_again(
+    disk: SimDisk,
+) -> None:
+    options = bounded(8)
+    journal = opened(disk, options=options)
+    kept = [journal.bounds()[1]]
+    for n in range(1, 400):
+        if n == 100:
+            disk.log.clear()
+        appended(journal, data(n, b"x" * 1_500))
+        if journal.near_bound:
+            # A checkpoint keeps what came since the one before.
+            kept.append(journal.bounds()[1])
+            journal.trim(kept[-2])
+        assert on_disk(disk) <= options.bound_bytes
+    assert len(kept) > 20
+    assert not {call for call, _ in disk.log} & {"create", "unlink", "allocate"}
+
+
+def test_spares_beyond_the_bound_are_removed_but_never_those_for_settles(disk: SimDisk) -> None:
+    for segments, left in ((6, 4), (1, 2)):
+        disk = SimDisk(random.Random(0))
+        journal = opened(disk, options=bounded(segments))
+        n = 0
+        while len(names(disk, "0")) < 8:
+            n += 1
+            appended(journal, data(n, b"x" * 1_500))
+        assert crowded(journal)
+        journal.trim(journal.bounds()[1] - 2)
+        assert not crowded(journal)
+        assert len(names(disk, "0")) == 2
+        assert len(names(disk, "fresh-") + names(disk, "spare-")) == left
+
+
+def test_a_smaller_bound_at_the_next_start_takes_spares_away(disk: SimDisk) -> None:
+    journal = opened(disk, options=bounded(20))
+    for n in range(1, 60):
+        appended(journal, data(n, b"x" * 1_500))
+    journal.trim(60)
+    assert len(names(disk, "fresh-") + names(disk, "spare-")) == 8
+    journal.close()
+    options = bounded(6)
+    journal = opened(disk, 2, options)
+    for n in range(1, 5):
+        appended(journal, data(n, b"x" * 1_500, epoch=2))
+    assert on_disk(disk) <= options.bound_bytes
+
+
 def test_spares_of_another_size_are_replaced(disk: SimDisk) -> None:
     opened(disk).close()
     larger = JournalOptions(segment_bytes=16_384, reserve_bytes=4_096)

@@ -24,6 +24,28 @@ def begun(disk: SimDisk, epoch: int = 1) -> FileStore:
     return store
 
 
+def test_the_file_being_written_is_left_once_half_of_it_is_dead(disk: SimDisk) -> None:
+    store = begun(disk)
+    ids = store.put([bytes(500)] * 6)
+    store.delete(ids[:3])
+    (more,) = store.put([bytes(100)])
+    assert store.file_of(more) == store.file_of(ids[0]), "half of it still lives"
+    store.delete(ids[3:5])
+    assert store.sparse_files(0.5) == [store.file_of(ids[0])]
+    (other,) = store.put([bytes(100)])
+    assert store.file_of(other) != store.file_of(ids[0])
+    assert store.get(ids[5], 500) == bytes(500)
+
+
+def test_the_file_being_written_goes_when_all_of_it_is_dead(disk: SimDisk) -> None:
+    store = begun(disk)
+    store.delete(store.put([bytes(500)] * 5))
+    assert disk.paths() == []
+    assert store.bytes_used() == 0
+    (id,) = store.put([b"next"])
+    assert store.get(id, 4) == b"next"
+
+
 def test_every_changed_byte_of_a_block_is_named_with_file_and_offset(disk: SimDisk) -> None:
     store = begun(disk)
     first, second = store.put([b"a" * 50, b"b" * 60])
