@@ -263,8 +263,9 @@ class Operations:
         """Let leases end `lease_ms` from now; receipts stay good. Raises `LeaseLost`."""
         duration(lease_ms, "lease_ms")
         failed: list[Delivery | str] = []
-        for batch in (yield from self._sorted(messages)):
-            command = commands.Extend(batch.queue, batch.offsets, batch.leases, lease_ms)
+        for batch in self._sorted(messages):
+            columns = (batch.offsets, batch.leases)
+            command = commands.Extend(batch.queue, *columns, lease_ms, batch.queue_id)
             failed.extend(_failed(batch, (yield command)))
         _complain(failed)
 
@@ -329,38 +330,31 @@ class Operations:
 
     def _settle(self, messages: Receipts, outcome: int, after_ms: int | None) -> Asks[None]:
         failed: list[Delivery | str] = []
-        for batch in (yield from self._sorted(messages)):
+        for batch in self._sorted(messages):
             columns = (batch.offsets, batch.leases, batch.counts)
-            command = commands.Settle(batch.queue, *columns, outcome, after_ms)
+            command = commands.Settle(
+                batch.queue, *columns, outcome, after_ms, queue_id=batch.queue_id
+            )
             failed.extend(_failed(batch, (yield command)))
         _complain(failed)
 
-    def _sorted(self, messages: Receipts) -> Asks[list[Batch]]:
-        """What to settle, by queue; receipts from before a restart are checked against today's
-        queues.
-        """
+    def _sorted(self, messages: Receipts) -> list[Batch]:
+        """What to settle, by queue."""
         given = listed(messages)
         if are_deliveries(given):
             name = self._names.find(one_queue(given))
             if name is not None:
                 return [batch_of_deliveries(given, name)]
-        receipts = opened(given, self._names)
-        strangers = {one.queue: one.name for one in receipts if self._names.find(one.queue) is None}
-        for number, name in strangers.items():
-            reply = yield commands.DescribeQueue(name)
-            if isinstance(reply, Described):
-                self._names.learn(reply.queue, name)
-            if not isinstance(reply, Described) or reply.queue != number:
-                lost = [
-                    one for one, its in zip(given, receipts, strict=True) if its.queue == number
-                ]
-                raise LeaseLost(f"queue `{name}` of this receipt is gone", name, lost)
-        return batches(given, receipts)
+        return batches(given, opened(given, self._names))
+
+
+_QUEUE_GONE = (Why.NO_SUCH_QUEUE, Why.NO_SUCH_LEASE)
+"""No queue has the name of these messages' queue now, or another has."""
 
 
 def _failed(batch: Batch, reply: Reply) -> list[Delivery | str]:
     """Those of a batch that could not be settled."""
-    if isinstance(reply, replies.Refused) and reply.why == Why.NO_SUCH_QUEUE:
+    if isinstance(reply, replies.Refused) and reply.why in _QUEUE_GONE:
         return list(batch.given)
     settled = expect(reply, replies.Settled, batch.queue)
     return [batch.given[at] for at, _ in settled.failed]

@@ -72,6 +72,7 @@ class Batch:
     """What one command settles: columns for it, and what the caller gave, in the same order."""
 
     queue: str
+    queue_id: int
     given: Sequence[Delivery | str]
     offsets: list[int]
     leases: list[int]
@@ -121,7 +122,8 @@ def batch_of_deliveries(given: Sequence[Delivery], name: str) -> Batch:
     leases = list(map(_lease, given))
     if not all(leases):
         raise BadReceipt(_NO_LEASE)
-    return Batch(name, given, list(map(_offset, given)), leases, list(map(_count, given)))
+    queue = given[0].queue
+    return Batch(name, queue, given, list(map(_offset, given)), leases, list(map(_count, given)))
 
 
 def opened(given: Sequence[Delivery | str], names: Names) -> list[Receipt]:
@@ -152,10 +154,11 @@ def batches(given: Sequence[Delivery | str], receipts: Sequence[Receipt]) -> lis
     return [
         Batch(
             name,
+            queue,
             [given[at] for at in places],
             [receipts[at].offset for at in places],
             [receipts[at].lease for at in places],
             [receipts[at].count for at in places],
         )
-        for name, places in found.values()
+        for queue, (name, places) in found.items()
     ]

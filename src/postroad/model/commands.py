@@ -161,7 +161,9 @@ class Settle:
     `outcome`: ACK, RELEASE, RETRY (`after_ms`) or REJECT. Each message stands alone:
     what cannot be settled is named in the answer, the rest is done. An ack of a message that is
     gone already is fine. A message whose lease lapsed can still be acked while nobody else has
-    leased it since, unless `strict`. Answer: `Settled`.
+    leased it since, unless `strict`. `queue_id`: the number of the queue the leases are of; with
+    it a queue made anew under the name is left alone. Answer: `Settled`, or
+    `Refused(NO_SUCH_LEASE)` where another queue has the name now.
     """
 
     queue: str
@@ -171,16 +173,19 @@ class Settle:
     outcome: int = ACK
     after_ms: int | None = None
     strict: bool = False
+    queue_id: int | None = None
 
 
 @value
 class Extend:
-    """Let leases end `lease_ms` from now (the receipt stays the same). Answer: `Settled`."""
+    """Let leases end `lease_ms` from now (the receipt stays the same); `queue_id` as in `Settle`.
+    Answer: `Settled`, or `Refused(NO_SUCH_LEASE)`."""
 
     queue: str
     offsets: Sequence[int]
     leases: Sequence[int]
     lease_ms: int
+    queue_id: int | None = None
 
 
 @value

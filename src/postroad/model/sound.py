@@ -50,8 +50,9 @@ FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
         ("outcome", NUMBER),
         ("after_ms", MAYBE_NUMBER),
         ("strict", FLAG),
+        ("queue_id", MAYBE_NUMBER),
     ),
-    commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER)),
+    commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER), ("queue_id", MAYBE_NUMBER)),
     commands.Peek: (("queue", TEXT), ("start", NUMBER), ("count", NUMBER)),
     commands.Move: (("source", TEXT), ("target", MAYBE_TEXT), ("count", NUMBER)),
     commands.StartMoveTask: (

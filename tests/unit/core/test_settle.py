@@ -293,3 +293,26 @@ def test_a_message_of_a_purged_queue_is_not_delivered_again_when_its_lease_lapse
     r.wait(100)
     assert bodies_of(r.receive(count=9)) == [b"3", b"4"]
     r.check()
+
+
+def test_a_lease_of_a_queue_deleted_since_does_nothing_to_the_one_that_has_its_name() -> None:
+    r = road()
+    r.fill(1)
+    (old,) = r.receive()
+    r.ask(commands.DeleteQueue("q"))
+    r.declare()
+    r.fill(1)
+    (new,) = r.receive()
+    assert new.offset == old.offset
+    assert new.lease == old.lease
+    receipt = ("q", [old.offset], [old.lease])
+    for command in (
+        commands.Settle(*receipt, [1], queue_id=old.queue),
+        commands.Settle(*receipt, [1], RELEASE, queue_id=old.queue),
+        commands.Extend(*receipt, 0, old.queue),
+    ):
+        refused = r.ask(command)
+        assert isinstance(refused, Refused)
+        assert refused.why is NO_LEASE
+    assert r.counts() == (0, 0, 1, 0)
+    assert r.ask(commands.Settle(*receipt, [1], queue_id=new.queue)) == Settled()

@@ -190,6 +190,8 @@ class NaiveCore:
 
     def settle(self, command: c.Settle) -> r.Reply:
         queue = self.queues[command.queue]
+        if queue.number != command.queue_id:
+            return r.Refused(Why.NO_SUCH_LEASE)
         failed = []
         for index, (offset, lease) in enumerate(zip(command.offsets, command.leases, strict=True)):
             held = queue.messages.get(offset)
@@ -209,6 +211,8 @@ class NaiveCore:
 
     def extend(self, command: c.Extend) -> r.Reply:
         queue = self.queues[command.queue]
+        if queue.number != command.queue_id:
+            return r.Refused(Why.NO_SUCH_LEASE)
         failed = []
         for index, (offset, lease) in enumerate(zip(command.offsets, command.leases, strict=True)):
             held = queue.messages.get(offset)

@@ -155,18 +155,28 @@ def test_a_handle_nobody_was_given_is_refused(sqs: Any, mail: str, handle: str) 
 
 
 def test_a_handle_of_a_queue_of_the_same_name_deleted_earlier_is_refused(
-    rig: Rig, sqs: Any, mail: str
+    sqs: Any, mail: str
 ) -> None:
     sqs.send_message(QueueUrl=mail, MessageBody="old")
     (old,) = receive(sqs, mail)
     sqs.delete_queue(QueueUrl=mail)
     sqs.create_queue(QueueName="mail")
     sqs.send_message(QueueUrl=mail, MessageBody="new")
-    rig.config.memory.queue_ids.clear()
     with pytest.raises(ClientError) as refused:
         sqs.delete_message(QueueUrl=mail, ReceiptHandle=old["ReceiptHandle"])
     assert code_of(refused) == "ReceiptHandleIsInvalid"
-    assert [one["Body"] for one in receive(sqs, mail)] == ["new"]
+    (new,) = receive(sqs, mail)
+    entries = [
+        {"Id": "old", "ReceiptHandle": old["ReceiptHandle"]},
+        {"Id": "new", "ReceiptHandle": new["ReceiptHandle"]},
+    ]
+    timed = [{**one, "VisibilityTimeout": 9} for one in entries]
+    for answer in (
+        sqs.change_message_visibility_batch(QueueUrl=mail, Entries=timed),
+        sqs.delete_message_batch(QueueUrl=mail, Entries=entries),
+    ):
+        assert [one["Id"] for one in answer["Successful"]] == ["new"]
+        assert [one["Code"] for one in answer["Failed"]] == ["ReceiptHandleIsInvalid"]
 
 
 def test_a_timeout_of_0_gives_a_message_back_and_keeps_it_counted(

@@ -94,9 +94,9 @@ class Held:
 
 def decide_settle(world: World, command: Settle, now: int) -> Decision:
     """Ack, release, retry or reject."""
-    queue = world.state.by_name.get(command.queue)
-    if queue is None:
-        return no_such_queue(world.state, command.queue)
+    queue = _queue_of(world, command)
+    if isinstance(queue, Decision):
+        return queue
     count = len(command.offsets)
     if len(command.leases) != count or len(command.counts) != count:
         return refuse(Why.BAD_COMMAND, "a settle has one lease and one count per offset")
@@ -120,9 +120,9 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
 
 def decide_extend(world: World, command: Extend, now: int) -> Decision:
     """Let leases end at another time."""
-    queue = world.state.by_name.get(command.queue)
-    if queue is None:
-        return no_such_queue(world.state, command.queue)
+    queue = _queue_of(world, command)
+    if isinstance(queue, Decision):
+        return queue
     count = len(command.offsets)
     if len(command.leases) != count or command.lease_ms < 0:
         return refuse(Why.BAD_COMMAND, "an extend has one lease per offset, and a time not below 0")
@@ -154,6 +154,17 @@ def decide_extend(world: World, command: Extend, now: int) -> Decision:
         )
     group = None if records else queue.touched
     return Decision(records, Settled(tuple(held.failed)), group)
+
+
+def _queue_of(world: World, command: Settle | Extend) -> Queue | Decision:
+    """The queue the leases are of, or the refusal."""
+    queue = world.state.by_name.get(command.queue)
+    if queue is None:
+        return no_such_queue(world.state, command.queue)
+    if command.queue_id is not None and command.queue_id != queue.id:
+        text = f"the queue of these leases is gone, another is named `{queue.name}` now"
+        return refuse(Why.NO_SUCH_LEASE, text, world.state.changed)
+    return queue
 
 
 def _gone(queue: Queue, offset: int) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from postroad.limits import (
     HTTP_BODY_BYTES_MAX,
     SQS_DELETED_NAMES_MAX,
-    SQS_KNOWN_MAX,
     SQS_LEASED_MAX,
     SQS_PURGE_INTERVAL_MS,
 )
@@ -19,23 +18,14 @@ from postroad.protocols.sqs.receipts import Names
 
 
 class Memory:
-    """Queue names by address, queue ids by name, and names deleted lately; each bounded."""
+    """Queue names by address, and names deleted lately; each bounded."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        self.queue_ids: dict[str, int] = {}
         self.deleted_ms: dict[str, int] = {}
-
-    def know_queue(self, name: str, queue: int) -> None:
-        """Remember which queue has a name now."""
-        if self.queue_ids.get(name) != queue:
-            if len(self.queue_ids) >= SQS_KNOWN_MAX:
-                self.queue_ids.clear()
-            self.queue_ids[name] = queue
 
     def know_deleted(self, name: str, now_ms: int) -> None:
         """Remember when a queue was deleted; the oldest is forgotten when there are too many."""
-        self.queue_ids.pop(name, None)
         self.deleted_ms.pop(name, None)
         if len(self.deleted_ms) >= SQS_DELETED_NAMES_MAX:
             del self.deleted_ms[next(iter(self.deleted_ms))]

@@ -134,7 +134,7 @@ def _rendered(kind: str, content: str | bytes) -> Shape:
 
 
 def settle(queue: str, receipts: Sequence[Receipt], outcome: int) -> Settle:
-    """The command that settles the messages of some receipts."""
+    """The command that settles the messages of some receipts, all of one queue."""
     return Settle(
         queue,
         [receipt.offset for receipt in receipts],
@@ -142,14 +142,16 @@ def settle(queue: str, receipts: Sequence[Receipt], outcome: int) -> Settle:
         [receipt.count for receipt in receipts],
         outcome,
         after_ms=0,
+        queue_id=receipts[0].queue,
     )
 
 
 def extend(queue: str, receipts: Sequence[Receipt], lease_ms: int) -> Extend:
-    """The command that lets the leases of some receipts end at another time."""
+    """The command that lets the leases of some receipts, all of one queue, end at another time."""
     return Extend(
         queue,
         [receipt.offset for receipt in receipts],
         [receipt.lease for receipt in receipts],
         lease_ms,
+        receipts[0].queue,
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from postroad.limits import SQS_BATCH_ENTRIES_MAX, SQS_BATCH_ID_CHARS_MAX
 from postroad.model.commands import Command, DescribeQueue
-from postroad.model.replies import Described, Refused, Reply
+from postroad.model.replies import Described, Refused, Reply, Why
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.aws.signature import region_of
 from postroad.protocols.http.wire import Request
@@ -53,13 +53,12 @@ class Call:
         return arn_of(self.config, self.region, name)
 
 
-def describe(call: Call, name: str) -> Generator[Command, Reply, Described | Fault]:
+def describe(name: str) -> Generator[Command, Reply, Described | Fault]:
     """A queue's settings and counts."""
     reply = yield DescribeQueue(name)
     if isinstance(reply, Refused):
         return refusal(reply)
     assert isinstance(reply, Described), reply
-    call.config.memory.know_queue(name, reply.queue)
     return reply
 
 
@@ -68,18 +67,15 @@ def done(reply: Reply) -> Shape | Fault:
     return refusal(reply) if isinstance(reply, Refused) else {}
 
 
-def open_receipt(call: Call, name: str, handle: str) -> Generator[Command, Reply, Receipt | Fault]:
-    """What a handle says, checked to be of the queue that has this name now."""
-    receipt = call.config.names.open(name, handle)
-    if receipt is None:
-        return bad_handle(handle)
-    if call.config.memory.queue_ids.get(name) == receipt.queue:
-        return receipt
-    described = yield from describe(call, name)
-    if isinstance(described, Fault):
-        return described
-    # A queue deleted and made again begins its offsets anew: an old handle must not hit them.
-    return receipt if described.queue == receipt.queue else bad_handle(handle)
+def open_receipt(call: Call, name: str, handle: str) -> Receipt | Fault:
+    """What a handle of a queue of this name says. That it is the queue of today the command itself
+    makes sure of, see `is_of_another_queue`."""
+    return call.config.names.open(name, handle) or bad_handle(handle)
+
+
+def is_of_another_queue(reply: Reply) -> bool:
+    """Whether receipts were of an earlier queue of the same name, whose offsets say nothing now."""
+    return isinstance(reply, Refused) and reply.why is Why.NO_SUCH_LEASE
 
 
 def bad_handle(handle: str) -> Fault:

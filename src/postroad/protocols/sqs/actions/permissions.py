@@ -30,7 +30,7 @@ def add_permission(call: Call, given: inputs.AddPermission) -> Script:
     wrong = _bad_permission(given)
     if wrong is not None:
         return wrong
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     policy = _policy_of(described, call.arn(name))
@@ -50,7 +50,7 @@ def remove_permission(call: Call, given: inputs.RemovePermission) -> Script:
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     policy = _policy_of(described, call.arn(name))

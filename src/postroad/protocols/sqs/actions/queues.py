@@ -66,7 +66,6 @@ def create_queue(call: Call, given: inputs.CreateQueue) -> Script:
     if isinstance(reply, Refused):
         return refusal(reply)
     assert isinstance(reply, Declared), reply
-    call.config.memory.know_queue(name, reply.queue)
     return {"QueueUrl": call.url(name)}
 
 
@@ -87,7 +86,7 @@ def get_queue_url(call: Call, given: inputs.GetQueueUrl) -> Script:
     owner = given.QueueOwnerAWSAccountId
     if owner and owner != call.config.account:
         return fault("QueueDoesNotExist", "The specified queue does not exist.")
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     return described if isinstance(described, Fault) else {"QueueUrl": call.url(name)}
 
 
@@ -126,7 +125,7 @@ def purge_queue(call: Call, given: inputs.OneQueue) -> Script:
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     interval_ms = call.config.purge_interval_ms
@@ -154,7 +153,7 @@ def get_queue_attributes(call: Call, given: inputs.GetQueueAttributes) -> Script
     for one in names:
         if one != "All" and one not in QUEUE_ATTRIBUTES:
             return fault("InvalidAttributeName", f"Unknown Attribute {one[:80]}.")
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     attributes = all_attributes(call.config, call.region, described)
@@ -171,7 +170,7 @@ def set_queue_attributes(call: Call, given: inputs.SetQueueAttributes) -> Script
     wanted = read_attributes(given.Attributes)
     if isinstance(wanted, Fault):
         return wanted
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     wrong = yield from _bad_dead_letters(call, name, wanted)
@@ -211,7 +210,7 @@ def _bad_dead_letters(
     target = wanted.dead_letters
     if target is None:
         return None
-    described = yield from describe(call, target)
+    described = yield from describe(target)
     arn = call.arn(target)
     if isinstance(described, Fault):
         if described.kind is not ERRORS["QueueDoesNotExist"]:

@@ -37,7 +37,6 @@ def receive_message(call: Call, given: ReceiveMessage) -> Script:
     deliveries = reply.messages
     if not deliveries:
         return {}
-    call.config.memory.know_queue(name, deliveries[0].queue)
     view = view_of(system, given.MessageAttributeNames or ())
     region = call.region if view.system else ""
     reader = Reader(call.config, name, view, region=region, now_ms=call.now_ms)

@@ -67,7 +67,7 @@ def list_dead_letter_source_queues(call: Call, given: inputs.ListDeadLetterSourc
         if isinstance(start, Fault):
             return start
         after = start
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     count = given.MaxResults or SQS_LIST_MAX

@@ -87,7 +87,7 @@ def _prepared(entries: Sequence[SendEntry]) -> tuple[list[_Ready], list[Shape]]:
 
 def _send_ready(call: Call, name: str, ready: list[_Ready], failed: list[Shape]) -> Script:
     if not ready:
-        described = yield from describe(call, name)
+        described = yield from describe(name)
         return described if isinstance(described, Fault) else batch_answer([], failed)
     reply = yield _publish(name, [one for _, one in ready])
     if isinstance(reply, Refused) and reply.why is Why.TOO_LARGE and len(ready) > 1:
@@ -110,7 +110,7 @@ def _send_ready(call: Call, name: str, ready: list[_Ready], failed: list[Shape])
 def _send_fitting(call: Call, name: str, ready: list[_Ready], failed: list[Shape]) -> Script:
     """A publish is all or nothing, a batch is not: the messages too large for the queue are told
     apart and the others sent."""
-    largest = yield from _largest(call, name)
+    largest = yield from _largest(name)
     if isinstance(largest, Fault):
         return largest
     fitting: list[_Ready] = []
@@ -125,8 +125,8 @@ def _send_fitting(call: Call, name: str, ready: list[_Ready], failed: list[Shape
     return (yield from _send_ready(call, name, fitting, failed))
 
 
-def _largest(call: Call, name: str) -> Generator[Command, Reply, int | Fault]:
-    described = yield from describe(call, name)
+def _largest(name: str) -> Generator[Command, Reply, int | Fault]:
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     limit = described.settings.message_bytes_max

@@ -1,21 +1,24 @@
 """DeleteMessage, ChangeMessageVisibility and their batches.
 
-The rule kept here: no command is asked for a handle that is not ours and of this queue.
+The rule kept here: no command is asked for a handle that is not ours, and each names the queue its
+handles are of.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from postroad.limits import SQS_LEASE_S_MAX
 from postroad.model.commands import ACK, RETRY, Command
-from postroad.model.replies import Refused, Reply, Settled, Why
+from postroad.model.replies import Refused, Settled, Why
 from postroad.protocols.aws.faults import Fault, invalid
 from postroad.protocols.sqs.actions.call import (
     Call,
     Script,
     bad_batch,
+    bad_handle,
     batch_answer,
     done,
     failed_entry,
+    is_of_another_queue,
     open_receipt,
 )
 from postroad.protocols.sqs.errors import refusal
@@ -31,7 +34,8 @@ from postroad.protocols.sqs.receipts import Receipt
 from postroad.protocols.sqs.validation import check
 from postroad.protocols.sqs.wire import Shape
 
-_Held = tuple[str, Receipt]
+_Held = tuple[str, str, Receipt]
+"""An entry of a batch: its id, its handle and what that says."""
 
 
 def delete_message(call: Call, given: DeleteMessage) -> Script:
@@ -39,11 +43,11 @@ def delete_message(call: Call, given: DeleteMessage) -> Script:
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    receipt = yield from open_receipt(call, name, given.ReceiptHandle)
+    receipt = open_receipt(call, name, given.ReceiptHandle)
     if isinstance(receipt, Fault):
         return receipt
     reply = yield settle(name, (receipt,), ACK)
-    return done(reply)
+    return bad_handle(given.ReceiptHandle) if is_of_another_queue(reply) else done(reply)
 
 
 def delete_message_batch(call: Call, given: DeleteMessageBatch) -> Script:
@@ -54,19 +58,25 @@ def delete_message_batch(call: Call, given: DeleteMessageBatch) -> Script:
     wrong = bad_batch("DeleteMessageBatchRequestEntry", [entry.Id for entry in given.Entries])
     if wrong is not None:
         return wrong
-    held: list[_Held] = []
+    groups: dict[int, list[_Held]] = {}
+    successful: list[Shape] = []
     failed: list[Shape] = []
     for entry in given.Entries:
-        receipt = check(entry) or (yield from open_receipt(call, name, entry.ReceiptHandle))
+        receipt = check(entry) or open_receipt(call, name, entry.ReceiptHandle)
         if isinstance(receipt, Fault):
             failed.append(failed_entry(entry.Id, receipt))
         else:
-            held.append((entry.Id, receipt))
-    if held:
-        reply = yield settle(name, [receipt for _, receipt in held], ACK)
-        if isinstance(reply, Refused):
+            held = (entry.Id, entry.ReceiptHandle, receipt)
+            groups.setdefault(receipt.queue, []).append(held)
+    for group in groups.values():
+        reply = yield settle(name, [receipt for _, _, receipt in group], ACK)
+        if is_of_another_queue(reply):
+            failed.extend(_bad_entries(group))
+        elif isinstance(reply, Refused):
             return refusal(reply)
-    return batch_answer([{"Id": entry_id} for entry_id, _ in held], failed)
+        else:
+            successful.extend({"Id": entry_id} for entry_id, _, _ in group)
+    return batch_answer(successful, failed)
 
 
 def change_message_visibility(call: Call, given: ChangeMessageVisibility) -> Script:
@@ -74,7 +84,7 @@ def change_message_visibility(call: Call, given: ChangeMessageVisibility) -> Scr
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    receipt = yield from open_receipt(call, name, given.ReceiptHandle)
+    receipt = open_receipt(call, name, given.ReceiptHandle)
     if isinstance(receipt, Fault):
         return receipt
     timeout_s = given.VisibilityTimeout or 0
@@ -82,6 +92,8 @@ def change_message_visibility(call: Call, given: ChangeMessageVisibility) -> Scr
     if wrong is not None:
         return wrong
     reply = yield _change(name, (receipt,), timeout_s)
+    if is_of_another_queue(reply):
+        return bad_handle(given.ReceiptHandle)
     if isinstance(reply, Settled) and reply.failed:
         return refusal(Refused(reply.failed[0][1]))
     return done(reply)
@@ -96,28 +108,34 @@ def change_message_visibility_batch(call: Call, given: ChangeMessageVisibilityBa
     wrong = bad_batch(entry_name, [entry.Id for entry in given.Entries])
     if wrong is not None:
         return wrong
-    groups: dict[int, list[_Held]] = {}
+    groups: dict[tuple[int, int], list[_Held]] = {}
     failed: list[Shape] = []
     for entry in given.Entries:
-        receipt = check(entry) or (yield from _open_entry(call, name, entry))
+        receipt = check(entry) or _open_entry(call, name, entry)
         if isinstance(receipt, Fault):
             failed.append(failed_entry(entry.Id, receipt))
         else:
-            groups.setdefault(entry.VisibilityTimeout or 0, []).append((entry.Id, receipt))
+            held = (entry.Id, entry.ReceiptHandle, receipt)
+            groups.setdefault((entry.VisibilityTimeout or 0, receipt.queue), []).append(held)
     successful: list[Shape] = []
-    for timeout_s, held in groups.items():
-        reply = yield _change(name, [receipt for _, receipt in held], timeout_s)
+    for (timeout_s, _), group in groups.items():
+        reply = yield _change(name, [receipt for _, _, receipt in group], timeout_s)
+        if is_of_another_queue(reply):
+            failed.extend(_bad_entries(group))
+            continue
         if isinstance(reply, Refused):
             return refusal(reply)
         assert isinstance(reply, Settled), reply
-        _sort(held, dict(reply.failed), successful, failed)
+        _sort(group, dict(reply.failed), successful, failed)
     return batch_answer(successful, failed)
 
 
-def _open_entry(
-    call: Call, name: str, entry: VisibilityEntry
-) -> Generator[Command, Reply, Receipt | Fault]:
-    receipt = yield from open_receipt(call, name, entry.ReceiptHandle)
+def _bad_entries(group: Sequence[_Held]) -> list[Shape]:
+    return [failed_entry(entry_id, bad_handle(handle)) for entry_id, handle, _ in group]
+
+
+def _open_entry(call: Call, name: str, entry: VisibilityEntry) -> Receipt | Fault:
+    receipt = open_receipt(call, name, entry.ReceiptHandle)
     if isinstance(receipt, Fault):
         return receipt
     return _too_far(call, receipt, entry.VisibilityTimeout or 0) or receipt
@@ -143,7 +161,7 @@ def _change(name: str, receipts: Sequence[Receipt], timeout_s: int) -> Command:
 def _sort(
     held: Sequence[_Held], failures: dict[int, Why], successful: list[Shape], failed: list[Shape]
 ) -> None:
-    for index, (entry_id, _) in enumerate(held):
+    for index, (entry_id, _, _) in enumerate(held):
         why = failures.get(index)
         if why is None:
             successful.append({"Id": entry_id})

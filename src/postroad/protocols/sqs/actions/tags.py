@@ -20,7 +20,7 @@ def tag_queue(call: Call, given: inputs.TagQueue) -> Script:
     wrong = bad_tags(given.Tags)
     if wrong is not None:
         return wrong
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     wrong = bad_tags({**described.labels, **given.Tags})
@@ -44,7 +44,7 @@ def list_queue_tags(call: Call, given: inputs.OneQueue) -> Script:
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    described = yield from describe(call, name)
+    described = yield from describe(name)
     if isinstance(described, Fault):
         return described
     return {"Tags": described.labels} if described.labels else {}
