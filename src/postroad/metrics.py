@@ -55,6 +55,7 @@ METRICS: Final[dict[str, Metric]] = {
     "cache_bytes": gauge("Bodies in memory that are not placed in the store, in bytes"),
     "read_cache_bytes": gauge("Bodies in memory that were read back from the store, in bytes"),
     "store_bytes": gauge("Bytes the store's files take"),
+    "sinks_failed_total": counter("Answers lost because the sink of who asked raised an exception"),
     "publishes_held": gauge("Publishes held back because placing is behind"),
     "short_of_space": gauge("1 while publishes are refused because the disk is almost full"),
 }

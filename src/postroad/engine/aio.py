@@ -19,6 +19,7 @@ from postroad.engine.engine import Engine
 from postroad.engine.figures import figures
 from postroad.engine.jobs import Job, Lane
 from postroad.engine.settings import DURABILITY, EngineSettings
+from postroad.engine.sinks import Sinks
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Command
@@ -74,7 +75,8 @@ class AsyncDriver:
         self.settings = settings
         self.clock = clock
         self.report = directory.report
-        self.engine = Engine(directory.parts, _send)
+        self.sinks = Sinks()
+        self.engine = Engine(directory.parts, self.sinks.send)
         self.secret = self.engine.core.state.catalog.salt
         self.durability = DURABILITY[settings.sync]
         self.compiled = postroad.COMPILED
@@ -152,7 +154,7 @@ class AsyncDriver:
 
     def figures(self) -> dict[str, float]:
         """Gauges and counters by name."""
-        return figures(self.engine)
+        return figures(self.engine) | {"sinks_failed_total": self.sinks.failed}
 
     def stop_waiting(self) -> None:
         """Answer every standing receive empty."""
@@ -284,7 +286,3 @@ def _fail_with(answer: "asyncio.Future[T]", error: BaseException) -> None:
 def _settle(answer: "asyncio.Future[T]", reply: T) -> None:
     if not answer.done():
         answer.set_result(reply)
-
-
-def _send(caller: Caller, number: int, reply: Reply) -> None:
-    caller.sink(number, reply)

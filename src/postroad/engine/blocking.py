@@ -14,6 +14,7 @@ from postroad.engine.directory import Directory
 from postroad.engine.engine import Engine
 from postroad.engine.jobs import Job, Lane, Load
 from postroad.engine.settings import EngineSettings
+from postroad.engine.sinks import Sinks
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.limits import KEEPER_IDLE_S
 from postroad.model.ask import Ask, Caller
@@ -53,7 +54,7 @@ class BlockingDriver:
         self._directory = Directory(path, self.settings, self.clock.now_ms())
         self.report = self._directory.report
         self.clock.not_before(self._directory.parts.now_ms)
-        self.engine = Engine(self._directory.parts, _send)
+        self.engine = Engine(self._directory.parts, Sinks().send)
         self._mutex = threading.Lock()
         self._open_jobs: deque[Job] = deque()
         self._keep_jobs: deque[Job] = deque()
@@ -344,10 +345,6 @@ class BlockingDriver:
             self._keeper = None
             self._keeper_plan_ms = FOREVER_MS
             return True
-
-
-def _send(caller: Caller, number: int, reply: Reply) -> None:
-    caller.sink(number, reply)
 
 
 def _no_sink(_number: int, _reply: Reply) -> None:
