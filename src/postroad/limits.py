@@ -98,6 +98,10 @@ ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
 ENDED_WAITS_MAX = 1_000  # waits that were answered early and are remembered all the same
 DURATION_MS_MAX = 3_153_600_000_000  # a century: an instant fits a calendar entry's 52 bits
+KEY_LENGTH_MAX = 1_024  # characters of an ordering key, and of a deduplication id
+KEY_HASHES_KEPT = 65_536  # hashes of keys seen lately, so that each is not made again and again
+PRIORITY_MAX = 255  # a priority is 8 bits a message, as in AMQP
+RATE_MAX = 1_000_000_000  # deliveries a second: more is no limit
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
 

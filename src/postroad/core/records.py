@@ -37,10 +37,6 @@ OWN_DUE = 2**64 - 1
 """A due instant that means: as each queue's own delay says."""
 
 
-OWN_DUE = 2**64 - 1
-"""A due instant that means: as each queue's own delay says."""
-
-
 class Record(Struct, array_like=True, gc=False):
     """A fact."""
 
@@ -92,7 +88,9 @@ class Published(Record, tag=6):
     `shelf`: queue or route set; `first`: index of the first body in the shelf. `sizes`,
     `head_sizes`: u32 each, native little-endian; `head_sizes` empty: no heads. `dues`, `expires`:
     u64 ms each, 0 for none; OWN_DUE, or no `dues` at all: a queue's own delay counts. `notes`: one
-    per message, of moved messages.
+    per message, of moved messages. `keys`: u64 keyed hash of each ordering key, 0 for none.
+    `priorities`: u8 each. `ids`: 16 bytes each, the keyed hash of the deduplication id, zeros for
+    none.
     """
 
     shelf: int
@@ -105,6 +103,9 @@ class Published(Record, tag=6):
     dues: bytes = b""
     expires: bytes = b""
     notes: list[Note] | None = None
+    keys: bytes = b""
+    priorities: bytes = b""
+    ids: bytes = b""
 
 
 class Leased(Record, tag=7):

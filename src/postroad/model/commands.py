@@ -94,6 +94,9 @@ class Publish:
     heads: Sequence[bytes] | None = None
     delays_ms: Sequence[int | None] | None = None
     ttls_ms: Sequence[int | None] | None = None
+    keys: Sequence[str | None] | None = None
+    priorities: Sequence[int] | None = None
+    dedup_ids: Sequence[str | None] | None = None
 
 
 @value

@@ -17,6 +17,20 @@ BACKOFF_FIXED = "fixed"
 BACKOFF_EXPONENTIAL = "exponential"
 BACKOFFS = (BACKOFF_NONE, BACKOFF_FIXED, BACKOFF_EXPONENTIAL)
 
+STANDARD = "standard"
+"""Messages leave in order of arrival, as far as several consumers allow; where they bear keys, each
+key has its fair share."""
+FIFO = "fifo"
+"""Messages of one key leave strictly in order, those of one key leased by one receiver at a
+time."""
+PRIORITY = "priority"
+"""Messages of a higher priority leave first."""
+KINDS = (STANDARD, FIFO, PRIORITY)
+
+DEDUP_QUEUE = "queue"
+DEDUP_KEY = "key"
+DEDUP_SCOPES = (DEDUP_QUEUE, DEDUP_KEY)
+
 
 class RetryPolicy(Struct, frozen=True, array_like=True, gc=False):
     """How long a message that failed waits before it is ready again.
@@ -46,6 +60,15 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     `wait_ms`: long-poll time of a receive that does not say its own.
     `message_bytes_max`: a larger message (body and head) is refused. `leased_max`: most messages
     leased at once.
+    `kind`: standard, fifo or priority; it never changes. `dedup_window_ms`: for so long a message
+    with the id of an earlier one is not taken again; `dedup_by_content`: the body stands for an id
+    that was not given; `dedup_scope`: ids count for the whole `queue`, or for each `key` alone.
+    `key_leased_max`: most messages of one key leased at once. `per_second`, `key_per_second`: most
+    deliveries a second, of the queue and of one key. `single_active_consumer`: of the attached
+    consumers the oldest alone is served. `exclusive`: lives as long as the session that declared
+    it, and is for that session alone. `paused`: nothing is delivered. `expires_ms`: the queue goes
+    when it was not used for so long. `keep_settled_ms`: what was settled stays readable for so
+    long.
     """
 
     lease_ms: int = 30_000
@@ -62,6 +85,18 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     wait_ms: int = 0
     message_bytes_max: int | None = None
     leased_max: int | None = None
+    kind: str = STANDARD
+    dedup_window_ms: int | None = None
+    dedup_by_content: bool = False
+    dedup_scope: str = DEDUP_QUEUE
+    key_leased_max: int | None = None
+    per_second: int | None = None
+    key_per_second: int | None = None
+    single_active_consumer: bool = False
+    exclusive: bool = False
+    paused: bool = False
+    expires_ms: int | None = None
+    keep_settled_ms: int | None = None
 
     @property
     def life_ms(self) -> int | None:

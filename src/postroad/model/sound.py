@@ -73,6 +73,9 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
         ("heads", BYTES),
         ("delays_ms", MAYBE_NUMBER),
         ("ttls_ms", MAYBE_NUMBER),
+        ("keys", MAYBE_TEXT),
+        ("priorities", NUMBER),
+        ("dedup_ids", MAYBE_TEXT),
     ),
     commands.Settle: (("offsets", NUMBER), ("leases", NUMBER), ("counts", NUMBER)),
     commands.Extend: (("offsets", NUMBER), ("leases", NUMBER)),
@@ -81,7 +84,7 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
 
-OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms"})
+OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids"})
 """Columns that may be `None`; of a `Move` its offsets too."""
 
 _UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)

@@ -6,7 +6,7 @@ One rule: declaring again is fine as long as what the caller cares about agrees.
 from postroad.core import records as facts
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.queue import Queue
-from postroad.limits import DELIVERIES_MAX, DURATION_MS_MAX, QUEUES_MAX
+from postroad.limits import DELIVERIES_MAX, DURATION_MS_MAX, QUEUES_MAX, RATE_MAX
 from postroad.model.commands import (
     ChangeQueue,
     DeclareQueue,
@@ -16,7 +16,7 @@ from postroad.model.commands import (
     PurgeQueue,
 )
 from postroad.model.names import bad_name
-from postroad.model.policy import BACKOFFS, OVERFLOWS, QueueSettings
+from postroad.model.policy import BACKOFFS, DEDUP_SCOPES, KINDS, OVERFLOWS, QueueSettings
 from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
 from postroad.model.sound import unsound_settings
 
@@ -30,6 +30,12 @@ BOUNDS = {
     "bytes_max": COUNT_MAX,
     "message_bytes_max": COUNT_MAX,
     "leased_max": COUNT_MAX,
+    "dedup_window_ms": DURATION_MS_MAX,
+    "key_leased_max": COUNT_MAX,
+    "per_second": RATE_MAX,
+    "key_per_second": RATE_MAX,
+    "expires_ms": DURATION_MS_MAX,
+    "keep_settled_ms": DURATION_MS_MAX,
 }
 """Settings that are a positive number or nothing, and the most each may be."""
 
@@ -83,6 +89,9 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
     wrong = unsound_settings(settings) or bad_settings(settings)
     if wrong is not None:
         return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
+    if settings.kind != queue.settings.kind:
+        text = f"queue `{queue.name}` is and stays of kind {queue.settings.kind}"
+        return refuse(Why.BAD_SETTINGS, text, queue.touched)
     extras = _merged(queue.extras, command.extras)
     labels = _merged(queue.labels, command.labels)
     return Decision([facts.QueueChanged(queue.id, settings, extras, labels, now)], Done())
@@ -107,10 +116,14 @@ def bad_settings(settings: QueueSettings) -> str | None:
         bound = getattr(settings, name)
         if bound is not None and not 1 <= bound <= most:
             return f"`{name}` is from 1 to {most:,}, or not set"
-    if settings.overflow not in OVERFLOWS:
-        return f"`overflow` is one of {', '.join(OVERFLOWS)}"
-    if settings.retry.backoff not in BACKOFFS:
-        return f"`retry.backoff` is one of {', '.join(BACKOFFS)}"
+    for word, words, name in (
+        (settings.overflow, OVERFLOWS, "overflow"),
+        (settings.retry.backoff, BACKOFFS, "retry.backoff"),
+        (settings.kind, KINDS, "kind"),
+        (settings.dedup_scope, DEDUP_SCOPES, "dedup_scope"),
+    ):
+        if word not in words:
+            return f"`{name}` is one of {', '.join(words)}"
     for bound in (settings.retry.delay_ms, settings.retry.delay_ms_max):
         if not 0 <= bound <= DURATION_MS_MAX:
             return f"`retry` delays are from 0 to {DURATION_MS_MAX:,}"
