@@ -116,19 +116,14 @@ def task_records(world: World, task: MoveTask, now: int) -> list[facts.Record] |
     source = world.state.queues[task.source]
     target = world.state.queues.get(task.target) if task.target else None
     count = MOVE_MESSAGES_MAX
-    due_ms = now
     if task.per_second:
         count = min(count, max(1, task.per_second * TURN_MS // 1_000))
-        due_ms = now + count * 1_000 // task.per_second
     picked = pick_ready(source, count, task.after, task.before)
     if not picked:
         return [facts.MoveTaskEnded(task.id, "completed", "", now)]
     moved = move_records(world, source, target, picked, 0, now)
     if isinstance(moved, Missing):
         return moved
-    records, moved_count = moved
-    page, mask = picked[-1]
-    after = page.base + mask.bit_length()
-    if moved_count < sum(mask.bit_count() for _, mask in picked) and moved_count:
-        after = task.after
-    return [*records, facts.MoveTaskMoved(task.id, moved_count, after, due_ms)]
+    # What stays for want of a home is passed over and does not use up the rate.
+    due_ms = now + moved.count * 1_000 // task.per_second if task.per_second else now
+    return [*moved.records, facts.MoveTaskMoved(task.id, moved.count, moved.after, due_ms)]

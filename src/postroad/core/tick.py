@@ -164,7 +164,7 @@ def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | 
         return [facts.Dropped(queue.id, page.base + first, span, packed, facts.DEAD)]
     target = world.state.by_name[queue.settings.dead_letter_queue]
     moved = move_records(world, queue, target, [(page, mask)], 1, now)
-    return moved if isinstance(moved, Missing) else moved[0]
+    return moved if isinstance(moved, Missing) else moved.records
 
 
 def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:

@@ -247,6 +247,45 @@ def test_a_background_move_back_passes_over_what_has_no_home() -> None:
     r.check()
 
 
+def test_a_background_move_back_looks_once_at_what_has_no_home() -> None:
+    r = two()
+    r.fill(MOVE_MESSAGES_MAX - 1, "b")
+    r.fill(5, "a")
+    r.ask(Move("a", "b"))
+    r.ask(StartMoveTask("b", None, 2))
+    moved = [one for one in r.tick() if isinstance(one, facts.MoveTaskMoved)]
+    assert [one.count for one in moved] == [0]
+    assert r.core.next_due() <= r.now, "what stays does not use up the rate"
+    r.ask(commands.CancelMoveTask(1))
+    r.ask(StartMoveTask("b"))
+    counts = []
+    while records := r.tick():
+        counts += [one.count for one in records if isinstance(one, facts.MoveTaskMoved)]
+    assert counts == [1, 4]
+    r.check()
+
+
+def test_a_move_reads_only_blocks_of_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(move_of_core, "MOVE_BYTES_MAX", 2_000)
+    r = two()
+    for _ in range(5):
+        r.fill(3, "a")
+        shelf = r.state.shelves[1]
+        (block, *_) = shelf.where(shelf.next - 1)
+        placed = facts.Placed(1, block, 70 + block, 900, 3)
+        r.take(r.core.place([placed, facts.Closed(1, block)]))
+    r.library.away.add(1)
+    step = r.core.handle(Ask(r.caller, 99, Move("a", "b")), r.now)
+    assert isinstance(step, Missing)
+    assert [one.index for one in step.pieces] == [0, 3]
+    r.library.away.clear()
+    assert r.ask(Move("a", "b")) == Moved(6)
+    r.ask(StartMoveTask("a", "b"))
+    r.settle_down()
+    assert r.counts("b")[0] == 15
+    r.check()
+
+
 def test_a_background_move_comes_back_for_what_was_too_much_for_one_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -52,8 +52,7 @@ def decide_move(world: World, command: Move, now: int) -> Decision | Missing:
     moved = move_records(world, source, target, picked, 0, now)
     if isinstance(moved, Missing):
         return moved
-    records, count = moved
-    return Decision(records, Moved(count), None if records else source.touched)
+    return Decision(moved.records, Moved(moved.count), None if moved.records else source.touched)
 
 
 def pick_ready(queue: Queue, count: int, start: int, before: int) -> Picked:
@@ -87,9 +86,19 @@ def pick_offsets(queue: Queue, offsets: tuple[int, ...]) -> Picked:
     return [(queue.pages.all[number], masks[number]) for number in sorted(masks)]
 
 
+class Taken:
+    """A move's facts, how many messages it moves, and `after`: the offset up to which each picked
+    message was looked at, moved or not."""
+
+    def __init__(self, records: list[facts.Record], count: int, after: int) -> None:
+        self.records = records
+        self.count = count
+        self.after = after
+
+
 def move_records(
     world: World, source: Queue, target: Queue | None, picked: Picked, death: int, now: int
-) -> tuple[list[facts.Record], int] | Missing:
+) -> Taken | Missing:
     """The facts of a move: per target one publish with notes, and the drops here. Those without a
     target stay."""
     fetched = fetch(world, source, picked)
@@ -97,8 +106,9 @@ def move_records(
         return fetched
     loads: dict[int, Load] = {}
     gone: dict[int, int] = {}
-    taken = 0
+    after = 0
     for piece, bodies in fetched:
+        after = piece.offset + piece.count
         for at in range(piece.count):
             note = None if bodies.notes is None else bodies.notes[at]
             into = target
@@ -106,9 +116,6 @@ def move_records(
                 into = world.state.queues.get(note.source)
             if into is None or into is source:
                 continue
-            if taken > MOVE_BYTES_MAX:
-                break
-            taken += len(bodies.bodies[at])
             load = loads.setdefault(into.id, _empty_load())
             count = 0 if piece.counts is None else piece.counts[at]
             moved = _noted(source, piece.offset + at, note, bodies.times[at])
@@ -128,19 +135,43 @@ def move_records(
         count += mask.bit_count()
         first, span, packed = pack_mask(mask)
         records.append(facts.Dropped(source.id, base + first, span, packed, facts.MOVED))
-    return records, count
+    return Taken(records, count, after)
 
 
 def fetch(world: World, queue: Queue, picked: Picked) -> list[tuple[Piece, Bodies]] | Missing:
-    """The bodies of picked messages, or what must be loaded first."""
-    pieces = [piece for page, mask in picked for piece in pieces_of(queue, page, mask, 0)]
+    """The bodies of the first of the picked messages, MOVE_BYTES_MAX or a little more of them, or
+    what must be loaded first."""
+    pieces = _first_pieces(queue, picked)
     found: list[tuple[Piece, Bodies]] = []
+    taken = 0
     for piece in pieces:
         bodies = world.library.fetch(piece)
         if bodies is None:
             # All of them, so that none that is here gives way to one that is not.
             return Missing(pieces)
         found.append((piece, bodies))
+        for at in range(piece.count):
+            taken += len(bodies.bodies[at])
+            if taken > MOVE_BYTES_MAX:
+                piece.count = at + 1
+                return found
+    return found
+
+
+def _first_pieces(queue: Queue, picked: Picked) -> list[Piece]:
+    """Pieces of picked messages, as many as rest in placed blocks of MOVE_BYTES_MAX together: to
+    read one message its whole block is read and kept until the move is decided."""
+    found: list[Piece] = []
+    block = (-1, -1)
+    blocks_bytes = 0
+    for page, mask in picked:
+        for piece in pieces_of(queue, page, mask, 0):
+            if (piece.shelf, piece.block) != block:
+                block = (piece.shelf, piece.block)
+                blocks_bytes += piece.size
+                if found and blocks_bytes > MOVE_BYTES_MAX:
+                    return found
+            found.append(piece)
     return found
 
 
