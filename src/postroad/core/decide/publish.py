@@ -47,6 +47,13 @@ def decide_publish(world: World, command: Publish, now: int) -> Decision:
     refusal = refusal_of(world, command, found)
     if refusal is not None:
         return refusal
+    load = load_of(command, now)
+    places = tuple((queue.id, queue.next_offset) for queue in found)
+    return Decision(publish_records(world.state, found, load, now), Published(places, now))
+
+
+def load_of(command: Publish, now: int) -> Load:
+    """The columns of a publish, as the facts have them."""
     load = Load(command.bodies)
     load.heads = _heads(command.heads)
     if command.delays_ms is not None:
@@ -55,8 +62,7 @@ def decide_publish(world: World, command: Publish, now: int) -> Decision:
         load.expires = array(
             "Q", [0 if one is None else now + max(0, one) for one in command.ttls_ms]
         )
-    places = tuple((queue.id, queue.next_offset) for queue in found)
-    return Decision(publish_records(world.state, found, load, now), Published(places, now))
+    return load
 
 
 def decide_together(world: World, commands: list[Publish], now: int) -> list[Decision]:
@@ -161,19 +167,20 @@ def _bad_times(command: Publish, count: int) -> Decision | None:
 
 def publish_records(state: State, queues: list[Queue], load: Load, now: int) -> list[facts.Record]:
     """The facts of a publish, a megabyte each."""
-    records: list[facts.Record] = []
     if len(queues) == 1:
         shelf = queues[0].id
-        first = state.shelves[shelf].next
-    else:
-        ids = sorted(queue.id for queue in queues)
-        known = state.route_of.get(tuple(ids))
-        if known is None:
-            shelf, first = state.catalog.next_id, 0
-            records.append(facts.RouteSetDefined(shelf, ids))
-        else:
-            shelf = known
-            first = state.shelves[shelf].next
+        return chunk_records(shelf, state.shelves[shelf].next, load, now)
+    ids = sorted(queue.id for queue in queues)
+    known = state.route_of.get(tuple(ids))
+    if known is not None:
+        return chunk_records(known, state.shelves[known].next, load, now)
+    shelf = state.catalog.next_id
+    return [facts.RouteSetDefined(shelf, ids), *chunk_records(shelf, 0, load, now)]
+
+
+def chunk_records(shelf: int, first: int, load: Load, now: int) -> list[facts.Record]:
+    """The facts of a publish to a shelf, whose next index is `first`."""
+    records: list[facts.Record] = []
     sizes = array("I", map(len, load.bodies))
     head_sizes = None if load.heads is None else array("I", map(len, load.heads))
     start = 0
