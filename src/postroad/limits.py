@@ -85,6 +85,8 @@ SQS_PURGE_INTERVAL_MS = 60_000  # one PurgeQueue per queue in this time
 SQS_DELETED_NAMES_MAX = 1_000  # names remembered where QueueDeletedRecently is switched on
 SQS_KNOWN_MAX = 10_000  # queue addresses kept at hand
 QUEUES_MAX = 100_000  # each takes a few KiB of memory at rest
+ROUTE_SETS_MAX = 10_000  # a publish to one too many gives each queue a copy of its own
+ROUTE_SETS_DROPPED = 100  # forgotten at once for a new one, of those that hold nothing
 MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
 MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
 PEEK_MAX = 1_000  # messages in one look
@@ -104,6 +106,25 @@ PRIORITY_MAX = 255  # a priority is 8 bits a message, as in AMQP
 RATE_MAX = 1_000_000_000  # deliveries a second: more is no limit
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
+
+# Exchanges, bindings and filters; the bounds of a filter are Amazon SNS's own.
+EXCHANGES_MAX = 100_000  # each takes about a KiB of memory
+BINDINGS_MAX = 1_000_000  # likewise, all together
+ARGUMENTS_BYTES_MAX = 16 * 1024  # of one binding, packed
+WEIGHT_MAX = 1_000_000  # of one binding of a consistent hash
+BINDING_SLICE = 500  # bindings of what is gone that are removed in one turn
+ROUTES_CACHED_MAX = 65_536  # decided routes by exchange and routing key; then all are forgotten
+HEAD_ROUTES_CACHED_MAX = 8_192  # the same where headers decide
+HEAD_CACHED_BYTES_MAX = 512  # a longer head is looked at each time, so that the cache stays small
+ROUTED_ENTRIES_MAX = 100_000  # entries in queues that one publish through an exchange may make
+FILTERS_PER_EXCHANGE_MAX = 200
+FILTER_KEYS_MAX = 5
+FILTER_COMBINATIONS_MAX = 150
+FILTER_BYTES_MAX = 256 * 1024
+FILTER_BODY_BYTES_MAX = 256 * 1024  # a longer body passes no filter on bodies: looking takes time
+FILTER_DEPTH_MAX = 32  # names in names, in a filter and in what it looks at
+FILTER_NUMBER_MAX = 1_000_000_000
+FILTER_DECIMALS = 5
 
 # The engine.
 CACHE_BYTES = 64 * 1024 * 1024  # bodies in memory, written and read ones together

@@ -6,6 +6,7 @@ alone.
 
 from array import array
 from collections.abc import Callable
+from heapq import nsmallest
 from typing import Any
 
 from postroad.core import records as facts
@@ -13,6 +14,7 @@ from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.queue import Queue
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
+from postroad.limits import ROUTE_SETS_DROPPED, ROUTE_SETS_MAX
 
 TASKS_KEPT = 100
 """Ended tasks remembered, over all sources."""
@@ -59,6 +61,8 @@ def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
     queue.purge(queue.next_offset)
     queue.deleted = True
     state.remove_queue(queue)
+    state.close_routes(queue.id)
+    _drop_closed_routes(state)
     if not queue.pages.all:
         _bury(state, queue)
 
@@ -70,11 +74,13 @@ def route_set_defined(state: State, record: facts.RouteSetDefined) -> None:
     route = RouteSet(record.route, record.queues)
     state.ledger.touch(route)
     shelf = Shelf(record.route, state.ledger, state.freed)
-    shelf.targets = len(record.queues)
     state.ledger.touch(shelf)
-    state.routes[record.route] = route
-    state.route_of[tuple(record.queues)] = record.route
     state.shelves[record.route] = shelf
+    _drop_closed_routes(state)
+    if len(state.routes) >= ROUTE_SETS_MAX:
+        for id in nsmallest(ROUTE_SETS_DROPPED, state.idle_routes):
+            _drop_route(state, id)
+    state.add_route(route)
 
 
 def published(state: State, record: facts.Published) -> None:
@@ -289,12 +295,20 @@ def _bury(state: State, queue: Queue) -> None:
         state.ledger.drop(segment)
     state.ledger.drop(queue)
     _drop_shelf(state, queue.id)
-    for route in [route for route in state.routes.values() if queue.id in route.queues]:
-        state.route_of.pop(tuple(route.queues), None)
-        if not any(one in state.queues or one in state.buried for one in route.queues):
-            state.ledger.drop(route)
-            del state.routes[route.id]
-            _drop_shelf(state, route.id)
+    _drop_closed_routes(state)
+
+
+def _drop_closed_routes(state: State) -> None:
+    """Forget the route sets with a deleted queue of which nobody has messages left."""
+    for id in [id for id in state.closed_routes if id in state.idle_routes]:
+        _drop_route(state, id)
+
+
+def _drop_route(state: State, id: int) -> None:
+    route = state.routes[id]
+    state.remove_route(route)
+    state.ledger.drop(route)
+    _drop_shelf(state, id)
 
 
 def _drop_shelf(state: State, id: int) -> None:

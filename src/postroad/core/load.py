@@ -35,12 +35,10 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"b", ())):
         shelf, number = _two(key)
         state.shelves[shelf].load(decode_blocks(shelf, number, value))
-    for key, value in sorted(by_kind.get(b"r", ())):
-        route = RouteSet(int.from_bytes(key, "big"), msgspec.msgpack.decode(value)[0])
-        state.routes[route.id] = route
-        state.shelves[route.id].targets = len(route.queues)
     for key, value in sorted(by_kind.get(b"q", ())):
         _load_queue(state, int.from_bytes(key, "big"), value)
+    for key, value in sorted(by_kind.get(b"r", ())):
+        state.add_route(RouteSet(int.from_bytes(key, "big"), msgspec.msgpack.decode(value)[0]))
     for key, value in sorted(by_kind.get(b"p", ())):
         id, number = _two(key)
         queue = _queue(state, id)
@@ -101,16 +99,13 @@ def _load_queue(state: State, id: int, value: bytes) -> None:
 
 
 def _derive(state: State) -> None:
-    """What is wanted of each block, and which route sets are still good."""
+    """What is wanted of each block, and what the realms make of their rows."""
     everyone = [*state.queues.values(), *state.buried.values()]
     for queue in everyone:
         for page in queue.pages.all.values():
             for start, length in runs(page.live):
                 for shelf, index, count in queue.extents.find(page.base + start, length):
                     state.shelves[shelf].count_live(index, count)
-    for route in state.routes.values():
-        if all(id in state.queues for id in route.queues):
-            state.route_of[tuple(route.queues)] = route.id
     for realm in state.realms:
         realm.derive()
 

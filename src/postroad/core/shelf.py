@@ -83,7 +83,10 @@ class Freed:
 
 
 class Shelf(Row):
-    """The blocks of one queue or route set; the last one is open until it is full or placed."""
+    """The blocks of one queue or route set; the last one is open until it is full or placed.
+
+    `idle`: where a shelf that is asked to says that nothing on it is wanted.
+    """
 
     def __init__(self, id: int, ledger: Ledger, freed: list[Freed]) -> None:
         super().__init__(shelf_key(id))
@@ -96,6 +99,7 @@ class Shelf(Row):
         self.next_group = 0
         self.open_bytes = 0
         self.freed = freed
+        self.idle: dict[int, None] | None = None
 
     def append(self, count: int, size: int) -> int:
         """Messages were published; returns the first index of the block they went to."""
@@ -222,6 +226,11 @@ class Shelf(Row):
         """The row of the shelf itself; its blocks have rows of their own."""
         return msgspec.msgpack.encode([self.next, self.open_bytes, self.next_group])
 
+    def say_if_idle(self) -> None:
+        """Enter a shelf on which nothing is wanted."""
+        if self.idle is not None and not self.groups:
+            self.idle[self.id] = None
+
     def _fits(self, group: BlockGroup, count: int, size: int) -> bool:
         return (
             len(group.first) > 0
@@ -258,12 +267,15 @@ class Shelf(Row):
         at = self.groups.index(group)
         del self.groups[at]
         del self.starts[at]
+        self.say_if_idle()
 
     def _new_group(self, first: int) -> BlockGroup:
         self.ledger.touch(self)
         group = BlockGroup(self.id, self.next_group)
         self.next_group += 1
         self.groups.append(group)
+        if self.idle is not None:
+            self.idle.pop(self.id, None)
         self.starts.append(first)
         return group
 

@@ -71,6 +71,8 @@ class State:
     entities but queues.
     `group`: ordinal of the group the engine builds now; `changed`: of the last
     change that is no lease; `durable`: of the last durable one. These are volatile.
+    `idle_routes`: route sets on whose shelf nothing is wanted; `closed_routes`: those that had a
+    queue that is deleted; `routes_with`: by queue. These are derived.
     """
 
     def __init__(self) -> None:
@@ -83,6 +85,9 @@ class State:
         self.shelves: dict[int, Shelf] = {}
         self.routes: dict[int, RouteSet] = {}
         self.route_of: dict[tuple[int, ...], int] = {}
+        self.routes_with: dict[int, dict[int, None]] = {}
+        self.idle_routes: dict[int, None] = {}
+        self.closed_routes: dict[int, None] = {}
         self.tasks: dict[int, MoveTask] = {}
         self.freed: list[Freed] = []
         self.realms: list[Realm] = []
@@ -102,6 +107,38 @@ class State:
         del self.by_name[queue.name]
         self.names.remove(queue.name)
         self.buried[queue.id] = queue
+
+    def add_route(self, route: RouteSet) -> None:
+        """Enter a route set, whose shelf is there."""
+        self.routes[route.id] = route
+        shelf = self.shelves[route.id]
+        shelf.targets = len(route.queues)
+        shelf.idle = self.idle_routes
+        shelf.say_if_idle()
+        for id in route.queues:
+            self.routes_with.setdefault(id, {})[route.id] = None
+        if all(id in self.queues for id in route.queues):
+            self.route_of[tuple(route.queues)] = route.id
+        else:
+            self.closed_routes[route.id] = None
+
+    def close_routes(self, queue: int) -> None:
+        """A queue is deleted: nothing is published any more to the route sets it was in."""
+        for id in self.routes_with.get(queue, ()):
+            self.route_of.pop(tuple(self.routes[id].queues), None)
+            self.closed_routes[id] = None
+
+    def remove_route(self, route: RouteSet) -> None:
+        """Forget a route set; its shelf is its caller's."""
+        del self.routes[route.id]
+        self.route_of.pop(tuple(route.queues), None)
+        self.idle_routes.pop(route.id, None)
+        self.closed_routes.pop(route.id, None)
+        for id in route.queues:
+            routes = self.routes_with[id]
+            del routes[route.id]
+            if not routes:
+                del self.routes_with[id]
 
     def names_after(self, after: str, prefix: str) -> int:
         """Where the names after `after` that may start with `prefix` begin."""

@@ -213,8 +213,8 @@ class Engine:
         state = self.core.state
         for record in records:
             if isinstance(record, Published):
-                shelf = state.shelves[record.shelf]
-                if shelf.has(record.first):
+                shelf = state.shelves.get(record.shelf)
+                if shelf is not None and shelf.has(record.first):
                     self.cache.add(record, shelf.where(record.first)[0], state.group)
 
     def _take_asks(self, now: int) -> None:

@@ -60,6 +60,7 @@ def test_a_deleted_queue_is_out_of_sight_at_once_and_swept_in_slices() -> None:
     r.wait(60_000)
     assert not r.state.buried
     assert r.counts("other") == (1, 0, 0, 0)
+    assert len(r.state.routes) == 1, "the other still has its message there"
     r.check()
     r.ask(commands.DeleteQueue("other"))
     r.settle_down()

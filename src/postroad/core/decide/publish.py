@@ -17,6 +17,7 @@ from postroad.limits import (
     CHUNK_BYTES_MAX,
     MESSAGE_BYTES_MAX,
     PUBLISH_BYTES_MAX,
+    ROUTE_SETS_MAX,
 )
 from postroad.model.commands import Publish
 from postroad.model.message import Note
@@ -174,6 +175,9 @@ def publish_records(state: State, queues: list[Queue], load: Load, now: int) -> 
     known = state.route_of.get(tuple(ids))
     if known is not None:
         return chunk_records(known, state.shelves[known].next, load, now)
+    if len(state.routes) >= ROUTE_SETS_MAX and not state.idle_routes:
+        copies = [chunk_records(id, state.shelves[id].next, load, now) for id in ids]
+        return [record for records in copies for record in records]
     shelf = state.catalog.next_id
     return [facts.RouteSetDefined(shelf, ids), *chunk_records(shelf, 0, load, now)]
 
