@@ -8,6 +8,10 @@ published to directly has one run for its whole life. Compiled by mypyc where po
 from array import array
 from bisect import bisect_right
 
+from postroad.core.bits import PAGE, PAGE_BITS, span_mask
+from postroad.core.page import Page
+from postroad.limits import EXTENTS_LOOK, EXTENTS_MIN
+
 
 class Extents:
     """Runs in order of their first offset, as three columns."""
@@ -17,15 +21,16 @@ class Extents:
         self.shelf: array[int] = array("Q")
         self.index: array[int] = array("Q")
 
-    def add(self, offset: int, shelf: int, index: int) -> None:
-        """Messages from `offset` on rest on a shelf from `index` on."""
+    def add(self, offset: int, shelf: int, index: int) -> bool:
+        """Messages from `offset` on rest on a shelf from `index` on; true for a new run."""
         if len(self.first):
             same = self.shelf[-1] == shelf
             if same and self.index[-1] + (offset - self.first[-1]) == index:
-                return
+                return False
         self.first.append(offset)
         self.shelf.append(shelf)
         self.index.append(index)
+        return True
 
     def find(self, offset: int, count: int) -> list[tuple[int, int, int]]:
         """The bodies of consecutive messages, as (shelf, first index, count)."""
@@ -64,9 +69,43 @@ class Extents:
             del self.shelf[:at]
             del self.index[:at]
 
+    def keep(self, at: int, wanted: "list[bool]") -> None:
+        """Of the runs from the `at`th on keep those that are wanted. The one before a run that is
+        not seems to reach over it: nobody asks for messages that are gone."""
+        stop = at + len(wanted)
+        for column in (self.first, self.shelf, self.index):
+            kept = [one for one, stays in zip(column[at:stop], wanted, strict=True) if stays]
+            column[at:stop] = array("Q", kept)
+
     def pack(self) -> list[bytes]:
         """The columns, for a row."""
         return [self.first.tobytes(), self.shelf.tobytes(), self.index.tobytes()]
+
+
+def thin(extents: Extents, pages: dict[int, Page], length: int, next_offset: int) -> None:
+    """Forget runs in which nothing is live, some at a time, when they are most of all: one stuck
+    message of a queue, which holds `length` now, must not keep those of all who came after it.
+
+    Which runs are looked at depends on the state alone, so that a replay forgets the same.
+    """
+    count = len(extents.first) - 1
+    if count <= 2 * length + EXTENTS_MIN:
+        return
+    at = next_offset * EXTENTS_LOOK % count if count > EXTENTS_LOOK else 0
+    stop = min(count, at + EXTENTS_LOOK)
+    first = extents.first
+    extents.keep(at, [_any_live(pages, first[one], first[one + 1]) for one in range(at, stop)])
+
+
+def _any_live(pages: dict[int, Page], first: int, stop: int) -> bool:
+    while first < stop:
+        slot = first & (PAGE - 1)
+        part = min(stop - first, PAGE - slot)
+        page = pages.get(first >> PAGE_BITS)
+        if page is not None and page.live & span_mask(slot, part):
+            return True
+        first += part
+    return False
 
 
 def unpack_extents(columns: list[bytes]) -> Extents:

@@ -9,7 +9,7 @@ from array import array
 import msgspec
 
 from postroad.core.bits import FULL, PAGE, PAGE_BITS, lowest, runs, span_mask
-from postroad.core.extents import Extents
+from postroad.core.extents import Extents, thin
 from postroad.core.leases import Leases, Segment
 from postroad.core.ledger import Ledger, Row
 from postroad.core.page import Page
@@ -97,9 +97,11 @@ class Queue(Row):
         self.ledger.touch(self)
         first = self.next_offset
         self.next_offset = first + count
-        self.extents.add(first, shelf.id, index)
+        grown = self.extents.add(first, shelf.id, index)
         self.times.add(now_ms, first, self.settings.life_ms)
         self.pages.add(first, count)
+        if grown and not self.swept_next(1):
+            thin(self.extents, self.pages.all, self.pages.length, self.next_offset)
         return first
 
     def delay(self, first: int, count: int, due_ms: int) -> None:

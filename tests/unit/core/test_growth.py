@@ -1,9 +1,12 @@
 """What is over leaves nothing behind, however long a queue, a session or a lease lives."""
 
+import pytest
+
+from postroad.core import extents
 from postroad.core.bits import PAGE
 from postroad.core.leases import HOLDER_THIN_AT
 from postroad.core.times import SAMPLES_MAX, UNLIMITED_GRAIN_MS, Times
-from postroad.limits import STALE_MAX
+from postroad.limits import EXTENTS_MIN, STALE_MAX
 from postroad.model.commands import (
     RETRY,
     SESSION_LEASE,
@@ -13,7 +16,7 @@ from postroad.model.commands import (
     Receive,
 )
 from postroad.model.replies import Received
-from tests.unit.core.road import Road
+from tests.unit.core.road import Road, bodies_of
 
 FAR_MS = 10 * 86_400_000
 TIMES = 3 * STALE_MAX
@@ -129,4 +132,43 @@ def test_leases_of_a_session_are_counted_out_in_time_that_grows_with_their_numbe
     r.settle_down()
     assert r.counts() == (3 * HOLDER_THIN_AT // 2, 0, 0, 0)
     assert not leases.by_holder
+    r.check()
+
+
+def test_a_stuck_message_does_not_keep_the_places_of_all_who_came_after_it() -> None:
+    r = Road()
+    r.declare()
+    r.declare("other")
+    r.fill(1)
+    (stuck,) = r.receive(lease_ms=3_600_000)
+    for _ in range(EXTENTS_MIN):
+        r.publish(b"both", to=("q", "other"))
+        r.fill(1)
+        r.settle(r.receive(count=2))
+    assert len(r.queue().extents.first) <= EXTENTS_MIN + 4
+    r.publish(b"last", to=("q", "other"))
+    r.fill(2)
+    assert bodies_of(r.receive(count=9)) == [b"last", b"130", b"131"]
+    assert r.peek(count=1)[0].message.body == b"0"
+    r.settle([stuck])
+    r.check()
+
+
+def test_places_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extents, "EXTENTS_LOOK", 3)
+    monkeypatch.setattr(extents, "EXTENTS_MIN", 0)
+    r = Road()
+    r.declare()
+    r.declare("other")
+    messages = []
+    for turn in range(40):
+        r.publish(b"%d" % turn, to=("q", "other") if turn % 2 else ("q",))
+        messages += r.receive(lease_ms=3_600_000)
+    r.settle(messages[:7] + messages[8:25] + messages[26:])
+    for turn in range(60):
+        r.publish(b"%d" % turn, to=("q", "other") if turn % 2 else ("q",))
+        r.settle(r.receive())
+    assert len(r.queue().extents.first) < 10
+    assert [one.message.body for one in r.peek()] == [b"7", b"25"]
+    r.settle([messages[7], messages[25]])
     r.check()
