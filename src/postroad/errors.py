@@ -40,6 +40,18 @@ class Corrupt(PostroadError):  # noqa: N818
         self.why = why
 
 
+class TooNew(Corrupt):
+    """The journal is whole, and written by a newer Postroad in a way that this one cannot read."""
+
+    def __init__(self, file: str, offset: int, why: str) -> None:
+        """Name the file, the byte offset in it and what is not known here."""
+        super().__init__(file, offset, why)
+        self.args = (
+            f"the journal file `{file}` was written by a newer Postroad: at byte {offset:,} {why};"
+            " use that one on this data directory",
+        )
+
+
 class CorruptBlock(PostroadError):  # noqa: N818
     """A block in the store is not what was written."""
 

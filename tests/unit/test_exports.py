@@ -35,6 +35,7 @@ ERRORS = {
     "Corrupt",
     "CorruptBlock",
     "CorruptCheckpoint",
+    "TooNew",
     "DirectoryLocked",
     "DirectoryUnusable",
     "ForeignLoop",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from postroad.disk.interface import Disk
-from postroad.errors import Corrupt
+from postroad.errors import Corrupt, TooNew
 from postroad.journal.envelope import Envelope, unpack
 from postroad.journal.frame import FRAME_BYTES, is_seal
 from postroad.journal.interface import Position
@@ -24,12 +24,13 @@ from postroad.model.value import value
 
 
 class What(StrEnum):
-    """What a finding is; only `damage` keeps a broker from starting."""
+    """What a finding is; `newer` and `damage` keep a broker from starting."""
 
     SEGMENT = "segment"
     GROUP = "group"
     SEAL = "seal"
     TORN = "torn"
+    NEWER = "newer"
     DAMAGE = "damage"
 
 
@@ -60,7 +61,7 @@ def check_journal(disk: Disk, directory: str) -> Iterator[Finding]:
                 SegmentReader(file, path, read_header(file, path)), first_of(following)
             )
         except Corrupt as corrupt:
-            yield Finding(What.DAMAGE, path, corrupt.offset, 0, None, why=corrupt.why)
+            yield Finding(_what(corrupt), path, corrupt.offset, 0, None, why=corrupt.why)
         finally:
             file.close()
 
@@ -88,12 +89,16 @@ def _check_tail(
     try:
         tail = reader.tail()
     except Corrupt as corrupt:
-        yield Finding(What.DAMAGE, reader.name, corrupt.offset, 0, position, why=corrupt.why)
+        yield Finding(_what(corrupt), reader.name, corrupt.offset, 0, position, why=corrupt.why)
         yield from _behind(reader, end)
         return
     if tail.torn_bytes:
         why = "not synced when the power went" if header.flags & LOOSE else "never acknowledged"
         yield Finding(What.TORN, reader.name, end, tail.torn_bytes, position, why=why)
+
+
+def _what(corrupt: Corrupt) -> What:
+    return What.NEWER if isinstance(corrupt, TooNew) else What.DAMAGE
 
 
 def _behind(reader: SegmentReader, after: int) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ def unpack(group: bytes) -> Envelope:
         raise BadEnvelope("checksum differs")
     # Only now can a difference be a newer writer's rather than damage.
     if version != VERSION:
-        raise UnknownEnvelope(f"version {version} is not known here; a newer Postroad wrote it")
+        raise UnknownEnvelope(f"version {version} is not known here")
     if kind not in (CLAIM, DATA) or flags & ~CONTINUES or zero:
         raise UnknownEnvelope(f"kind {kind} with flags {flags} is not known here")
     return Envelope(kind, flags, epoch, n, now_ms, payload)

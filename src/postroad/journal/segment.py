@@ -11,7 +11,7 @@ from struct import Struct
 from google_crc32c import value as crc32c
 
 from postroad.disk.interface import File
-from postroad.errors import Corrupt
+from postroad.errors import Corrupt, TooNew
 from postroad.journal.envelope import ENVELOPE_BYTES, Stamp, UnknownEnvelope, stamp
 from postroad.journal.frame import (
     FRAME_BYTES,
@@ -99,14 +99,16 @@ def pack_header(header: SegmentHeader) -> bytes:
 
 
 def read_header(file: File, name: str) -> SegmentHeader:
-    """Read and check a segment's header. Raises `Corrupt`."""
+    """Read and check a segment's header. Raises `Corrupt`, `TooNew`."""
     page = file.pread(_HEADER.size + _CRC.size, 0)
     head = page[: _HEADER.size]
     if page[_HEADER.size :] != _CRC.pack(crc32c(head)):
         raise Corrupt(name, 0, "the segment's header does not match its checksum")
     magic, version, flags, size, nonce, first, epoch, n, now_ms = _HEADER.unpack(head)
-    if magic != _MAGIC or version != _VERSION:
-        raise Corrupt(name, 0, f"segment version {version} is not known; a newer Postroad wrote it")
+    if magic != _MAGIC:
+        raise Corrupt(name, 0, "this is no segment of a journal")
+    if version != _VERSION:
+        raise TooNew(name, 0, f"segment version {version} is not known here")
     if segment_name(first) != name.rpartition("/")[2]:
         raise Corrupt(name, 0, f"the segment begins at position {first}, its name says otherwise")
     return SegmentHeader(flags, size, nonce, first, Stamp(epoch, n, now_ms))
@@ -125,7 +127,7 @@ class SegmentReader:
     def frame_at(self, offset: int) -> bytes | None:
         """Return the body of the frame at an offset, None when no whole one is there.
 
-        Raises `Corrupt` for a group that only a newer Postroad can read.
+        Raises `TooNew` for a group that only a newer Postroad can read.
         """
         length = frame_length(self._bytes(offset, FRAME_BYTES), self.header.nonce)
         if length < 0 or length > self.header.segment_bytes - offset - FRAME_BYTES:
@@ -134,7 +136,7 @@ class SegmentReader:
         try:
             return body if len(body) == length and body_holds(body) else None
         except UnknownEnvelope as unknown:
-            raise Corrupt(self.name, offset, str(unknown)) from unknown
+            raise TooNew(self.name, offset, str(unknown)) from unknown
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, body) of the frames from the first on, up to one that is not whole."""

@@ -55,6 +55,9 @@ class Explained:
     def damages(self) -> list[str]:
         """Return what is wrong here and where, in a line; nothing when all is well."""
         found = self.finding
+        if found.what is What.NEWER:
+            place = f"the file `{found.file}` was written by a newer Postroad"
+            return [f"{place}: at byte {found.offset:,} {found.why}"]
         why = self.damage or (found.why if found.what is What.DAMAGE else "")
         return (
             [f"the file `{found.file}` is damaged at byte {found.offset:,}: {why}"] if why else []

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from google_crc32c import value as crc32c
 
 from postroad.journal.check import Finding, What, check_journal
 from postroad.journal.envelope import CLAIM, CONTINUES, DATA, Stamp
@@ -118,6 +119,17 @@ def test_a_damaged_header_is_named() -> None:
     assert (findings[0].what, findings[0].offset) == (What.DAMAGE, 0)
     assert "header" in findings[0].why
     assert findings[1].position == 5
+
+
+def test_a_segment_of_a_newer_postroad_is_told_from_a_damaged_one() -> None:
+    disk = written()
+    content = bytearray(disk.content(FIRST))
+    content[8] = 2
+    content[56:60] = int(crc32c(bytes(content[:56]))).to_bytes(4, "little")
+    disk.replace(FIRST, bytes(content))
+    (newer, *others) = found(disk)
+    assert (newer.what, newer.why) == (What.NEWER, "segment version 2 is not known here")
+    assert {one.what for one in others} == {What.SEGMENT, What.GROUP, What.SEAL}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from google_crc32c import value as crc32c
 
 from postroad.disk.real import RealDisk
-from postroad.errors import Corrupt, JournalFailed
+from postroad.errors import JournalFailed, TooNew
 from postroad.journal.envelope import stamp
 from postroad.journal.files import FileJournal
 from postroad.journal.interface import Fault, FaultKind
@@ -366,7 +366,7 @@ def test_a_journal_that_never_syncs_still_syncs_a_segment_it_leaves(disk: SimDis
 def test_a_group_of_a_newer_postroad_stops_the_start(disk: SimDisk) -> None:
     journal = opened(disk)
     appended(journal, newer_group())
-    with pytest.raises(Corrupt, match="a newer Postroad wrote it"):
+    with pytest.raises(TooNew, match="was written by a newer Postroad"):
         FileJournal(disk, "/j", SMALL)
 
 
@@ -390,7 +390,7 @@ def test_a_segment_of_a_newer_postroad_stops_the_start(disk: SimDisk) -> None:
     content[8] = 2
     content[56:60] = checksum(bytes(content[:56]))
     disk.replace(path, bytes(content))
-    with pytest.raises(Corrupt, match="segment version 2 is not known"):
+    with pytest.raises(TooNew, match="a newer Postroad: at byte 0 segment version 2 is"):
         FileJournal(disk, "/j", SMALL)
 
 
