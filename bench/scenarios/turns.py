@@ -2,7 +2,8 @@
 checkpoints run under full load.
 
 The rule kept here: a turn is timed inside the loop's process, in the thread that others wait for;
-the collector runs as it does in a server.
+the collector runs as it does in a server. Beside the loop's lag stands that of an idle process
+meanwhile: what the machine adds, whoever it is.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 
 from bench.broker import LONG_MS, QUEUE, scratch, settle, wanted
 from bench.figures import Figure
+from bench.idle import Idle, longest, look
 from bench.scenarios.publishers import on_loop
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.jobs import Job
@@ -30,9 +32,10 @@ CHECKPOINTS = 2
 
 
 class Stopwatch:
-    """Stands where a driver has its engine, and times each of its turns."""
+    """Stands where a driver has its engine, and times each of its turns from `begin` on."""
 
     def __init__(self, driver: AsyncDriver) -> None:
+        self.begin = 0.0
         self.longest_ms = 0.0
         self.longest_cpu_ms = 0.0
         self._engine = driver.engine
@@ -43,6 +46,7 @@ class Stopwatch:
 
     def reset(self) -> None:
         """Forget what was."""
+        self.begin = time.perf_counter()
         self.longest_ms = 0.0
         self.longest_cpu_ms = 0.0
 
@@ -55,7 +59,9 @@ class Stopwatch:
         return jobs
 
 
-Load = Callable[[AsyncDriver, Stopwatch, list[float], float], Awaitable[None]]
+Load = Callable[[AsyncDriver, Stopwatch, float], Awaitable[None]]
+Seen = tuple[float, float, float, float]
+"""In ms: longest turn, most processor time of one, longest lag, the same of an idle process."""
 
 
 def run(scale: float) -> list[Figure]:
@@ -73,36 +79,32 @@ def run(scale: float) -> list[Figure]:
     return figures + _lines("while checkpoints run under full load", busy, scale >= 1)
 
 
-def _lines(name: str, seen: tuple[float, float, float], full: bool) -> list[Figure]:
+def _lines(name: str, seen: Seen, full: bool) -> list[Figure]:
     return [
         Figure(f"longest turn {name}", "ms", [seen[0]], at_most=20, full=full),
         Figure(f"longest turn {name}, processor time", "ms", [seen[1]]),
-        Figure(f"longest lag of the loop {name}", "ms", [seen[2]]),
+        Figure(f"longest lag of the loop {name}", "ms", [seen[2]], at_most=20, full=full),
+        Figure(f"longest lag of an idle process {name}", "ms", [seen[3]]),
     ]
 
 
-async def _apart(path: Path, load: Load, size: float) -> tuple[float, float, float]:
+async def _apart(path: Path, load: Load, size: float) -> Seen:
     settings = EngineSettings(records_between_checkpoints=20_000)
     driver = await AsyncDriver.open(path, settings)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     watch = Stopwatch(driver)
-    lags: list[float] = []
-    looking = asyncio.ensure_future(_look(lags))
-    await load(driver, watch, lags, size)
+    lags: list[tuple[float, float]] = []
+    idle = Idle()
+    looking = asyncio.ensure_future(look(lags))
+    await load(driver, watch, size)
     looking.cancel()
-    seen = (watch.longest_ms, watch.longest_cpu_ms, max(lags))
+    end = time.perf_counter()
+    own, others = (longest(one, watch.begin, end) for one in (lags, idle.stop()))
+    seen = (watch.longest_ms, watch.longest_cpu_ms, own, others)
     await driver.close()
     return seen
-
-
-async def _look(lags: list[float]) -> None:
-    """How late a timer of one ms comes."""
-    while True:
-        begin = time.perf_counter()
-        await asyncio.sleep(0.001)  # noqa: TID251
-        lags.append((time.perf_counter() - begin) * 1_000 - 1)
 
 
 async def _fill(driver: AsyncDriver, count: int) -> None:
@@ -110,7 +112,7 @@ async def _fill(driver: AsyncDriver, count: int) -> None:
         await wanted(driver, Publish((QUEUE,), BODIES), Published)
 
 
-async def _lapse(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+async def _lapse(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
     """All leases end at nearly the same time, each of its own receive."""
     settings = QueueSettings(lease_ms=LONG_MS)
     await wanted(driver, DeclareQueue(QUEUE, settings), Declared)
@@ -128,7 +130,6 @@ async def _lapse(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size:
 
     await asyncio.gather(*(receiver() for _ in range(1_000)))
     watch.reset()
-    lags.clear()
     while True:
         await asyncio.sleep(0.1)  # noqa: TID251
         reply = await driver.ask(DescribeQueue(QUEUE))
@@ -137,24 +138,22 @@ async def _lapse(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size:
             return
 
 
-async def _purge(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+async def _purge(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
     await wanted(driver, DeclareQueue(QUEUE), Declared)
     await _fill(driver, int(size))
     watch.reset()
-    lags.clear()
     await wanted(driver, PurgeQueue(QUEUE), Purged)
     for _ in range(100):
         await _fill(driver, 10_000)
         await asyncio.sleep(0.01)  # noqa: TID251  (what the purge left to be swept)
 
 
-async def _busy(driver: AsyncDriver, watch: Stopwatch, lags: list[float], size: float) -> None:
+async def _busy(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
     """Fifty tasks cycling 100 messages, fifty publishing ones, checkpoints one after another."""
     await wanted(driver, DeclareQueue(QUEUE), Declared)
     await wanted(driver, DeclareQueue("kept"), Declared)
     await _fill(driver, MILLION if size >= LOAD_S else 50_000)
     watch.reset()
-    lags.clear()
     begin = time.perf_counter()
     done = driver.engine.keeper.checkpoints_done
     bodies = BODIES[:100]

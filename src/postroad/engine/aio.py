@@ -243,7 +243,10 @@ class AsyncDriver:
 
     def _finished(self, job: Job, result: object) -> None:
         self.engine.finished(job, result)
-        self._turn()
+        # A turn that is due looks at this too. One more beside it would come again and again, each
+        # asking for the next, and nothing else would have its turn on the loop.
+        if not self._turn_is_due:
+            self._turn()
 
     def _fail(self) -> None:
         fault = self.engine.fault

@@ -96,21 +96,27 @@ class Block:
         blob = bytearray()
         head_blob = bytearray()
         head_ends: array[int] = array("I")
-        for at in range(len(self.ends)):
+        mask = wanted.to_bytes((wanted.bit_length() + 7) // 8 + 1, "little")
+        ends = self.ends.tolist()
+        ends_of_heads = [] if self.head_ends is None else self.head_ends.tolist()
+        run, next_run = -1, 0
+        for at in range(len(ends)):
             position = at if self.present is None else self.present[at]
-            if not (wanted >> position) & 1:
+            if position >> 3 >= len(mask) or not mask[position >> 3] >> (position & 7) & 1:
                 continue
-            bodies = self.fetch(self.first + position, 1)
-            blob += bodies.bodies[0]
-            thin.ends.append(len(blob))
-            head_blob += b"" if bodies.heads is None else bodies.heads[0]
-            head_ends.append(len(head_blob))
-            kept = len(thin.present)
-            if not len(thin.times) or thin.times[-1] != bodies.times[0]:
-                thin.time_starts.append(kept)
-                thin.times.append(bodies.times[0])
+            blob += self.blob[ends[at - 1] if at else 0 : ends[at]]
+            if ends_of_heads:
+                head_blob += self.head_blob[ends_of_heads[at - 1] if at else 0 : ends_of_heads[at]]
+                head_ends.append(len(head_blob))
+            while next_run < len(self.times) and self.time_starts[next_run] <= at:
+                next_run += 1
+            if run != next_run:
+                run = next_run
+                thin.time_starts.append(len(thin.present))
+                thin.times.append(self.times[run - 1])
             if at in self.notes:
-                thin.notes[kept] = self.notes[at]
+                thin.notes[len(thin.present)] = self.notes[at]
+            thin.ends.append(len(blob))
             thin.present.append(position)
         thin.blob = bytes(blob)
         if self.head_ends is not None:
