@@ -62,16 +62,30 @@ class Answer:
         self.wait = wait
 
 
+class Shares:
+    """Messages for several asks: `counts[i]` of the handout's, in order, are for `asks[i]`; none of
+    them may be seen before group `wait` is durable."""
+
+    __slots__ = ("asks", "counts", "handout", "wait")
+
+    def __init__(self, asks: list[Ask], counts: list[int], handout: Handout, wait: int) -> None:
+        self.asks = asks
+        self.counts = counts
+        self.handout = handout
+        self.wait = wait
+
+
 class Step:
     """The records of one atomic step and the answers that came of it. `urgent`: somebody waits for
-    the records."""
+    the records. `shares`: further answers, of receives that were decided as one."""
 
-    __slots__ = ("answers", "records", "urgent")
+    __slots__ = ("answers", "records", "shares", "urgent")
 
     def __init__(self, records: list[Record], answers: list[Answer], urgent: bool) -> None:
         self.records = records
         self.answers = answers
         self.urgent = urgent
+        self.shares: Shares | None = None
 
 
 def refuse(why: Why, text: str, group: int = 0) -> Decision:

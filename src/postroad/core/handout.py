@@ -110,6 +110,37 @@ def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
     return found
 
 
+def split(handout: Handout, counts: Sequence[int]) -> list[Handout]:
+    """A handout's messages in order, `counts[i]` of them for the i-th part."""
+    parts: list[Handout] = []
+    pieces = iter(handout.pieces)
+    piece: Piece | None = None
+    used = 0
+    for count in counts:
+        part = Handout(handout.queue, handout.now_ms)
+        left = count
+        while left > 0:
+            if piece is None or used == piece.count:
+                piece = next(pieces)
+                used = 0
+            taken = min(left, piece.count - used)
+            part.pieces.append(_cut(piece, used, taken))
+            used += taken
+            left -= taken
+        parts.append(part)
+    return parts
+
+
+def _cut(piece: Piece, start: int, count: int) -> Piece:
+    """`count` messages of a piece, from the one at `start` on."""
+    part = Piece(piece.lease, piece.offset + start, piece.shelf, piece.index + start, count)
+    part.block, part.id, part.size = piece.block, piece.id, piece.size
+    if piece.counts is not None and piece.firsts is not None:
+        part.counts = piece.counts[start : start + count]
+        part.firsts = piece.firsts[start : start + count]
+    return part
+
+
 def _in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
     """Consecutive bodies of a shelf, a piece per block."""
     found: list[Piece] = []

@@ -13,16 +13,18 @@ from postroad.core.apply import apply
 from postroad.core.bits import PAGE, PAGE_BITS
 from postroad.core.decide import declare, move, publish, settle
 from postroad.core.decide.overflow import overflow_records
+from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
-from postroad.core.handout import Library
+from postroad.core.handout import Library, split
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
+from postroad.core.together import Leasing, acks_of, leasing_of
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.policy import OVERFLOW_REJECT
-from postroad.model.replies import Received, Refused, Why
+from postroad.model.replies import Received, Refused, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
 
 Decider = Callable[[World, Any, int], "Decision | Missing"]
@@ -116,6 +118,39 @@ class Core:
             records = records + self._relieve(publishes[0].queues)
         answers = [self._answer(*pair) for pair in zip(asks, decisions, strict=True)]
         return self._seal(Step(records, answers, True))
+
+    def decide_together(self, asks: list[Ask], now: int) -> Step | None:
+        """Receives or acks of one queue that came in one turn, as one step; `None` where they must
+        be decided one by one, and nothing was changed."""
+        leasing = leasing_of(self.world, self.demand, asks, now)
+        if leasing is not None:
+            return self._seal(self._lease_together(leasing, asks))
+        records = acks_of(self.world, asks)
+        if records is None:
+            return None
+        self._apply_all(records)
+        settled, group = Settled(), self.state.group
+        answers = [Answer(ask, settled, group) for ask in asks]
+        return self._seal(Step(records, answers, True))
+
+    def _lease_together(self, leasing: Leasing, asks: list[Ask]) -> Step:
+        records: list[facts.Record] = []
+        record = leasing.next_record(self.world)
+        while record is not None:
+            self._apply_all([record])
+            records.append(record)
+            record = leasing.next_record(self.world)
+        step = Step(records, [], False)
+        shares = leasing.shares(self.world, asks)
+        if shares.wait <= self.state.durable:
+            step.shares = shares
+            return step
+        # Some of the messages are not durable yet: each waits for its own.
+        parts = split(shares.handout, shares.counts)
+        for ask, part in zip(asks, parts, strict=True):
+            wait = messages_group(self.world, leasing.queue, part)
+            step.answers.append(Answer(ask, part, wait))
+        return step
 
     def pump(self, now: int) -> Step | None:
         """Demand meets ready messages; `None` when nobody was served."""

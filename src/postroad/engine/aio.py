@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 import postroad
+from postroad.engine.call import Call
 from postroad.engine.clock import Clock, SystemClock
 from postroad.engine.directory import Directory
 from postroad.engine.engine import Engine
@@ -71,6 +72,7 @@ class AsyncDriver:
 
     def __init__(self, directory: Directory, settings: EngineSettings, clock: Clock) -> None:
         self._loop = asyncio.get_running_loop()
+        self._create_future = self._loop.create_future
         self._directory = directory
         self.settings = settings
         self.clock = clock
@@ -130,23 +132,20 @@ class AsyncDriver:
             raise BrokerClosed
         if self.engine.fault is not None:
             raise JournalFailed(self.engine.fault)
-        answer: asyncio.Future[Reply] = self._loop.create_future()
+        answer: asyncio.Future[Reply] = self._create_future()
         self._sessions += 1
-        got: list[Reply] = []
-
-        def take(_number: int, reply: Reply) -> None:
-            got.append(reply)
-            _settle(answer, reply)
-
-        caller = Caller(self._sessions, take)
+        call = Call(answer)
+        caller = Caller(self._sessions, call.take)
         self._calls.add(answer)
-        self.submit(caller, 0, command)
+        self.engine.submit(Ask(caller, 0, command))
+        if not self._turn_is_due:
+            self._need_turn()
         try:
             return await answer
         except asyncio.CancelledError:
             # The answer may have come in this moment, or just before: nobody works on it.
-            for reply in got:
-                self.engine.give_back(reply)
+            if call.reply is not None:
+                self.engine.give_back(call.reply)
             self.forget(caller)
             raise
         finally:

@@ -21,7 +21,7 @@ from postroad.journal.envelope import CONTINUES, DATA, ENVELOPE_BYTES, pack
 from postroad.journal.interface import Fault, Journal
 from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TURN_STEPS_MAX
 from postroad.model.ask import Ask, Caller
-from postroad.model.commands import RELEASE, Settle
+from postroad.model.commands import RELEASE, Publish, Settle
 from postroad.model.message import Delivery
 from postroad.model.replies import Received, Reply
 from postroad.store.checkpoint import Checkpoints
@@ -206,6 +206,8 @@ class Engine:
             if answer.wait >= self.core.state.group:
                 self._urgent = True
             self.outbox.put(answer)
+        if step.shares is not None:
+            self.outbox.share(step.shares)
         if self.core.state.freed:
             self.keeper.take_freed(self.core.state)
 
@@ -221,16 +223,28 @@ class Engine:
         # Where the disk has no room nothing is gained by waiting: publishes are refused.
         hold = self.keeper.holds_back() and not self.core.world.short_of_space
         for asks in self.inbox.take(hold):
-            if len(asks) > 1:
-                self.take_step(self.core.publish_together(asks, now))
-                continue
-            step = self.core.handle(asks[0], now)
-            if isinstance(step, Missing):
-                self._wait_for_bodies(asks[0], step)
-            else:
-                self.take_step(step)
-            if self._step_bytes > GROUP_MESSAGES_BYTES and not self._in_flight:
-                self._flush(now)
+            if len(asks) == 1 or not self._take_together(asks, now):
+                for ask in asks:
+                    self._take_one(ask, now)
+
+    def _take_together(self, asks: list[Ask], now: int) -> bool:
+        if isinstance(asks[0].command, Publish):
+            self.take_step(self.core.publish_together(asks, now))
+            return True
+        step = self.core.decide_together(asks, now)
+        if step is None:
+            return False
+        self.take_step(step)
+        return True
+
+    def _take_one(self, ask: Ask, now: int) -> None:
+        step = self.core.handle(ask, now)
+        if isinstance(step, Missing):
+            self._wait_for_bodies(ask, step)
+        else:
+            self.take_step(step)
+        if self._step_bytes > GROUP_MESSAGES_BYTES and not self._in_flight:
+            self._flush(now)
 
     def _pass_time(self, now: int) -> None:
         if self.keeper.closing:

@@ -1,15 +1,18 @@
-"""Asks of one turn, with publishes to the same queues brought together.
+"""Asks of one turn, with those brought together that can be decided as one.
 
 One rule: a publish may be taken before other callers' asks, never before an earlier ask of its own
-caller.
+caller; receives and acks come together only where they follow each other.
 """
 
 from collections import deque
 
+from postroad.core.together import go_together
 from postroad.limits import ASK_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Pop, Publish, Receive, Settle
-from postroad.model.sound import unsound
+from postroad.model.sound import ROWS, unsound
+
+TAKING = (Receive, Pop)
 
 
 class Inbox:
@@ -33,8 +36,8 @@ class Inbox:
         self.held = deque(ask for ask in self.held if ask.caller is not caller)
 
     def take(self, hold_publishes: bool) -> list[list[Ask]]:
-        """What to decide now, in order: single asks, and runs of publishes that become one
-        record. What is too much for one turn stays for the next."""
+        """What to decide now, in order: single asks, and runs of publishes, of receives or of acks
+        that may be decided as one. What is too much for one turn stays for the next."""
         asks = self.asks
         self.asks = []
         if self.held and not hold_publishes:
@@ -64,6 +67,10 @@ class Inbox:
                     latest[ask.caller] = run
                     continue
                 runs[command.queues] = at
+            elif at and go_together(taken[-1][0].command, command):
+                taken[-1].append(ask)
+                latest[ask.caller] = at - 1
+                continue
             latest[ask.caller] = at
             taken.append([ask])
         return taken
@@ -79,16 +86,21 @@ def _turn_of(asks: list[Ask]) -> int:
             size = _size_of(command.bodies)
         elif isinstance(command, Settle):
             size = _size_of(command.offsets)
-        elif isinstance(command, Receive | Pop) and isinstance(command.count, int):
-            size = max(0, command.count)
+        elif isinstance(command, TAKING):
+            size = _count_of(command)
         room -= ASK_WORK + size
         if room < 0:
             return max(at, TURN_ASKS_MIN)
     return len(asks)
 
 
+def _count_of(command: object) -> int:
+    count = getattr(command, "count", 0)
+    return max(0, count) if isinstance(count, int) else 0
+
+
 def _size_of(column: object) -> int:
-    return len(column) if isinstance(column, list | tuple) else 0
+    return len(column) if isinstance(column, ROWS) else 0
 
 
 def _plain(command: Publish) -> bool:

@@ -7,8 +7,8 @@ waits for is durable.
 from collections import deque
 from collections.abc import Callable
 
-from postroad.core.decision import Answer
-from postroad.core.handout import Handout, Piece, fill_piece
+from postroad.core.decision import Answer, Shares
+from postroad.core.handout import Handout, Piece, fill_piece, split
 from postroad.engine.cache import Cache
 from postroad.model.ask import Caller
 from postroad.model.message import Delivery
@@ -94,6 +94,23 @@ class Outbox:
         line.append(held)
         if held.wait > self.durable:
             self._waiting.append(held)
+
+    def share(self, shares: Shares) -> None:
+        """One handout for several asks; each takes its part as if it had been handed out alone."""
+        filling = Filling(shares.handout)
+        if not filling.fill(self.cache):
+            parts = split(shares.handout, shares.counts)
+            for ask, part in zip(shares.asks, parts, strict=True):
+                self.put(Answer(ask, part, shares.wait))
+            return
+        at = 0
+        for ask, count in zip(shares.asks, shares.counts, strict=True):
+            reply = Received(filling.messages[at : at + count])
+            at += count
+            if shares.wait <= self.durable and ask.caller not in self._lines:
+                self.send(ask.caller, ask.number, reply)
+            else:
+                self.put(Answer(ask, reply, shares.wait))
 
     def is_durable(self, group: int) -> None:
         """All groups up to this one are durable."""

@@ -20,6 +20,7 @@ NUMBER: Kinds = (int,)
 MAYBE_NUMBER: Kinds = (int, NoneType)
 FLAG: Kinds = (bool,)
 BYTES: Kinds = (bytes,)
+ROWS = (list, tuple)
 
 FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.DeclareQueue: (("name", TEXT),),
@@ -102,6 +103,8 @@ def unsound(command: object) -> str | None:
         return f"`{type(command).__name__}` is no command"
     for name, kinds in fields:
         one = getattr(command, name)
+        if type(one) in kinds:
+            continue
         if not isinstance(one, kinds) or (one.__class__ is bool and kinds is not FLAG):
             return f"`{name}` is {_words(kinds)}, not {type(one).__name__}"
     deeper = _DEEPER.get(type(command))
@@ -114,8 +117,10 @@ def unsound_columns(command: object) -> str | None:
         column = getattr(command, name)
         if column is None and (name in OPTIONAL or isinstance(command, commands.Move)):
             continue
-        if not isinstance(column, list | tuple):
+        if not isinstance(column, ROWS):
             return f"`{name}` is a list or tuple, not {type(column).__name__}"
+        if len(column) == 1 and type(column[0]) in kinds:
+            continue
         if not set(map(type, column)) <= set(kinds):
             for one in column:
                 if not isinstance(one, kinds) or isinstance(one, bool):
@@ -148,22 +153,21 @@ def _unsound_texts(name: str, texts: object) -> str | None:
 
 
 def _declare(command: object) -> str | None:
-    assert isinstance(command, commands.DeclareQueue)
-    return (
-        unsound_columns(command)
-        or _unsound_texts("extras", command.extras)
-        or _unsound_texts("labels", command.labels)
-    )
+    return unsound_columns(command) or _unsound_maps(command, False)
 
 
 def _change(command: object) -> str | None:
-    assert isinstance(command, commands.ChangeQueue)
-    for name, texts in (("extras", command.extras), ("labels", command.labels)):
-        if isinstance(texts, dict):
-            kept = {key: "" if one is None else one for key, one in texts.items()}
-            wrong = _unsound_texts(name, kept)
-        else:
-            wrong = _unsound_texts(name, texts)
+    return _unsound_maps(command, True)
+
+
+def _unsound_maps(command: object, may_remove: bool) -> str | None:
+    """What is wrong with extras and labels; where names may be removed their texts may be
+    `None`."""
+    for name in ("extras", "labels"):
+        texts = getattr(command, name)
+        if may_remove and isinstance(texts, dict):
+            texts = {key: "" if one is None else one for key, one in texts.items()}
+        wrong = _unsound_texts(name, texts)
         if wrong is not None:
             return wrong
     return None
