@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
+from msgspec.structs import replace
 
 from postroad.core.load import canonical
 from postroad.model import commands
@@ -82,6 +83,7 @@ class Core(Witness):
     @deed(2, name=NAMES, given=st.fixed_dictionaries(SETTINGS), life=st.fixed_dictionaries(LIVES))
     def declare(self, name: str, given: dict[str, Any], life: dict[str, Any]) -> None:
         settings = QueueSettings(**given, **life)
+        settings = self.elsewhere(name, settings, commands.DeclareQueue(name, settings))
         self.ask(commands.DeclareQueue(name, settings))
         if name not in self.queues:
             self.queues[name] = NaiveQueue(self.road.queue(name).id, name, settings)
@@ -93,11 +95,26 @@ class Core(Witness):
         if queue is None:
             return
         old = queue.settings
-        queue.settings = QueueSettings(**given, retention_ms=old.retention_ms, ttl_ms=old.ttl_ms)
-        self.ask(commands.ChangeQueue(name, queue.settings))
+        settings = QueueSettings(**given)
+        command = commands.ChangeQueue(name, settings, only=tuple(given))
+        settings = self.elsewhere(name, settings, command)
+        self.ask(commands.ChangeQueue(name, settings, only=tuple(given)))
+        queue.settings = replace(settings, retention_ms=old.retention_ms, ttl_ms=old.ttl_ms)
         if queue.settings.overflow != "reject":
             queue.overflow()
         self.look()
+
+    def elsewhere(
+        self, name: str, settings: QueueSettings, command: commands.Command
+    ) -> QueueSettings:
+        """Settings with dead letters in another queue; a command with its own is refused."""
+        if settings.dead_letter_queue != name:
+            return settings
+        if name not in self.queues or isinstance(command, commands.ChangeQueue):
+            refused = self.ask(command)
+            assert isinstance(refused, Refused)
+            assert refused.why is Why.BAD_SETTINGS
+        return replace(settings, dead_letter_queue=None)
 
     @deed(1, name=NAMES)
     def delete(self, name: str) -> None:

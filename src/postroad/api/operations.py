@@ -82,12 +82,10 @@ class Operations:
     ) -> Asks[None]:
         """Set settings and labels of a queue; those not named stay, a label of `None` is removed.
 
-        Of two changes at the same time the later one wins, also where it names nothing. Raises
-        `QueueNotFound`, `BadSettings`.
+        Raises `QueueNotFound`, `BadSettings`.
         """
-        now = expect((yield commands.DescribeQueue(queue)), Described, queue)
-        wanted = queue_settings(settings, now.settings, queue) if settings else None
-        command = commands.ChangeQueue(queue, wanted, None, labels)
+        wanted = queue_settings(settings, _NO_SETTINGS, queue) if settings else None
+        command = commands.ChangeQueue(queue, wanted, None, labels, tuple(settings))
         expect((yield command), replies.Done, queue)
 
     def delete(self, queue: str) -> Asks[None]:

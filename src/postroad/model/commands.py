@@ -41,12 +41,14 @@ class DeclareQueue:
 @value
 class ChangeQueue:
     """Set settings, extras and labels of a queue; `None` leaves them; in the two maps a value of
-    `None` removes that name. Answer: `Done`."""
+    `None` removes that name. `only`: the fields of `settings` that are meant, all of them without
+    it; the others stay as they are, whoever changes them meanwhile. Answer: `Done`."""
 
     name: str
     settings: QueueSettings | None = None
     extras: dict[str, str | None] | None = None
     labels: dict[str, str | None] | None = None
+    only: tuple[str, ...] | None = None
 
 
 @value

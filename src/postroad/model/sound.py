@@ -68,6 +68,7 @@ FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
 
 COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.DeclareQueue: (("compare", TEXT),),
+    commands.ChangeQueue: (("only", TEXT),),
     commands.Publish: (
         ("queues", TEXT),
         ("bodies", BYTES),
@@ -85,7 +86,7 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
 
-OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids"})
+OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only"})
 """Columns that may be `None`; of a `Move` its offsets too."""
 
 _UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)
@@ -170,7 +171,7 @@ def _unsound_maps(command: object, may_remove: bool) -> str | None:
         wrong = _unsound_texts(name, texts)
         if wrong is not None:
             return wrong
-    return None
+    return unsound_columns(command)
 
 
 _DEEPER: dict[type, Callable[[object], str | None]] = {

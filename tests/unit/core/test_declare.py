@@ -100,6 +100,32 @@ def test_a_change_sets_what_it_names_and_leaves_the_rest() -> None:
     r.check()
 
 
+def test_two_who_change_different_settings_do_not_undo_each_other() -> None:
+    r = Road()
+    r.declare(lease_ms=1, delay_ms=1, wait_ms=1)
+    r.ask(ChangeQueue("q", QueueSettings(lease_ms=2), only=("lease_ms",)))
+    r.ask(ChangeQueue("q", QueueSettings(delay_ms=2), only=("delay_ms",)))
+    r.ask(ChangeQueue("q", QueueSettings(), only=()))
+    settings = r.queue().settings
+    assert (settings.lease_ms, settings.delay_ms, settings.wait_ms) == (2, 2, 1)
+    unknown = ChangeQueue("q", QueueSettings(), only=("colour",))
+    assert refusal(r.ask(unknown)) is Why.BAD_SETTINGS
+    assert refusal(r.ask(ChangeQueue("q", QueueSettings(), only=(1,)))) is Why.BAD_COMMAND  # type: ignore[arg-type]
+    r.check()
+
+
+def test_a_queue_is_never_its_own_dead_letter_queue() -> None:
+    r = Road()
+    own = QueueSettings(dead_letter_queue="q")
+    assert refusal(r.ask(DeclareQueue("q", own))) is Why.BAD_SETTINGS
+    r.declare()
+    assert refusal(r.ask(ChangeQueue("q", own))) is Why.BAD_SETTINGS
+    change = ChangeQueue("q", own, only=("dead_letter_queue",))
+    assert refusal(r.ask(change)) is Why.BAD_SETTINGS
+    assert r.ask(ChangeQueue("q", own, only=("lease_ms",))) == Done()
+    assert r.queue().settings.dead_letter_queue is None
+
+
 def test_what_is_not_there_cannot_be_changed_deleted_purged_or_described() -> None:
     r = Road()
     for command in (

@@ -7,6 +7,8 @@ leases, delays and dead letters for what SQS shows of them.
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from postroad.model import commands as c
 from postroad.model import replies as r
 from postroad.model.message import Delivery, Note
@@ -95,7 +97,10 @@ class NaiveCore:
 
     def change_queue(self, command: c.ChangeQueue) -> r.Reply:
         queue = self.queues[command.name]
-        queue.settings = command.settings or queue.settings
+        if command.settings is not None:
+            assert command.only is not None, "what a request does not name is left alone"
+            given = {name: getattr(command.settings, name) for name in command.only}
+            queue.settings = replace(queue.settings, **given)
         for kept, changes in ((queue.extras, command.extras), (queue.labels, command.labels)):
             for name, text in (changes or {}).items():
                 kept.pop(name, None)

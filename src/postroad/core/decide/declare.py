@@ -3,6 +3,8 @@
 One rule: declaring again is fine as long as what the caller cares about agrees.
 """
 
+from msgspec.structs import replace
+
 from postroad.core import records as facts
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.queue import Queue
@@ -52,7 +54,7 @@ def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
     wrong = bad_name(command.name)
     if wrong is not None:
         return refuse(Why.BAD_NAME, wrong)
-    wrong = bad_settings(command.settings)
+    wrong = bad_settings(command.settings) or _own_dead_letters(command.name, command.settings)
     if wrong is not None:
         return refuse(Why.BAD_SETTINGS, wrong)
     if len(state.queues) >= QUEUES_MAX:
@@ -85,16 +87,42 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
     queue = world.state.by_name.get(command.name)
     if queue is None:
         return no_such_queue(world.state, command.name)
-    settings = queue.settings if command.settings is None else command.settings
-    wrong = unsound_settings(settings) or bad_settings(settings)
-    if wrong is not None:
-        return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
+    settings = queue.settings
+    if command.settings is not None:
+        wrong = unsound_settings(command.settings) or _unknown(command.only)
+        if wrong is None:
+            settings = _meant(queue.settings, command.settings, command.only)
+            wrong = bad_settings(settings) or _own_dead_letters(command.name, settings)
+        if wrong is not None:
+            return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
     if settings.kind != queue.settings.kind:
         text = f"queue `{queue.name}` is and stays of kind {queue.settings.kind}"
         return refuse(Why.BAD_SETTINGS, text, queue.touched)
     extras = _merged(queue.extras, command.extras)
     labels = _merged(queue.labels, command.labels)
     return Decision([facts.QueueChanged(queue.id, settings, extras, labels, now)], Done())
+
+
+def _unknown(names: tuple[str, ...] | None) -> str | None:
+    for name in names or ():
+        if name not in QueueSettings.__struct_fields__:
+            return f"a queue has no setting `{name}`"
+    return None
+
+
+def _meant(
+    old: QueueSettings, wanted: QueueSettings, only: tuple[str, ...] | None
+) -> QueueSettings:
+    if only is None:
+        return wanted
+    return replace(old, **{name: getattr(wanted, name) for name in only})
+
+
+def _own_dead_letters(name: str, settings: QueueSettings) -> str | None:
+    """What is dead would stay where it is, for ever on its way."""
+    if settings.dead_letter_queue == name:
+        return f"queue `{name}` cannot be its own dead-letter queue"
+    return None
 
 
 def _merged(old: dict[str, str], changes: dict[str, str | None] | None) -> dict[str, str]:

@@ -6,8 +6,6 @@ The rule kept here: what a queue is set to is asked of the core each time, never
 from collections.abc import Generator
 from typing import Final
 
-import msgspec
-
 from postroad.limits import SQS_LIST_MAX
 from postroad.model.commands import (
     ChangeQueue,
@@ -170,16 +168,12 @@ def set_queue_attributes(call: Call, given: inputs.SetQueueAttributes) -> Script
     wanted = read_attributes(given.Attributes)
     if isinstance(wanted, Fault):
         return wanted
-    described = yield from describe(name)
-    if isinstance(described, Fault):
-        return described
     wrong = yield from _bad_dead_letters(call, name, wanted)
     if wrong is not None:
         return wrong
-    settings = None
-    if wanted.settings:
-        settings = msgspec.structs.replace(described.settings, **wanted.settings)
-    reply = yield ChangeQueue(name, settings=settings, extras=wanted.extras or None)
+    settings = QueueSettings(**wanted.settings) if wanted.settings else None
+    only = tuple(wanted.settings)
+    reply = yield ChangeQueue(name, settings=settings, extras=wanted.extras or None, only=only)
     return done(reply)
 
 
