@@ -11,6 +11,8 @@ from typing import Any
 
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
+from postroad.core.dedup import ID_BYTES, NO_ID
+from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
@@ -49,6 +51,9 @@ def queue_changed(state: State, record: facts.QueueChanged) -> None:
     queue = state.queues[record.queue]
     state.ledger.touch(queue)
     queue.settings = record.settings
+    set_lanes(queue.pages, record.settings)
+    if record.settings.dedup_window_ms is None:
+        queue.dedup.clear()
     queue.extras = dict(record.extras)
     queue.labels = dict(record.labels)
     queue.changed_ms = record.now_ms
@@ -100,7 +105,7 @@ def published(state: State, record: facts.Published) -> None:
 def _publish_to(
     state: State, queue: Queue, shelf: Shelf, record: facts.Published, count: int
 ) -> None:
-    first = queue.publish(count, shelf, record.first, record.now_ms)
+    first = queue.publish(count, shelf, record.first, record.now_ms, record.keys, record.priorities)
     queue.touched = state.group
     if state.group:
         _not_durable_yet(state, queue, first)
@@ -112,6 +117,18 @@ def _publish_to(
         queue.delay(first, count, record.now_ms + queue.settings.delay_ms)
     if record.expires:
         queue.live_until(first, array("Q", record.expires))
+    if record.ids:
+        _remember_ids(queue, first, record)
+
+
+def _remember_ids(queue: Queue, first: int, record: facts.Published) -> None:
+    window = queue.settings.dedup_window_ms
+    if window is None:
+        return
+    for at in range(0, len(record.ids), ID_BYTES):
+        id = record.ids[at : at + ID_BYTES]
+        if id != NO_ID:
+            queue.dedup.add(id, first + at // ID_BYTES, record.now_ms, window)
 
 
 def _not_durable_yet(state: State, queue: Queue, first: int) -> None:
@@ -293,6 +310,7 @@ def _bury(state: State, queue: Queue) -> None:
     del state.buried[queue.id]
     for segment in list(queue.leases.segments.values()):
         state.ledger.drop(segment)
+    queue.dedup.clear()
     state.ledger.drop(queue)
     _drop_shelf(state, queue.id)
     _drop_closed_routes(state)

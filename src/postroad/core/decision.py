@@ -4,10 +4,12 @@ One rule: a decider reads the state and changes nothing; where it needs bodies t
 memory it says so.
 """
 
+from hashlib import blake2b
+
 from postroad.core.handout import Handout, Library, Piece
 from postroad.core.records import Record
 from postroad.core.state import State
-from postroad.limits import DURATION_MS_MAX
+from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT
 from postroad.model.ask import Ask
 from postroad.model.replies import Refused, Reply, Why
 
@@ -16,15 +18,28 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
-    refused."""
+    refused. `numbers`: of keys seen lately."""
 
-    __slots__ = ("epoch", "library", "short_of_space", "state")
+    __slots__ = ("epoch", "library", "numbers", "short_of_space", "state")
 
     def __init__(self, state: State, library: Library) -> None:
         self.state = state
         self.library = library
         self.epoch = 0
         self.short_of_space = False
+        self.numbers: dict[str, int] = {}
+
+    def number_of(self, key: str) -> int:
+        """The number of an ordering key in records: a keyed hash, never 0."""
+        number = self.numbers.get(key)
+        if number is None:
+            if len(self.numbers) >= KEY_HASHES_KEPT:
+                self.numbers.clear()
+            packed = key.encode("utf-8", "surrogatepass")
+            salt = self.state.catalog.salt[:64]
+            number = int.from_bytes(blake2b(packed, digest_size=8, key=salt).digest(), "big") or 1
+            self.numbers[key] = number
+        return number
 
 
 class Decision:

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from postroad.core.bits import runs
+from postroad.core.dedup import decode_dedup
 from postroad.core.extents import unpack_extents
 from postroad.core.leases import decode_segment
+from postroad.core.order import load_page
 from postroad.core.page import decode_page
 from postroad.core.queue import Queue
 from postroad.core.shelf import Shelf, decode_blocks
@@ -42,10 +44,14 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"p", ())):
         id, number = _two(key)
         queue = _queue(state, id)
-        queue.pages.load(decode_page(id, number, value), queue.purged_before)
+        page = decode_page(id, number, value)
+        load_page(queue.pages, queue.settings, page, queue.purged_before)
     for key, value in sorted(by_kind.get(b"l", ())):
         id, number = _two(key)
         _queue(state, id).leases.load(decode_segment(id, number, value))
+    for key, value in sorted(by_kind.get(b"d", ())):
+        id, number = _two(key)
+        _queue(state, id).dedup.load(decode_dedup(id, number, value))
     _load_tasks(state, by_kind.get(b"t", []))
     _load_realms(state, by_kind)
     _derive(state)
@@ -119,6 +125,8 @@ def canonical(state: State) -> dict[bytes, Any]:
             found[page.key] = page.encode()
         for segment in queue.leases.segments.values():
             found[segment.key] = segment.encode()
+        for known in queue.dedup.pages.values():
+            found[known.key] = known.encode()
     for shelf in state.shelves.values():
         found[shelf.key] = (shelf.next, shelf.blocks())
     for route in state.routes.values():

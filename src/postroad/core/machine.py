@@ -202,6 +202,8 @@ class Core:
                 state.ledger.touch(page)
             for segment in queue.leases.segments.values():
                 state.ledger.touch(segment)
+            for known in queue.dedup.pages.values():
+                state.ledger.touch(known)
         for shelf in state.shelves.values():
             state.ledger.touch(shelf)
             for group in shelf.groups:

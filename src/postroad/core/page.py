@@ -5,6 +5,7 @@ what is in none of the other three. Compiled by mypyc where possible.
 """
 
 from array import array
+from collections.abc import Callable
 
 import msgspec
 
@@ -15,7 +16,12 @@ from postroad.limits import DELIVERIES_MAX
 
 
 class Page(Row):
-    """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue."""
+    """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue.
+
+    `keys`: of each message the index of its ordering key, which `hashes` turns into the key's
+    number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the queue has
+    taken them. `priorities`: of each message; `level_masks`: derived, see `Levels`.
+    """
 
     def __init__(self, queue: int, number: int) -> None:
         super().__init__(page_key(queue, number))
@@ -33,6 +39,13 @@ class Page(Row):
         self.takers: array[int] | None = None
         self.deaths: dict[int, int] = {}
         self.sizes: array[int] | None = None
+        self.keys: array[int] | None = None
+        self.keyed = 0
+        self.hashes: Callable[[int], int] | None = None
+        self.loaded_hashes: array[int] | None = None
+        self.priorities: bytearray | None = None
+        self.level_masks: dict[int, int] = {}
+        self.listed_loose = False
         self.listed_ready = False
         self.listed_dead = False
         self.heaped_due = 0
@@ -100,6 +113,8 @@ class Page(Row):
             self.firsts = None
             self.takers = None
             self.sizes = None
+            self.keys = None
+            self.priorities = None
             self.deaths = {}
 
     def due_ms(self) -> int:
@@ -118,7 +133,6 @@ class Page(Row):
 
     def encode(self) -> bytes:
         """The row of this page."""
-        takers = [] if self.takers is None else [self.takers.tobytes()]
         return msgspec.msgpack.encode(
             [
                 _bits(self.live),
@@ -132,9 +146,36 @@ class Page(Row):
                 sorted(self.deaths.items()),
                 b"" if self.sizes is None else self.sizes.tobytes(),
                 _bits(self.overdue),
-                *takers,
+                b"" if self.takers is None else self.takers.tobytes(),
+                self._pack_hashes(),
+                b"" if self.priorities is None else bytes(self.priorities),
             ]
         )
+
+    def key_number(self, slot: int) -> int:
+        """The number of a message's key, 0 for none."""
+        if self.keys is None or self.hashes is None:
+            return 0
+        return self.hashes(self.keys[slot])
+
+    def priority_of(self, slot: int) -> int:
+        """The priority of a message."""
+        return 0 if self.priorities is None else self.priorities[slot]
+
+    def hash_column(self) -> "array[int] | None":
+        """The number of each live message's key, 0 for none; `None` where none has a key."""
+        if self.keys is None or self.hashes is None:
+            return self.loaded_hashes
+        numbers = {index: self.hashes(index) for index in set(self.keys)}
+        column = array("Q", bytes(8 * PAGE))
+        for start, length in runs(self.live):
+            for slot in range(start, start + length):
+                column[slot] = numbers[self.keys[slot]]
+        return column
+
+    def _pack_hashes(self) -> bytes:
+        column = self.hash_column()
+        return b"" if column is None else column.tobytes()
 
     def _pack_expiries(self) -> bytes:
         assert self.expiries is not None
@@ -178,8 +219,13 @@ def decode_page(queue: int, number: int, packed: bytes) -> Page:
         page.sizes = array("I", fields[9])
     page.overdue = _unbits(fields[10])
     # Rows of version one end here.
-    if len(fields) > 11:
+    if len(fields) > 11 and fields[11]:
         page.takers = array("Q", fields[11])
+    if len(fields) > 12:
+        if fields[12]:
+            page.loaded_hashes = array("Q", fields[12])
+        if fields[13]:
+            page.priorities = bytearray(fields[13])
     return page
 
 

@@ -9,6 +9,7 @@ from array import array
 from heapq import heapify, heappop, heappush
 
 from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs, span_mask
+from postroad.core.lanes import Lanes
 from postroad.core.ledger import Ledger
 from postroad.core.page import Page
 from postroad.core.timeline import Timeline
@@ -19,12 +20,14 @@ MAX_DELIVERIES = 1
 
 
 class Pages:
-    """Pages by number, in order of their numbers."""
+    """Pages by number, in order of their numbers. `lanes`: where messages do not leave simply by
+    offset."""
 
     def __init__(self, queue: int, ledger: Ledger) -> None:
         self.queue = queue
         self.ledger = ledger
         self.all: dict[int, Page] = {}
+        self.lanes: Lanes | None = None
         self.length = 0
         self.ready = 0
         self.delayed = 0
@@ -79,6 +82,8 @@ class Pages:
             for slot in range(start, start + length):
                 dues.add(due_ms, slot)
         self._heap_due(page)
+        if self.lanes is not None:
+            self.lanes.delayed(page, mask)
 
     def expire_at(self, page: Page, slot: int, at_ms: int) -> None:
         """A message's own life ends at an instant."""
@@ -93,6 +98,8 @@ class Pages:
         self.ledger.touch(page)
         page.ready &= ~mask
         self.ready -= mask.bit_count()
+        if self.lanes is not None:
+            self.lanes.taken(page, mask)
 
     def come_back(self, page: Page, mask: int, granted_ms: int, counted: bool, most: int) -> int:
         """Leased messages come back ready, or dead after `most` counted deliveries (0: no limit).
@@ -110,6 +117,8 @@ class Pages:
         if spent:
             self.die(page, spent, MAX_DELIVERIES)
         self.list_ready(page)
+        if self.lanes is not None:
+            self.lanes.came_back(page, alive, spent)
         return alive
 
     def die(self, page: Page, mask: int, death: int) -> None:
@@ -126,6 +135,8 @@ class Pages:
     def condemn(self, page: Page, mask: int, death: int) -> None:
         """Ready or delayed messages are dead."""
         self.ledger.touch(page)
+        if self.lanes is not None:
+            self.lanes.dying(page, mask)
         self.ready -= (page.ready & mask).bit_count()
         page.ready &= ~mask
         delayed = page.delayed & mask
@@ -148,6 +159,8 @@ class Pages:
         self.ready += count
         self.list_ready(page)
         self._heap_due(page)
+        if self.lanes is not None:
+            self.lanes.ripened(page, mask)
 
     def take_expired(self, page: Page, until_ms: int) -> int:
         """The live messages of a page whose own life ended by an instant; the leased ones are
@@ -164,6 +177,8 @@ class Pages:
     def remove(self, page: Page, mask: int) -> bool:
         """Messages leave for good; true when the page is empty and so forgotten."""
         self.ledger.touch(page)
+        if self.lanes is not None:
+            self.lanes.removing(page, mask)
         self.length -= mask.bit_count()
         self.ready -= (mask & page.ready).bit_count()
         self.delayed -= (mask & page.delayed).bit_count()
@@ -196,6 +211,8 @@ class Pages:
         self.dead_list.clear()
         self.due_list.clear()
         self.expiry_list.clear()
+        if self.lanes is not None:
+            self.lanes.clear()
 
     def list_ready(self, page: Page) -> None:
         """A page may have become ready."""
@@ -277,6 +294,8 @@ class Pages:
             heappush(self.dead_list, page.number)
         self._heap_due(page)
         self._heap_expiry(page)
+        if self.lanes is not None:
+            self.lanes.load(page)
 
     def check(self, purged_before: int) -> None:
         """The counts agree with the bits."""

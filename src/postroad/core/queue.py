@@ -8,10 +8,12 @@ from array import array
 
 import msgspec
 
-from postroad.core.bits import FULL, PAGE, PAGE_BITS, lowest, runs, span_mask
+from postroad.core.bits import PAGE, PAGE_BITS, lowest, runs, span_mask
+from postroad.core.dedup import Dedup
 from postroad.core.extents import Extents, thin
 from postroad.core.leases import Leases, Segment
 from postroad.core.ledger import Ledger, Row
+from postroad.core.order import arrive, set_lanes
 from postroad.core.page import Page
 from postroad.core.pages import Pages, below_mask
 from postroad.core.shelf import Shelf
@@ -56,12 +58,14 @@ class Queue(Row):
         self.leases = Leases(id, ledger)
         self.extents = Extents()
         self.times = Times()
+        self.dedup = Dedup(id, ledger)
         self.moved: dict[int, tuple[int, int]] = {}
         self.touched = 0
         self.undurable: list[tuple[int, int]] = []
         self.came_back = 0
         self.ended: list[tuple[int, int]] = []
         self.heaped_due = 0
+        set_lanes(self.pages, settings)
 
     def page_of(self, offset: int) -> Page | None:
         """The page of an offset, or `None` when nothing in it is live."""
@@ -92,7 +96,9 @@ class Queue(Row):
             best = _sooner(best, self.times.next_after(self.aged_before) + life)
         return best
 
-    def publish(self, count: int, shelf: Shelf, index: int, now_ms: int) -> int:
+    def publish(
+        self, count: int, shelf: Shelf, index: int, now_ms: int, keys: bytes, priorities: bytes
+    ) -> int:
         """Messages arrive, all ready; returns the first offset. Delays and lives follow."""
         self.ledger.touch(self)
         first = self.next_offset
@@ -100,6 +106,8 @@ class Queue(Row):
         grown = self.extents.add(first, shelf.id, index)
         self.times.add(now_ms, first, self.settings.life_ms)
         self.pages.add(first, count)
+        if keys or self.pages.lanes is not None:
+            arrive(self.pages, self.settings, first, count, keys, priorities)
         if grown and not self.swept_next(1):
             thin(self.extents, self.pages.all, self.pages.length, self.next_offset)
         return first
@@ -354,29 +362,6 @@ class Queue(Row):
                 [(offset, pair[0], pair[1]) for offset, pair in sorted(self.moved.items())],
             ]
         )
-
-    def check(self) -> None:
-        """The counts agree with the bits, and every leased message has one lease."""
-        if self.deleted:
-            return
-        self.pages.check(self.purged_before)
-        leased: dict[int, int] = {}
-        for number, segment in self.leases.segments.items():
-            for index in range(len(segment.left)):
-                if not segment.left[index]:
-                    continue
-                lease = (number << PAGE_BITS) | (segment.start + index)
-                first = segment.first[index]
-                mask = self.leases.mask(segment, lease) << (first & (PAGE - 1))
-                assert mask.bit_count() == segment.left[index]
-                assert mask <= FULL
-                assert not leased.get(first >> PAGE_BITS, 0) & mask, "a message is leased once"
-                leased[first >> PAGE_BITS] = leased.get(first >> PAGE_BITS, 0) | mask
-        for page in self.pages.all.values():
-            if page.base >= self.purged_before:
-                held = leased.get(page.number, 0)
-                assert not page.leased & ~held, "a leased message has a lease"
-                assert not held & page.live & ~page.leased, "a lease is on a leased message"
 
 
 def queue_key(queue: int) -> bytes:

@@ -10,9 +10,11 @@ from postroad.core import records as facts
 from postroad.core.decide.receive import (
     deadline_of,
     free_slots,
-    lease_from_page,
+    is_open,
+    lease_record,
     messages_group,
-    pop_from_page,
+    pick,
+    pop_record,
 )
 from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
 from postroad.core.demand import Consumer, Demand, Waiter
@@ -123,7 +125,7 @@ class Server:
             if not room and not wait_ms:
                 text = f"queue `{queue.name}` has as many leased messages as it may"
                 return self._say(ask, Refused(Why.TOO_MANY_LEASED, text))
-            if queue.pages.ready and room:
+            if room and is_open(queue):
                 return self._hand_out(ask, queue, room, lease_ms, leased, now)
         if wait_ms <= 0:
             return self._say(ask, Received([]), queue.touched)
@@ -151,29 +153,37 @@ class Server:
     ) -> list[facts.Record]:
         records: list[facts.Record] = []
         while count > 0:
-            record = lease_from_page(self.world, queue, count, deadline, handout, holder)
-            if record is None:
+            picked = pick(queue, count)
+            if not picked:
                 break
-            self.apply_all([record])
-            records.append(record)
-            count -= queue.leases.left_of(record.lease)
+            for one in picked:
+                record = lease_record(self.world, queue, one, deadline, handout)
+                record.holder = holder
+                self.apply_all([record])
+                records.append(record)
+                count -= one[1].bit_count()
+            if queue.pages.lanes is not None:
+                break
         return records
 
     def _pop(self, queue: Queue, count: int, handout: Handout) -> list[facts.Record]:
         records: list[facts.Record] = []
         while count > 0:
-            held = queue.pages.length
-            record = pop_from_page(queue, count, handout)
-            if record is None:
+            picked = pick(queue, count)
+            if not picked:
                 break
-            self.apply_all([record])
-            records.append(record)
-            count -= held - queue.pages.length
+            for one in picked:
+                record = pop_record(queue, one, handout)
+                self.apply_all([record])
+                records.append(record)
+                count -= one[1].bit_count()
+            if queue.pages.lanes is not None:
+                break
         return records
 
     def _serve_next(self, queue: Queue, now: int) -> Step | None:
         """The next in line of one queue gets what is ready; `None` when nobody can be served."""
-        if not queue.pages.ready:
+        if not is_open(queue):
             return None
         waiter = self.demand.next_waiter(queue.id)
         if waiter is not None:

@@ -7,6 +7,7 @@ from bisect import bisect_right, insort
 
 import msgspec
 
+from postroad.core.audit import check_queue
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
@@ -163,6 +164,6 @@ class State:
     def check(self) -> None:
         """Everything that must hold between steps."""
         for queue in self.queues.values():
-            queue.check()
+            check_queue(queue)
         for realm in self.realms:
             realm.check()

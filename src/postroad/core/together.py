@@ -9,7 +9,7 @@ from typing import Any
 
 from postroad.core import records as facts
 from postroad.core.bits import pack_mask
-from postroad.core.decide.receive import deadline_of, lease_from_page, messages_group
+from postroad.core.decide.receive import deadline_of, lease_record, messages_group, pick
 from postroad.core.decide.settle import Held
 from postroad.core.decision import Shares, World, too_long
 from postroad.core.demand import Demand
@@ -53,11 +53,10 @@ class Leasing:
         if self.left <= 0:
             return None
         queue = self.queue
-        record = lease_from_page(world, queue, self.left, self.deadline_ms, self.handout, 0)
-        assert record is not None, "all that is asked for is ready"
-        mask = record.mask
-        self.left -= int.from_bytes(mask, "little").bit_count() if mask else record.span
-        return record
+        picked = pick(queue, self.left)
+        assert picked, "all that is asked for is ready"
+        self.left -= picked[0][1].bit_count()
+        return lease_record(world, queue, picked[0], self.deadline_ms, self.handout)
 
     def shares(self, world: World, asks: list[Ask]) -> Shares:
         """Who gets which of the messages."""
@@ -72,7 +71,7 @@ def leasing_of(world: World, demand: Demand, asks: list[Ask], now: int) -> Leasi
     if not isinstance(command, Receive) or not _sound(asks):
         return None
     queue = world.state.by_name.get(command.queue)
-    if queue is None or queue.settings.leased_max is not None:
+    if queue is None or queue.settings.leased_max is not None or queue.pages.lanes is not None:
         return None
     lease_ms = command.lease_ms
     if (lease_ms is not None and lease_ms < SESSION_LEASE) or too_long(lease_ms):

@@ -104,5 +104,5 @@ def _size_of(column: object) -> int:
 
 
 def _plain(command: Publish) -> bool:
-    """Only bodies and heads, and those sound, so that it can be part of a longer publish."""
+    """Without delays and lives of its own, and sound, so that it can be part of a longer one."""
     return command.delays_ms is None and command.ttls_ms is None and unsound(command) is None

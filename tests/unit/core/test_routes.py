@@ -3,7 +3,7 @@
 import pytest
 
 from postroad.core import apply as apply_of_core
-from postroad.core.decide import publish as publish_of_core
+from postroad.core.decide import load as load_of_core
 from postroad.model import commands
 from tests.unit.core.road import Road, bodies_of, replayed
 
@@ -31,7 +31,7 @@ def routes(r: Road) -> list[list[int]]:
 
 def limit(monkeypatch: pytest.MonkeyPatch, most: int, dropped: int) -> None:
     monkeypatch.setattr(apply_of_core, "ROUTE_SETS_MAX", most)
-    monkeypatch.setattr(publish_of_core, "ROUTE_SETS_MAX", most)
+    monkeypatch.setattr(load_of_core, "ROUTE_SETS_MAX", most)
     monkeypatch.setattr(apply_of_core, "ROUTE_SETS_DROPPED", dropped)
 
 

@@ -1,6 +1,7 @@
 """What was purged or deleted is gone at once, and swept in slices."""
 
 from postroad.core import records as facts
+from postroad.core.audit import check_queue
 from postroad.core.bits import PAGE
 from postroad.limits import PAGE_SLICE
 from postroad.model import commands
@@ -53,7 +54,7 @@ def test_a_deleted_queue_is_out_of_sight_at_once_and_swept_in_slices() -> None:
     r.receive(count=3)
     r.ask(commands.DeleteQueue("q"))
     assert "q" not in r.state.by_name
-    r.state.buried[queue.id].check()
+    check_queue(r.state.buried[queue.id])
     again = r.declare()
     assert again.id != queue.id
     r.tick()

@@ -9,7 +9,7 @@ from array import array
 
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, PAGE_BITS, pack_mask, take_lowest
-from postroad.core.decide.publish import Load, publish_records
+from postroad.core.decide.load import Load, publish_records
 from postroad.core.decision import Decision, Missing, World, no_such_queue, refuse
 from postroad.core.handout import Bodies, Handout, Piece, pieces_of
 from postroad.core.page import Page
@@ -127,8 +127,12 @@ def move_records(
             offset = piece.offset + at
             base = offset & ~(PAGE - 1)
             gone[base] = gone.get(base, 0) | (1 << (offset & (PAGE - 1)))
+            _add_place(load, source.pages.all[offset >> PAGE_BITS], offset & (PAGE - 1))
     records: list[facts.Record] = []
     for id, load in loads.items():
+        if load.keys is not None and not any(load.keys):
+            load.keys = None
+        load.priorities = bytes(load.levels) if any(load.levels) else None
         records.extend(publish_records(world.state, [world.state.queues[id]], load, now))
     count = 0
     for base, mask in gone.items():
@@ -238,6 +242,7 @@ def _empty_load() -> Load:
     load.heads = []
     load.notes = []
     load.expires = array("Q")
+    load.keys = array("Q")
     return load
 
 
@@ -258,6 +263,13 @@ def _add(load: Load, target: Queue, bodies: Bodies, at: int, note: Note) -> None
     load.notes.append(note)
     life = target.settings.life_ms
     load.expires.append(0 if life is None else _life_from(note) + life)
+
+
+def _add_place(load: Load, page: Page, slot: int) -> None:
+    """The key and the priority of a message go with it."""
+    assert load.keys is not None
+    load.keys.append(page.key_number(slot))
+    load.levels.append(page.priority_of(slot))
 
 
 def _life_from(note: Note) -> int:

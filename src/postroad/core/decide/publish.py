@@ -4,97 +4,84 @@ One rule: bodies are stored once however many queues get them; several publishes
 are one record.
 """
 
-from array import array
 from collections.abc import Sequence
-from itertools import accumulate
 
-from postroad.core import records as facts
+from postroad.core.decide.dedup import Taken, take
+from postroad.core.decide.load import load_together
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.state import State
-from postroad.limits import (
-    BLOCK_MESSAGES_MAX,
-    CHUNK_BYTES_MAX,
-    MESSAGE_BYTES_MAX,
-    PUBLISH_BYTES_MAX,
-    ROUTE_SETS_MAX,
-)
+from postroad.limits import KEY_LENGTH_MAX, MESSAGE_BYTES_MAX, PRIORITY_MAX, PUBLISH_BYTES_MAX
 from postroad.model.commands import Publish
-from postroad.model.message import Note
-from postroad.model.policy import OVERFLOW_REJECT
-from postroad.model.replies import Published, Why
+from postroad.model.policy import FIFO, OVERFLOW_REJECT
+from postroad.model.replies import Done, Published, Why
 
+ACCEPTED = Decision([], Done())
+"""Stands for a publish that is not refused, until it is known what it comes to."""
 UNEVEN = "a publish has messages, and one entry per message in a list"
-
-
-class Load:
-    """The messages of one or more publishes, as columns."""
-
-    __slots__ = ("bodies", "dues", "expires", "heads", "notes")
-
-    def __init__(self, bodies: Sequence[bytes]) -> None:
-        self.bodies = bodies
-        self.heads: Sequence[bytes] | None = None
-        self.dues: array[int] | None = None
-        self.expires: array[int] | None = None
-        self.notes: list[Note] | None = None
 
 
 def decide_publish(world: World, command: Publish, now: int) -> Decision:
     """One publish."""
-    found = find_queues(world.state, command.queues)
-    if isinstance(found, Decision):
-        return found
-    refusal = refusal_of(world, command, found)
-    if refusal is not None:
-        return refusal
-    load = load_of(command, now)
-    places = tuple((queue.id, queue.next_offset) for queue in found)
-    return Decision(publish_records(world.state, found, load, now), Published(places, now))
-
-
-def load_of(command: Publish, now: int) -> Load:
-    """The columns of a publish, as the facts have them."""
-    load = Load(command.bodies)
-    load.heads = _heads(command.heads)
-    if command.delays_ms is not None:
-        load.dues = array("Q", [_due(now, one) for one in command.delays_ms])
-    if command.ttls_ms is not None:
-        load.expires = array(
-            "Q", [0 if one is None else now + max(0, one) for one in command.ttls_ms]
-        )
-    return load
+    return decide_together(world, [command], now)[0]
 
 
 def decide_together(world: World, commands: list[Publish], now: int) -> list[Decision]:
-    """Publishes to the same queues with nothing but bodies and heads, as one record; the first
-    decision has it."""
+    """Publishes to the same queues, as one record; the first decision has it. Only one alone may
+    have delays and lives of its own."""
     found = find_queues(world.state, commands[0].queues)
     if isinstance(found, Decision):
         return [found] * len(commands)
     decisions: list[Decision] = []
     accepted: list[Publish] = []
-    at = 0
-    at_bytes = 0
+    ahead = 0
+    ahead_bytes = 0
     weighs = any(queue.settings.bytes_max is not None for queue in found)
     for command in commands:
-        refusal = refusal_of(world, command, found, (at, at_bytes))
+        refusal = refusal_of(world, command, found, (ahead, ahead_bytes))
         if refusal is not None:
             decisions.append(refusal)
             continue
-        places = tuple((queue.id, queue.next_offset + at) for queue in found)
-        decisions.append(Decision([], Published(places, now)))
+        decisions.append(ACCEPTED)
         accepted.append(command)
-        at += len(command.bodies)
+        ahead += len(command.bodies)
         if weighs:
-            at_bytes += _bytes_of(command)
+            ahead_bytes += _bytes_of(command)
     if accepted:
-        bodies = [body for command in accepted for body in command.bodies]
-        load = Load(bodies)
-        if any(command.heads is not None for command in accepted):
-            load.heads = [head for command in accepted for head in _heads_of(command)]
-        decisions[0].records.extend(publish_records(world.state, found, load, now))
+        taken = take(world, found, load_together(world, accepted, now), now)
+        _answer(found, decisions, accepted, taken, now)
     return decisions
+
+
+def _answer(
+    queues: list[Queue],
+    decisions: list[Decision],
+    accepted: list[Publish],
+    taken: Taken,
+    now: int,
+) -> None:
+    """Decide what was accepted: each publish has its part of what all of them came to."""
+    records = taken.records
+    group = None if records else max(queue.touched for queue in queues)
+    at = 0
+    accepted.reverse()
+    for index, decision in enumerate(decisions):
+        if decision is not ACCEPTED:
+            continue
+        count = len(accepted.pop().bodies)
+        if taken.full:
+            text = f"queue `{taken.full}` can remember no more deduplication ids"
+            decisions[index] = refuse(Why.QUEUE_FULL, text)
+            continue
+        places = taken.places
+        offsets = None if taken.offsets is None else taken.offsets[at : at + count]
+        if offsets is not None:
+            places = ((places[0][0], offsets[0]),)
+        elif at:
+            places = tuple([(queue, first + at) for queue, first in places])
+        decisions[index] = Decision(records, Published(places, now, offsets), group)
+        records = []
+        at += count
 
 
 def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:
@@ -119,8 +106,9 @@ def refusal_of(
     count = len(bodies)
     if not count or (heads is not None and len(heads) != count):
         return refuse(Why.BAD_COMMAND, UNEVEN)
-    if command.delays_ms is not None or command.ttls_ms is not None:
-        refusal = _bad_times(command, count)
+    plain = command.delays_ms is None and command.ttls_ms is None and command.keys is None
+    if not plain or command.priorities is not None or command.dedup_ids is not None:
+        refusal = _bad_columns(command, count)
         if refusal is not None:
             return refusal
     if world.short_of_space:
@@ -141,6 +129,9 @@ def _refused_by(
     queue: Queue, command: Publish, largest: int, ahead: tuple[int, int]
 ) -> Decision | None:
     settings = queue.settings
+    if settings.kind == FIFO and command.delays_ms is not None:
+        text = f"queue `{queue.name}` keeps its order: only the queue itself has a delay"
+        return refuse(Why.BAD_COMMAND, text, queue.touched)
     most = settings.message_bytes_max
     if most is None or most > MESSAGE_BYTES_MAX:
         most = MESSAGE_BYTES_MAX
@@ -157,98 +148,22 @@ def _longest(column: Sequence[bytes]) -> int:
     return len(column[0]) if len(column) == 1 else max(map(len, column))
 
 
-def _bad_times(command: Publish, count: int) -> Decision | None:
-    columns = (command.delays_ms, command.ttls_ms)
-    if any(column is not None and len(column) != count for column in columns):
-        return refuse(Why.BAD_COMMAND, UNEVEN)
-    if too_long(*(command.delays_ms or ()), *(command.ttls_ms or ())):
+def _bad_columns(command: Publish, count: int) -> Decision | None:
+    times = (command.delays_ms, command.ttls_ms)
+    texts = (command.keys, command.dedup_ids)
+    levels = command.priorities
+    for column in (*times, *texts, levels):
+        if column is not None and len(column) != count:
+            return refuse(Why.BAD_COMMAND, UNEVEN)
+    if any(column is not None and too_long(*column) for column in times):
         return refuse(Why.BAD_COMMAND, TOO_LONG)
+    for column in texts:
+        if column is not None and max(len(one or "") for one in column) > KEY_LENGTH_MAX:
+            text = f"a key or deduplication id has at most {KEY_LENGTH_MAX:,} characters"
+            return refuse(Why.BAD_COMMAND, text)
+    if levels is not None and not 0 <= min(levels) <= max(levels) <= PRIORITY_MAX:
+        return refuse(Why.BAD_COMMAND, f"a priority is from 0 to {PRIORITY_MAX}")
     return None
-
-
-def publish_records(state: State, queues: list[Queue], load: Load, now: int) -> list[facts.Record]:
-    """The facts of a publish, a megabyte each."""
-    if len(queues) == 1:
-        shelf = queues[0].id
-        return chunk_records(shelf, state.shelves[shelf].next, load, now)
-    ids = sorted(queue.id for queue in queues)
-    known = state.route_of.get(tuple(ids))
-    if known is not None:
-        return chunk_records(known, state.shelves[known].next, load, now)
-    if len(state.routes) >= ROUTE_SETS_MAX and not state.idle_routes:
-        copies = [chunk_records(id, state.shelves[id].next, load, now) for id in ids]
-        return [record for records in copies for record in records]
-    shelf = state.catalog.next_id
-    return [facts.RouteSetDefined(shelf, ids), *chunk_records(shelf, 0, load, now)]
-
-
-def chunk_records(shelf: int, first: int, load: Load, now: int) -> list[facts.Record]:
-    """The facts of a publish to a shelf, whose next index is `first`."""
-    records: list[facts.Record] = []
-    sizes = array("I", map(len, load.bodies))
-    head_sizes = None if load.heads is None else array("I", map(len, load.heads))
-    start = 0
-    for stop in _cuts(sizes, head_sizes):
-        record = facts.Published(
-            shelf,
-            first + start,
-            now,
-            sizes[start:stop].tobytes(),
-            b"".join(load.bodies[start:stop]),
-        )
-        _add_columns(record, load, head_sizes, start, stop)
-        records.append(record)
-        start = stop
-    return records
-
-
-def _add_columns(
-    record: facts.Published, load: Load, head_sizes: "array[int] | None", start: int, stop: int
-) -> None:
-    if load.heads is not None and head_sizes is not None:
-        record.head_sizes = head_sizes[start:stop].tobytes()
-        record.heads = b"".join(load.heads[start:stop])
-    if load.dues is not None:
-        record.dues = load.dues[start:stop].tobytes()
-    if load.expires is not None:
-        record.expires = load.expires[start:stop].tobytes()
-    if load.notes is not None:
-        record.notes = load.notes[start:stop]
-
-
-def _cuts(sizes: "array[int]", head_sizes: "array[int] | None") -> list[int]:
-    """Where the chunks of a publish end: at most CHUNK_BYTES_MAX each (or one message),
-    BLOCK_MESSAGES_MAX messages."""
-    count = len(sizes)
-    total = sum(sizes) + (0 if head_sizes is None else sum(head_sizes))
-    if total <= CHUNK_BYTES_MAX and count <= BLOCK_MESSAGES_MAX:
-        return [count]
-    ends: list[int] = []
-    start = 0
-    start_bytes = 0
-    both = sizes if head_sizes is None else map(int.__add__, sizes, head_sizes)
-    for at, end in enumerate(accumulate(both)):
-        too_many = at - start >= BLOCK_MESSAGES_MAX or end - start_bytes > CHUNK_BYTES_MAX
-        if too_many and at > start:
-            ends.append(at)
-            start_bytes = end - sizes[at] - (0 if head_sizes is None else head_sizes[at])
-            start = at
-    ends.append(count)
-    return ends
-
-
-def _heads(heads: Sequence[bytes] | None) -> Sequence[bytes] | None:
-    return heads if heads is not None and any(heads) else None
-
-
-def _heads_of(command: Publish) -> Sequence[bytes]:
-    return [b""] * len(command.bodies) if command.heads is None else command.heads
-
-
-def _due(now: int, delay_ms: int | None) -> int:
-    if delay_ms is None:
-        return facts.OWN_DUE
-    return now + delay_ms if delay_ms > 0 else 0
 
 
 def _largest(command: Publish) -> int:

@@ -1,13 +1,15 @@
 """Receive, pop and push: ready messages to somebody who asked.
 
-One rule: what is handed out is one page's worth a record, so the caller applies each before it asks
-for the next.
+One rule: what is handed out is one page's worth a record, and the caller applies each before it
+asks for the next.
 """
 
 from postroad.core import records as facts
 from postroad.core.bits import pack_mask, take_lowest
 from postroad.core.decision import World
 from postroad.core.handout import Handout, pieces_of
+from postroad.core.lanes import Picked
+from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.model.commands import SESSION_LEASE
 
@@ -18,29 +20,38 @@ def next_lease(world: World, queue: Queue) -> int:
     return max(queue.leases.next, world.epoch << 40)
 
 
-def lease_from_page(
-    world: World, queue: Queue, count: int, deadline_ms: int, handout: Handout, holder: int
-) -> facts.Leased | None:
-    """Lease up to `count` messages of the lowest ready page into a handout; `None` when none is
-    ready."""
+def pick(queue: Queue, count: int) -> Picked:
+    """Up to `count` ready messages that may leave now: all of them where there are lanes, or else
+    those of one page; who calls leases or drops them, and then asks for more."""
+    lanes = queue.pages.lanes
+    if lanes is not None:
+        return lanes.pick(count, queue.leased)
     page = queue.pages.first_ready(queue.purged_before)
-    if page is None:
-        return None
-    mask = take_lowest(page.ready, count)
+    return [] if page is None else [(page, take_lowest(page.ready, count))]
+
+
+def is_open(queue: Queue) -> bool:
+    """Whether any message may leave now."""
+    pages = queue.pages
+    return pages.ready > 0 and (pages.lanes is None or pages.lanes.is_open())
+
+
+def lease_record(
+    world: World, queue: Queue, picked: tuple[Page, int], deadline_ms: int, handout: Handout
+) -> facts.Leased:
+    """Lease ready messages of one page into a handout; `holder` is set by who calls."""
+    page, mask = picked
     lease = next_lease(world, queue)
     first, span, packed = pack_mask(mask)
     handout.pieces.extend(pieces_of(queue, page, mask, lease))
     return facts.Leased(
-        queue.id, lease, page.base + first, span, packed, deadline_ms, holder, handout.now_ms
+        queue.id, lease, page.base + first, span, packed, deadline_ms, 0, handout.now_ms
     )
 
 
-def pop_from_page(queue: Queue, count: int, handout: Handout) -> facts.Dropped | None:
-    """Take up to `count` messages of the lowest ready page for good."""
-    page = queue.pages.first_ready(queue.purged_before)
-    if page is None:
-        return None
-    mask = take_lowest(page.ready, count)
+def pop_record(queue: Queue, picked: tuple[Page, int], handout: Handout) -> facts.Dropped:
+    """Take ready messages of one page for good."""
+    page, mask = picked
     first, span, packed = pack_mask(mask)
     handout.pieces.extend(pieces_of(queue, page, mask, 0))
     return facts.Dropped(queue.id, page.base + first, span, packed, facts.POPPED)

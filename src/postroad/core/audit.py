@@ -1,0 +1,31 @@
+"""What must hold between steps, for tests and for whoever doubts.
+
+One rule: it asserts and changes nothing.
+"""
+
+from postroad.core.bits import FULL, PAGE, PAGE_BITS
+from postroad.core.queue import Queue
+
+
+def check_queue(queue: Queue) -> None:
+    """The counts agree with the bits, and every leased message has one lease."""
+    if queue.deleted:
+        return
+    queue.pages.check(queue.purged_before)
+    leased: dict[int, int] = {}
+    for number, segment in queue.leases.segments.items():
+        for index in range(len(segment.left)):
+            if not segment.left[index]:
+                continue
+            lease = (number << PAGE_BITS) | (segment.start + index)
+            first = segment.first[index]
+            mask = queue.leases.mask(segment, lease) << (first & (PAGE - 1))
+            assert mask.bit_count() == segment.left[index]
+            assert mask <= FULL
+            assert not leased.get(first >> PAGE_BITS, 0) & mask, "a message is leased once"
+            leased[first >> PAGE_BITS] = leased.get(first >> PAGE_BITS, 0) | mask
+    for page in queue.pages.all.values():
+        if page.base >= queue.purged_before:
+            held = leased.get(page.number, 0)
+            assert not page.leased & ~held, "a leased message has a lease"
+            assert not held & page.live & ~page.leased, "a lease is on a leased message"

@@ -1,0 +1,97 @@
+"""Publishes to queues that take no message twice.
+
+One rule: a message whose id is known is not taken again, and the answer names the first; in a
+publish to several queues each queue knows its own ids, so what such a queue gets rests on its own
+shelf.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b, sha256
+
+from postroad.core import records as facts
+from postroad.core.decide.load import Load, chunk_records, publish_records
+from postroad.core.decision import World
+from postroad.core.dedup import ID_BYTES, NO_ID
+from postroad.core.queue import Queue
+from postroad.model.policy import DEDUP_KEY
+
+Places = tuple[tuple[int, int], ...]
+
+
+class Taken:
+    """What a publish comes to. `places`: (queue, first offset) each; `offsets`: of each message,
+    where the publish is to one queue and some were known; `full`: name of a queue that can remember
+    no more ids, and then nothing is published."""
+
+    def __init__(self, records: list[facts.Record], places: Places) -> None:
+        self.records = records
+        self.places = places
+        self.offsets: tuple[int, ...] | None = None
+        self.full = ""
+
+
+def take(world: World, queues: list[Queue], load: Load, now: int) -> Taken:
+    """The facts of a publish."""
+    places = tuple([(queue.id, queue.next_offset) for queue in queues])
+    sifting = [queue for queue in queues if queue.settings.dedup_window_ms is not None]
+    if not sifting:
+        return Taken(publish_records(world.state, queues, load, now), places)
+    taken = Taken([], places)
+    others = [queue for queue in queues if queue.settings.dedup_window_ms is None]
+    if others:
+        taken.records = publish_records(world.state, others, load, now)
+    for queue in sifting:
+        offsets = _sift(world, queue, load, now, taken)
+        if taken.full:
+            return taken
+        if len(queues) == 1:
+            taken.offsets = offsets
+    return taken
+
+
+def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tuple[int, ...] | None:
+    """Add what is new to one queue; the offset of every message, or `None` when all are new."""
+    window = queue.settings.dedup_window_ms
+    assert window is not None, "asked only of queues with a window"
+    ids = _ids(world, queue, load)
+    known: dict[bytes, int] = {}
+    fresh: list[int] = []
+    offsets: list[int] = []
+    for at, id in enumerate(ids):
+        offset = -1
+        if id != NO_ID:
+            offset = known.get(id, -1)
+            if offset < 0:
+                offset = queue.dedup.find(id, now, window)
+        if offset < 0:
+            offset = queue.next_offset + len(fresh)
+            known[id] = offset
+            fresh.append(at)
+        offsets.append(offset)
+    if len(fresh) > queue.dedup.room(now, window):
+        taken.full = queue.name
+        return None
+    if fresh:
+        part = load.part(fresh)
+        part.ids = b"".join([ids[at] for at in fresh])
+        shelf = world.state.shelves[queue.id]
+        taken.records.extend(chunk_records(queue.id, shelf.next, part, now))
+    return None if len(fresh) == len(ids) else tuple(offsets)
+
+
+def _ids(world: World, queue: Queue, load: Load) -> list[bytes]:
+    """The ids of messages, as the queue remembers them."""
+    settings = queue.settings
+    salt = world.state.catalog.salt
+    by_key = settings.dedup_scope == DEDUP_KEY
+    texts: Sequence[str | None] = load.dedup_ids or [None] * len(load.bodies)
+    found: list[bytes] = []
+    for at, given in enumerate(texts):
+        if given is None and not settings.dedup_by_content:
+            found.append(NO_ID)
+            continue
+        text = sha256(load.bodies[at]).hexdigest() if given is None else given
+        key = load.keys[at] if by_key and load.keys is not None else 0
+        said = key.to_bytes(8, "big") + text.encode("utf-8", "surrogatepass")
+        found.append(blake2b(said, digest_size=ID_BYTES, key=salt[:64]).digest())
+    return found

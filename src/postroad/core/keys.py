@@ -1,0 +1,371 @@
+"""Ordering keys: which messages of which key may leave now.
+
+One rule: a key's messages leave in order of their offsets. In a strict queue (FIFO) a key is
+locked while any of its messages is leased or waits for a retry; in any other a key that holds more
+than its share of the leases stands back behind the others. Compiled by mypyc where possible.
+"""
+
+from array import array
+from heapq import heapify, heappop, heappush
+
+from postroad.core.bits import PAGE, PAGE_BITS, lowest, runs
+from postroad.core.key import INDEX, INDEX_BITS, Key
+from postroad.core.lanes import Choice, Lanes, Picked
+from postroad.core.page import Page
+from postroad.limits import NOISY_LEASES_MIN, NOISY_SHARE, STALE_MAX
+
+FAR = 1 << 62
+"""Above every offset."""
+NO_KEY = 0
+"""Index of what bears no key in a queue that is not strict: each such message is on its own."""
+
+
+class Keys(Lanes):
+    """The keys of a queue; `strict`: one receiver at a time per key; `held_max`: most leases of one
+    key, 0 for any number."""
+
+    def __init__(self, pages: dict[int, Page], strict: bool, held_max: int) -> None:
+        super().__init__(pages)
+        self.strict = strict
+        self.held_max = held_max
+        self.by_number: dict[int, Key] = {}
+        self.by_index: dict[int, Key] = {}
+        self.next_index = 1
+        self.heap: list[int] = []
+        self.loose_list: list[int] = []
+        self.turn = 0
+
+    def number_of(self, index: int) -> int:
+        """The number of a key in rows; 0 where it bears none, or was purged."""
+        key = self.by_index.get(index)
+        return 0 if key is None else key.number
+
+    def arrived(self, first: int, count: int, column: "array[int]") -> None:
+        """New messages with these keys' hashes, one each; an empty column: without keys."""
+        if not column and not self.strict:
+            self._list_loose(first, count)
+            return
+        for at in range(count):
+            offset = first + at
+            page = self.pages[offset >> PAGE_BITS]
+            slot = offset & (PAGE - 1)
+            if page.keys is None:
+                page.keys = array("I", bytes(4 * PAGE))
+                page.keyed = 0
+                page.hashes = self.number_of
+            self._enter(page, slot, offset, column[at] if column else 0)
+        if not self.strict:
+            self._list_loose(first, count)
+
+    def _enter(self, page: Page, slot: int, offset: int, number: int) -> None:
+        if not number and not self.strict:
+            return
+        key = self.by_number.get(number)
+        if key is None:
+            key = Key(number, self.next_index, offset)
+            self.next_index += 1
+            self.by_number[number] = key
+            self.by_index[key.index] = key
+        assert page.keys is not None
+        page.keys[slot] = key.index
+        page.keyed |= 1 << slot
+        key.append(offset)
+        key.live += 1
+        if key.heaped < 0:
+            self._offer(key)
+
+    def taken(self, page: Page, mask: int) -> None:
+        """Their keys hold more."""
+        if page.keys is None:
+            return
+        column = page.keys
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                if column[slot]:
+                    self.by_index[column[slot]].held += 1
+
+    def came_back(self, page: Page, alive: int, spent: int) -> None:
+        """They are the first of their keys again."""
+        touched: dict[int, Key] = {}
+        if page.keys is not None:
+            column = page.keys
+            for start, length in runs(alive | spent):
+                for slot in range(start, start + length):
+                    if column[slot]:
+                        key = self.by_index[column[slot]]
+                        key.held -= 1
+                        touched[key.index] = key
+                        if (alive >> slot) & 1:
+                            key.put_back(page.base + slot)
+        for key in touched.values():
+            self._offer(key)
+        self._list_loose_page(page, alive)
+
+    def delayed(self, page: Page, mask: int) -> None:
+        """In a strict queue what came back and waits goes on locking its key."""
+        if self.strict:
+            self._hold_waiting(page, mask, 1)
+
+    def ripened(self, page: Page, mask: int) -> None:
+        """Where a strict queue's messages waited for a retry, their keys are free of them."""
+        touched: dict[int, Key] = {}
+        if self.strict:
+            self._hold_waiting(page, mask, -1)
+        if page.keys is not None:
+            column = page.keys
+            for start, length in runs(mask):
+                for slot in range(start, start + length):
+                    if column[slot]:
+                        key = self.by_index[column[slot]]
+                        touched[key.index] = key
+                        if not self.strict or page.first_of(slot):
+                            key.put_back(page.base + slot)
+        for key in touched.values():
+            self._offer(key)
+        self._list_loose_page(page, mask)
+
+    def _hold_waiting(self, page: Page, mask: int, change: int) -> None:
+        if page.firsts is None or page.keys is None:
+            return
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                if page.firsts[slot]:
+                    self.by_index[page.keys[slot]].held += change
+
+    def dying(self, page: Page, mask: int) -> None:
+        """What is dead locks no key."""
+        self._let_go(page, mask, False)
+
+    def removing(self, page: Page, mask: int) -> None:
+        """A key that has no message left is forgotten."""
+        self._let_go(page, mask, True)
+
+    def _let_go(self, page: Page, mask: int, gone: bool) -> None:
+        if page.keys is None:
+            return
+        column = page.keys
+        leased = page.leased & mask
+        waiting = page.delayed & mask if self.strict and page.firsts is not None else 0
+        touched: dict[int, Key] = {}
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                if not column[slot]:
+                    continue
+                key = self.by_index[column[slot]]
+                touched[key.index] = key
+                if (leased >> slot) & 1 or ((waiting >> slot) & 1 and page.first_of(slot)):
+                    key.held -= 1
+                if gone:
+                    key.live -= 1
+        for key in touched.values():
+            if key.live:
+                self._offer(key)
+            else:
+                del self.by_number[key.number]
+                del self.by_index[key.index]
+
+    def load(self, page: Page) -> None:
+        """Enter what is in a page."""
+        hashes = page.loaded_hashes
+        if hashes is not None:
+            page.loaded_hashes = None
+            page.keys = array("I", bytes(4 * PAGE))
+            page.keyed = 0
+            page.hashes = self.number_of
+            leased = page.leased
+            for start, length in runs(page.live):
+                for slot in range(start, start + length):
+                    self._load_one(page, slot, hashes[slot], (leased >> slot) & 1 == 1)
+        self._list_loose_page(page, page.ready)
+
+    def _load_one(self, page: Page, slot: int, number: int, leased: bool) -> None:
+        if not number and not self.strict:
+            return
+        self._enter(page, slot, page.base + slot, number)
+        waits = self.strict and (page.delayed >> slot) & 1 and page.first_of(slot)
+        if leased or waits:
+            self.by_number[number].held += 1
+
+    def mend(self) -> None:
+        """Enter all pages again."""
+        for page in self.pages.values():
+            page.loaded_hashes = page.hash_column()
+            page.listed_loose = False
+        self.clear()
+        for page in self.pages.values():
+            self.load(page)
+
+    def clear(self) -> None:
+        """No key has a message."""
+        self.by_number.clear()
+        self.by_index.clear()
+        self.heap.clear()
+        self.loose_list.clear()
+
+    def is_open(self) -> bool:
+        """Whether some key may give a message."""
+        return self._first() is not None or self._loose_head(0) >= 0
+
+    def pick(self, count: int, leased: int) -> Picked:
+        """The lowest offsets of all keys that may give any, those of noisy keys last."""
+        self.turn += 1
+        aside: list[Key] = []
+        choice = Choice(self.pages, count)
+        self._take(choice, leased, aside)
+        picked = choice.picked()
+        for key in aside:
+            self._offer(key)
+        if aside and choice.left:
+            choice = Choice(self.pages, choice.left)
+            self._take(choice, leased, None)
+            picked.extend(choice.picked())
+        return picked
+
+    def _take(self, choice: Choice, leased: int, aside: list[Key] | None) -> None:
+        loose = -1 if self.strict else self._loose_head(0)
+        while choice.left > 0:
+            key = self._first()
+            if key is None and loose < 0:
+                return
+            if key is None or 0 <= loose < key.heaped:
+                choice.add(loose)
+                loose = self._loose_head(loose + 1)
+                continue
+            heappop(self.heap)
+            if aside is not None and self._is_noisy(key, leased):
+                key.heaped = -1
+                aside.append(key)
+                continue
+            self._take_run(key, choice, loose)
+
+    def _take_run(self, key: Key, choice: Choice, loose: int) -> None:
+        """A key's messages as long as no other's are older."""
+        limit = self.heap[0] >> INDEX_BITS if self.heap else FAR
+        if 0 <= loose < limit:
+            limit = loose
+        if key.turn != self.turn:
+            key.turn = self.turn
+            key.chosen = 0
+        room = self.held_max - key.held - key.chosen if self.held_max else FAR
+        offset = key.heaped
+        while choice.left > 0 and room > 0 and 0 <= offset <= limit:
+            if choice.add(offset):
+                room -= 1
+                key.chosen += 1
+            offset = self._next(key, offset)
+        key.heaped = -1
+        if offset >= 0 and room > 0:
+            self._push(key, offset)
+
+    def _is_noisy(self, key: Key, leased: int) -> bool:
+        return not self.strict and key.held >= NOISY_LEASES_MIN and key.held * NOISY_SHARE > leased
+
+    def _first(self) -> Key | None:
+        """The key that may give the lowest offset, on top of the heap."""
+        heap = self.heap
+        while heap:
+            offset = heap[0] >> INDEX_BITS
+            key = self.by_index.get(heap[0] & INDEX)
+            if key is not None and key.heaped == offset:
+                head = -1 if self._is_locked(key) else self._head(key)
+                if head == offset:
+                    return key
+                key.heaped = -1
+                heappop(heap)
+                if head >= 0:
+                    self._push(key, head)
+            else:
+                heappop(heap)
+        return None
+
+    def _is_locked(self, key: Key) -> bool:
+        if self.strict and key.held:
+            return True
+        return self.held_max > 0 and key.held >= self.held_max
+
+    def _offer(self, key: Key) -> None:
+        """A key may have a message to give, or an older one than before."""
+        if self._is_locked(key):
+            return
+        head = self._head(key)
+        if head >= 0 and (key.heaped < 0 or head < key.heaped):
+            self._push(key, head)
+
+    def _push(self, key: Key, head: int) -> None:
+        key.heaped = head
+        heappush(self.heap, (head << INDEX_BITS) | key.index)
+        if len(self.heap) > 2 * len(self.by_index) + STALE_MAX:
+            self.heap = [
+                (one.heaped << INDEX_BITS) | one.index
+                for one in self.by_index.values()
+                if one.heaped >= 0
+            ]
+            heapify(self.heap)
+
+    def _next(self, key: Key, offset: int) -> int:
+        """The head of a key behind one that was just chosen."""
+        if key.back_at < len(key.back) and key.back[key.back_at] == offset:
+            key.back_at += 1
+        else:
+            key.at += 1
+        return self._head(key)
+
+    def _head(self, key: Key) -> int:
+        """The lowest offset of a key that may leave, -1 for none."""
+        while key.back_at < len(key.back):
+            offset = key.back[key.back_at]
+            if self._is_ready(offset):
+                return offset
+            key.back_at += 1
+        while key.at < len(key.offsets):
+            offset = key.base + key.offsets[key.at]
+            page = self.pages.get(offset >> PAGE_BITS)
+            if page is not None:
+                slot = offset & (PAGE - 1)
+                if (page.ready >> slot) & 1:
+                    return offset
+                if self.strict and (page.delayed >> slot) & 1:
+                    return -1
+            key.at += 1
+        return -1
+
+    def _is_ready(self, offset: int) -> bool:
+        page = self.pages.get(offset >> PAGE_BITS)
+        return page is not None and (page.ready >> (offset & (PAGE - 1))) & 1 == 1
+
+    def _list_loose(self, first: int, count: int) -> None:
+        for number in range(first >> PAGE_BITS, ((first + count - 1) >> PAGE_BITS) + 1):
+            page = self.pages[number]
+            self._list_loose_page(page, page.ready)
+
+    def _list_loose_page(self, page: Page, mask: int) -> None:
+        """A page may have ready messages without a key."""
+        if self.strict or page.listed_loose or not mask & ~page.keyed:
+            return
+        page.listed_loose = True
+        heappush(self.loose_list, page.number)
+
+    def _loose_head(self, after: int) -> int:
+        """The lowest ready message without a key from `after` on, -1 for none."""
+        kept: list[int] = []
+        found = -1
+        while self.loose_list:
+            page = self.pages.get(self.loose_list[0])
+            loose = 0 if page is None else page.ready & ~page.keyed
+            if page is None or not loose:
+                heappop(self.loose_list)
+                if page is not None:
+                    page.listed_loose = False
+                continue
+            if after > page.base:
+                loose = 0 if after - page.base >= PAGE else loose >> (after - page.base)
+                if not loose:
+                    kept.append(heappop(self.loose_list))
+                    continue
+                found = after + lowest(loose)
+            else:
+                found = page.base + lowest(loose)
+            break
+        for number in kept:
+            heappush(self.loose_list, number)
+        return found

@@ -1,0 +1,60 @@
+"""Which lanes a queue has: by its kind, and by whether its messages bear keys.
+
+One rule: a queue has lanes only while its messages would not leave simply by offset.
+Compiled by mypyc where possible.
+"""
+
+from array import array
+
+from postroad.core.keys import Keys
+from postroad.core.levels import Levels
+from postroad.core.page import Page
+from postroad.core.pages import Pages
+from postroad.model.policy import FIFO, PRIORITY, STANDARD, QueueSettings
+
+
+def set_lanes(pages: Pages, settings: QueueSettings) -> None:
+    """Lanes as the settings say; those of keys in a standard queue come with the first key."""
+    if settings.kind == PRIORITY and pages.lanes is None:
+        pages.lanes = Levels(pages.all)
+    elif settings.kind == FIFO and pages.lanes is None:
+        pages.lanes = Keys(pages.all, True, 0)
+    lanes = pages.lanes
+    if isinstance(lanes, Keys):
+        lanes.held_max = settings.key_leased_max or 0
+
+
+def arrive(
+    pages: Pages,
+    settings: QueueSettings,
+    first: int,
+    count: int,
+    keys: bytes,
+    priorities: bytes,
+) -> None:
+    """Messages came that bear keys or priorities, or others do that are there."""
+    lanes = pages.lanes
+    if isinstance(lanes, Levels):
+        lanes.arrived(first, count, priorities)
+    elif isinstance(lanes, Keys) and not keys and not lanes.strict and not lanes.by_number:
+        # The last message with a key has left: simply by offset is quicker.
+        pages.lanes = None
+    else:
+        keys_of(pages, settings).arrived(first, count, array("Q", keys))
+
+
+def keys_of(pages: Pages, settings: QueueSettings) -> Keys:
+    """The lanes of keys; made where there are none yet, of what is there without one."""
+    lanes = pages.lanes
+    if not isinstance(lanes, Keys):
+        lanes = Keys(pages.all, False, settings.key_leased_max or 0)
+        lanes.mend()
+        pages.lanes = lanes
+    return lanes
+
+
+def load_page(pages: Pages, settings: QueueSettings, page: Page, purged_before: int) -> None:
+    """Take a page read from a checkpoint; pages come in order."""
+    if page.loaded_hashes is not None and settings.kind == STANDARD:
+        keys_of(pages, settings)
+    pages.load(page, purged_before)
