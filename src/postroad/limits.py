@@ -24,6 +24,7 @@ CONNECTIONS_MAX = 10_000  # open at once; each costs a handle and a few KiB
 LISTEN_BACKLOG = 1_024  # clients that connect within one turn, a fleet's restart included
 ASKS_WAITING_MAX = 256  # of one connection; above it the socket is not read until half are answered
 WRITE_BUFFER_BYTES_MAX = 1024 * 1024  # unsent answers of one connection; above it it is not read
+THREAD_SWITCH_S = 0.001  # a disk thread keeps the interpreter from the loop so long at a time
 TICK_MS = 1_000  # coarse on purpose: idle connections cost one call a second
 TICK_SLICE = 1_000  # connections looked at in one turn of the loop
 CLOSE_TICKS_MAX = 5  # a peer has so long to take the last answer and close its side

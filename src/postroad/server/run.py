@@ -10,13 +10,14 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from postroad.errors import PostroadError
-from postroad.limits import ECHO_S
+from postroad.limits import ECHO_S, THREAD_SWITCH_S
 from postroad.server.banner import banner, write_endpoints
 from postroad.server.build import Server, new_event_loop, open_engine
 from postroad.server.config import Settings
@@ -46,7 +47,7 @@ async def _serve(settings: Settings, say: Callable[[str], None], open_driver: Op
     _remove(settings.endpoints_file)
     server = await Server.open(settings, open_driver)
     try:
-        _calm_collector()
+        favour_loop()
         if settings.endpoints_file is not None:
             _announce(settings.endpoints_file, server)
         say(banner(settings, server.driver, server.addresses, server.opened_s))
@@ -128,8 +129,14 @@ def _remove(file: Path | None) -> None:
             file.unlink()
 
 
-def _calm_collector() -> None:
-    """What was made at the start stays for good; what lives long later is few large objects."""
+def favour_loop() -> None:
+    """Let nothing of this process keep the loop's thread waiting for long.
+
+    What was made at the start stays for good, what lives long later is few large objects: the
+    collector need not look often. And a thread that works for the disk gives way soon: the loop
+    asks for the interpreter anew after each look at its sockets.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+    sys.setswitchinterval(THREAD_SWITCH_S)

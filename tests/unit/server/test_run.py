@@ -2,13 +2,14 @@ import gc
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from postroad.limits import ECHO_S
+from postroad.limits import ECHO_S, THREAD_SWITCH_S
 from postroad.server import build, run
 from postroad.server.config import Settings, load
 from tests.unit.server.fakes import ScriptedDriver
@@ -19,10 +20,11 @@ from tests.unit.server.test_build import line_sessions
 def plain_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(build.PROTOCOLS, "sqs", line_sessions)
     handlers = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
-    threshold = gc.get_threshold()
+    threshold, switch_s = gc.get_threshold(), sys.getswitchinterval()
     yield
     gc.unfreeze()
     gc.set_threshold(*threshold)
+    sys.setswitchinterval(switch_s)
     for one, handler in handlers.items():
         signal.signal(one, handler)
 
@@ -107,3 +109,8 @@ def test_a_reader_of_our_lines_who_left_does_not_keep_the_journal_from_its_seal(
     with pytest.raises(BrokenPipeError):
         run.run(settings(tmp_path), say, driver.open)
     assert driver.closed == 1
+
+
+def test_a_thread_of_the_disk_gives_way_to_the_loop_soon() -> None:
+    run.favour_loop()
+    assert sys.getswitchinterval() == pytest.approx(THREAD_SWITCH_S)
