@@ -278,6 +278,48 @@ class TooManyLeased(Refusal):
     why = "too_many_leased"
 
 
+class ExchangeNotFound(Refusal):
+    """There is no such exchange; declare it first."""
+
+    why = "no_such_exchange"
+
+
+class BindingNotFound(Refusal):
+    """There is no such binding."""
+
+    why = "no_such_binding"
+
+
+class ExchangeInUse(Refusal):
+    """The exchange has bindings; remove them first, or delete it as it is."""
+
+    why = "exchange_in_use"
+
+
+class ExchangeInternal(Refusal):
+    """Only other exchanges may publish to this exchange."""
+
+    why = "exchange_internal"
+
+
+class BadFilter(Refusal):
+    """The filter of a binding cannot be."""
+
+    why = "bad_filter"
+
+
+class Unroutable(Refusal):
+    """A message has no queue to go to; bind one, or publish without `mandatory`."""
+
+    why = "unroutable"
+
+
+class TooMany(Refusal):
+    """There are as many of these as there may be; remove some first."""
+
+    why = "too_many"
+
+
 class BrokerStopping(Refusal):
     """The broker is stopping; open it again."""
 

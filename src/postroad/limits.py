@@ -118,6 +118,7 @@ EXCHANGES_MAX = 100_000  # each takes about a KiB of memory
 BINDINGS_MAX = 1_000_000  # likewise, all together
 ARGUMENTS_BYTES_MAX = 16 * 1024  # of one binding, packed
 WEIGHT_MAX = 1_000_000  # of one binding of a consistent hash
+BINDINGS_LISTED_MAX = 1_000  # in one answer
 BINDING_SLICE = 500  # bindings of what is gone that are removed in one turn
 ROUTES_CACHED_MAX = 65_536  # decided routes by exchange and routing key; then all are forgotten
 ROUTE_QUEUES_CACHED_MAX = 1_000_000  # queues in all decided routes together: 50 MB at most

@@ -26,9 +26,11 @@ NAMES = {
 ERRORS = {
     "AlreadyOpen",
     "BadCommand",
+    "BadFilter",
     "BadName",
     "BadReceipt",
     "BadSettings",
+    "BindingNotFound",
     "BrokerClosed",
     "BrokerStopping",
     "ConsumerNotFound",
@@ -38,6 +40,9 @@ ERRORS = {
     "TooNew",
     "DirectoryLocked",
     "DirectoryUnusable",
+    "ExchangeInUse",
+    "ExchangeInternal",
+    "ExchangeNotFound",
     "ForeignLoop",
     "Forked",
     "Incomplete",
@@ -53,8 +58,10 @@ ERRORS = {
     "TaskNotFound",
     "TaskRunning",
     "TooLarge",
+    "TooMany",
     "TooManyLeased",
     "Trimmed",
+    "Unroutable",
 }
 
 METHODS = {

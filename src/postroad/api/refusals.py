@@ -26,6 +26,13 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.TOO_MANY_LEASED: errors.TooManyLeased,
     Why.STOPPING: errors.BrokerStopping,
     Why.BAD_COMMAND: errors.BadCommand,
+    Why.NO_SUCH_EXCHANGE: errors.ExchangeNotFound,
+    Why.NO_SUCH_BINDING: errors.BindingNotFound,
+    Why.EXCHANGE_IN_USE: errors.ExchangeInUse,
+    Why.EXCHANGE_INTERNAL: errors.ExchangeInternal,
+    Why.BAD_FILTER: errors.BadFilter,
+    Why.UNROUTABLE: errors.Unroutable,
+    Why.TOO_MANY: errors.TooMany,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.dedup import ID_BYTES, NO_ID
+from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.shelf import Freed, Shelf
@@ -68,6 +69,7 @@ def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
     state.remove_queue(queue)
     state.close_routes(queue.id)
     _drop_closed_routes(state)
+    state.exchanges.gone(queue.id)
     if not queue.pages.all:
         _bury(state, queue)
 
@@ -361,6 +363,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.MoveTaskStarted: move_task_started,
     facts.MoveTaskMoved: move_task_moved,
     facts.MoveTaskEnded: move_task_ended,
+    **EXCHANGE_APPLY,
 }
 
 

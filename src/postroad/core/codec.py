@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from postroad.core.exchanges.records import ExchangeRecord
 from postroad.core.records import QueueRecord, Record
 
-AnyRecord = QueueRecord
+AnyRecord = QueueRecord | ExchangeRecord
 """Every kind of record there is, each with a tag of its own."""
 
 _encode_step = msgspec.msgpack.Encoder().encode

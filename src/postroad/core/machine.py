@@ -16,6 +16,7 @@ from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
+from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.handout import Library, split
 from postroad.core.serve import Server
 from postroad.core.state import State
@@ -23,6 +24,7 @@ from postroad.core.tick import Schedule, slice_of_time
 from postroad.core.together import Leasing, acks_of, leasing_of
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
+from postroad.model.exchanges import PublishTo
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Received, Refused, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
@@ -44,6 +46,7 @@ DECIDERS: dict[type, Decider] = {
     commands.StartMoveTask: tasks.decide_start,
     commands.CancelMoveTask: tasks.decide_cancel,
     commands.ListMoveTasks: tasks.decide_list,
+    **EXCHANGE_DECIDERS,
 }
 """Commands that are answered at once; those that may wait are in `Server`."""
 
@@ -102,7 +105,7 @@ class Core:
         records = decision.records
         self._apply_all(records)
         if records:
-            records = records + self._after(command)
+            records = records + self._after(command, records)
         return self._seal(Step(records, [self._answer(ask, decision)], True))
 
     def publish_together(self, asks: list[Ask], now: int) -> Step:
@@ -251,17 +254,25 @@ class Core:
     def _refused(self, ask: Ask, wrong: str) -> Step:
         return Step([], [Answer(ask, Refused(Why.BAD_COMMAND, wrong), 0)], False)
 
-    def _after(self, command: object) -> list[facts.Record]:
+    def _after(self, command: object, records: list[facts.Record]) -> list[facts.Record]:
         """What must follow a command in the same step, and who must know of it."""
         state = self.state
         if isinstance(command, commands.Publish):
             return self._relieve(command.queues)
+        if isinstance(command, PublishTo):
+            return self._relieve(self._targets(records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
         if isinstance(command, commands.DeleteQueue):
             for queue in state.buried.values():
                 self.schedule.sweeping[queue.id] = None
         return []
+
+    def _targets(self, records: list[facts.Record]) -> tuple[str, ...]:
+        """The queues that something was published to."""
+        shelves = dict.fromkeys(one.shelf for one in records if isinstance(one, facts.Published))
+        queues = [queue for shelf in shelves for queue in self.state.targets_of(shelf)]
+        return tuple(dict.fromkeys(queue.name for queue in queues))
 
     def _relieve(self, names: tuple[str, ...]) -> list[facts.Record]:
         found: list[facts.Record] = []

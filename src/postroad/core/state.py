@@ -8,6 +8,7 @@ from bisect import bisect_right, insort
 import msgspec
 
 from postroad.core.audit import check_queue
+from postroad.core.exchanges.state import Exchanges
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
@@ -91,7 +92,8 @@ class State:
         self.closed_routes: dict[int, None] = {}
         self.tasks: dict[int, MoveTask] = {}
         self.freed: list[Freed] = []
-        self.realms: list[Realm] = []
+        self.exchanges = Exchanges(self.ledger, self.queues)
+        self.realms: list[Realm] = [self.exchanges]
         self.group = 0
         self.changed = 0
         self.durable = 0

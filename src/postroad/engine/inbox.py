@@ -10,6 +10,7 @@ from postroad.core.together import go_together
 from postroad.limits import ASK_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Pop, Publish, Receive, Settle
+from postroad.model.exchanges import PublishTo
 from postroad.model.sound import ROWS, unsound
 
 TAKING = (Receive, Pop)
@@ -55,7 +56,7 @@ class Inbox:
         held: set[Caller] = {ask.caller for ask in self.held}
         for ask in asks:
             command = ask.command
-            if ask.caller in held or (hold_publishes and isinstance(command, Publish)):
+            if ask.caller in held or (hold_publishes and isinstance(command, Publish | PublishTo)):
                 held.add(ask.caller)
                 self.held.append(ask)
                 continue
@@ -82,7 +83,7 @@ def _turn_of(asks: list[Ask]) -> int:
     for at, ask in enumerate(asks):
         command = ask.command
         size = 0
-        if isinstance(command, Publish):
+        if isinstance(command, Publish | PublishTo):
             size = _size_of(command.bodies)
         elif isinstance(command, Settle):
             size = _size_of(command.offsets)

@@ -6,6 +6,7 @@ and the core adds its own now.
 
 from collections.abc import Sequence
 
+from postroad.model import exchanges
 from postroad.model.policy import QueueSettings
 from postroad.model.value import value
 
@@ -264,4 +265,15 @@ Command = (
     | StartMoveTask
     | CancelMoveTask
     | ListMoveTasks
+    | exchanges.DeclareExchange
+    | exchanges.ChangeExchange
+    | exchanges.DeleteExchange
+    | exchanges.DescribeExchange
+    | exchanges.ListExchanges
+    | exchanges.Bind
+    | exchanges.Unbind
+    | exchanges.RemoveBinding
+    | exchanges.ChangeBinding
+    | exchanges.ListBindings
+    | exchanges.PublishTo
 )

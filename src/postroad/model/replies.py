@@ -6,6 +6,7 @@ are for broken promises.
 
 from enum import IntEnum
 
+from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.value import value
@@ -28,6 +29,13 @@ class Why(IntEnum):
     TOO_MANY_LEASED = 12
     STOPPING = 13
     BAD_COMMAND = 14
+    NO_SUCH_EXCHANGE = 30
+    NO_SUCH_BINDING = 31
+    EXCHANGE_IN_USE = 32
+    EXCHANGE_INTERNAL = 33
+    BAD_FILTER = 34
+    UNROUTABLE = 35
+    TOO_MANY = 36
 
 
 @value
@@ -190,4 +198,8 @@ Reply = (
     | TaskStarted
     | TaskStopped
     | TasksListed
+    | ExchangeDescribed
+    | Bound
+    | BindingsListed
+    | Routed
 )

@@ -9,7 +9,7 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands
+from postroad.model import commands, exchanges
 from postroad.model.policy import QueueSettings
 
 Kinds = tuple[type, ...]
@@ -21,6 +21,8 @@ MAYBE_NUMBER: Kinds = (int, NoneType)
 FLAG: Kinds = (bool,)
 BYTES: Kinds = (bytes,)
 ROWS = (list, tuple)
+TUPLE: Kinds = (tuple,)
+MAYBE_DICT: Kinds = (dict, NoneType)
 
 FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.DeclareQueue: (("name", TEXT),),
@@ -63,6 +65,41 @@ FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     ),
     commands.CancelMoveTask: (("task", NUMBER),),
     commands.ListMoveTasks: (("source", TEXT), ("count", NUMBER)),
+    exchanges.DeclareExchange: (("name", TEXT),),
+    exchanges.ChangeExchange: (("name", TEXT),),
+    exchanges.DeleteExchange: (("name", TEXT), ("if_unused", FLAG)),
+    exchanges.DescribeExchange: (("name", TEXT),),
+    exchanges.ListExchanges: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
+    exchanges.Bind: (
+        ("source", TEXT),
+        ("target", TEXT),
+        ("key", TEXT),
+        ("arguments", MAYBE_DICT),
+        ("target_kind", TEXT),
+        ("filter", MAYBE_TEXT),
+        ("filter_scope", TEXT),
+    ),
+    exchanges.Unbind: (
+        ("source", TEXT),
+        ("target", TEXT),
+        ("key", TEXT),
+        ("arguments", MAYBE_DICT),
+        ("target_kind", TEXT),
+    ),
+    exchanges.RemoveBinding: (("binding", NUMBER),),
+    exchanges.ChangeBinding: (
+        ("binding", NUMBER),
+        ("filter", MAYBE_TEXT),
+        ("filter_scope", TEXT),
+    ),
+    exchanges.ListBindings: (
+        ("source", MAYBE_TEXT),
+        ("target", MAYBE_TEXT),
+        ("target_kind", TEXT),
+        ("after", NUMBER),
+        ("count", NUMBER),
+    ),
+    exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG)),
 }
 """Fields that hold one thing, and what each may be. A truth value is no number."""
 
@@ -79,6 +116,18 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
         ("priorities", NUMBER),
         ("dedup_ids", MAYBE_TEXT),
     ),
+    exchanges.DeclareExchange: (("compare", TEXT),),
+    exchanges.PublishTo: (
+        ("routing_keys", TEXT),
+        ("bodies", BYTES),
+        ("heads", BYTES),
+        ("delays_ms", MAYBE_NUMBER),
+        ("ttls_ms", MAYBE_NUMBER),
+        ("keys", MAYBE_TEXT),
+        ("priorities", NUMBER),
+        ("dedup_ids", MAYBE_TEXT),
+        ("more_keys", TUPLE),
+    ),
     commands.Settle: (("offsets", NUMBER), ("leases", NUMBER), ("counts", NUMBER)),
     commands.Extend: (("offsets", NUMBER), ("leases", NUMBER)),
     commands.Peek: (("states", TEXT),),
@@ -86,7 +135,9 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
 
-OPTIONAL = frozenset({"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only"})
+OPTIONAL = frozenset(
+    {"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys"}
+)
 """Columns that may be `None`; of a `Move` its offsets too."""
 
 _UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)
@@ -157,6 +208,16 @@ def _declare(command: object) -> str | None:
     return unsound_columns(command) or _unsound_maps(command, False)
 
 
+def _publish_to(command: object) -> str | None:
+    assert isinstance(command, exchanges.PublishTo)
+    wrong = unsound_columns(command)
+    if wrong is not None:
+        return wrong
+    if all(isinstance(key, str) for keys in command.more_keys or () for key in keys):
+        return None
+    return "each of `more_keys` is a tuple of texts"
+
+
 def _change(command: object) -> str | None:
     return _unsound_maps(command, True)
 
@@ -165,7 +226,7 @@ def _unsound_maps(command: object, may_remove: bool) -> str | None:
     """What is wrong with extras and labels; where names may be removed their texts may be
     `None`."""
     for name in ("extras", "labels"):
-        texts = getattr(command, name)
+        texts = getattr(command, name, None)
         if may_remove and isinstance(texts, dict):
             texts = {key: "" if one is None else one for key, one in texts.items()}
         wrong = _unsound_texts(name, texts)
@@ -177,6 +238,11 @@ def _unsound_maps(command: object, may_remove: bool) -> str | None:
 _DEEPER: dict[type, Callable[[object], str | None]] = {
     commands.DeclareQueue: _declare,
     commands.ChangeQueue: _change,
+    exchanges.DeclareExchange: _declare,
+    exchanges.ChangeExchange: _change,
+    exchanges.Bind: _declare,
+    exchanges.ChangeBinding: _change,
+    exchanges.PublishTo: _publish_to,
     commands.Publish: unsound_columns,
     commands.Peek: unsound_columns,
     commands.Move: unsound_columns,
@@ -187,5 +253,5 @@ wrong one but an exception before anything is changed, and only then are they lo
 
 def _words(kinds: Kinds) -> str:
     names = {str: "text", int: "a whole number", bool: "a truth value", NoneType: "nothing"}
-    names |= {bytes: "bytes", tuple: "a tuple"}
+    names |= {bytes: "bytes", tuple: "a tuple", dict: "a dict"}
     return " or ".join(names[kind] for kind in kinds if kind in names)

@@ -12,8 +12,10 @@ import pytest
 from postroad.core import records as facts
 from postroad.core.apply import APPLY
 from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, join_steps
+from postroad.core.exchanges import records as exchanges
 from postroad.core.machine import DECIDERS
 from postroad.model import commands
+from postroad.model.exchanges import ExchangeSettings
 from postroad.model.message import Note
 from postroad.model.policy import QueueSettings, RetryPolicy
 
@@ -40,6 +42,7 @@ EVERYTHING = QueueSettings(
 MASK = bytes([0b1011])
 SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
 U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
+ROUTING = ExchangeSettings("consistent-hash", True, True, True, "rest", "who")
 EXAMPLES: list[facts.Record] = [
     facts.Born(b"salt" * 4, NOW),
     facts.QueueDeclared(7, "mail", EVERYTHING, {"sqs.Policy": "{}"}, {"team": "a"}, NOW),
@@ -66,6 +69,12 @@ EXAMPLES: list[facts.Record] = [
     facts.MoveTaskStarted(1, 7, 8, 100, 4_096, 77, NOW),
     facts.MoveTaskMoved(1, 10, 4_090, NOW),
     facts.MoveTaskEnded(1, "failed", "the queue was deleted", NOW),
+    exchanges.ExchangeDeclared(7, "x", ROUTING, {"sns.Policy": "{}"}, {"team": "a"}, NOW),
+    exchanges.ExchangeChanged(7, ExchangeSettings(), {}, {}),
+    exchanges.ExchangeDeleted(7),
+    exchanges.BindingMade(9, 7, 8, "queue", "k.#", b"\x81\xa1a\x01", "{}", "body", {"r": "1"}, NOW),
+    exchanges.BindingChanged(9, "", "", {}),
+    exchanges.BindingsRemoved([9, BIG]),
 ]
 KINDS = [type(one).__name__ for one in EXAMPLES]
 

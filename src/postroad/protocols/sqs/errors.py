@@ -50,6 +50,13 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     ),
     Why.STOPPING: (UNAVAILABLE, "The server is stopping."),
     Why.BAD_COMMAND: (INVALID_PARAMETER, "The request is not valid."),
+    Why.NO_SUCH_EXCHANGE: (INTERNAL, "The server lost track of this request."),
+    Why.NO_SUCH_BINDING: (INTERNAL, "The server lost track of this request."),
+    Why.EXCHANGE_IN_USE: (INTERNAL, "The server lost track of this request."),
+    Why.EXCHANGE_INTERNAL: (INTERNAL, "The server lost track of this request."),
+    Why.BAD_FILTER: (INVALID_PARAMETER, "The filter is not valid."),
+    Why.UNROUTABLE: (INTERNAL, "The server lost track of this request."),
+    Why.TOO_MANY: (ERRORS["OverLimit"], "There are too many of these."),
 }
 
 

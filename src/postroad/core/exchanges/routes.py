@@ -1,0 +1,71 @@
+"""Routes decided so far: which queues a routing key leads to.
+
+One rule: a route is remembered until anything changes that could make it another; the memory has a
+bound, and forgetting costs time only. Compiled by mypyc where possible.
+"""
+
+from postroad.core.queue import Queue
+from postroad.limits import (
+    HEAD_CACHED_BYTES_MAX,
+    HEAD_ROUTES_CACHED_MAX,
+    ROUTE_QUEUES_CACHED_MAX,
+    ROUTES_CACHED_MAX,
+)
+
+Keys = tuple[str, ...]
+
+
+class Route:
+    """The queues a message goes to, in order of their numbers; the same set is the same object."""
+
+    __slots__ = ("ids", "names", "queues")
+
+    def __init__(self, queues: list[Queue]) -> None:
+        self.queues = queues
+        self.ids = tuple([queue.id for queue in queues])
+        self.names = tuple([queue.name for queue in queues])
+
+
+class Routes:
+    """What was decided. `by_key`: where the key alone decides, else `None`; `by_head`: where the
+    head does too."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[int, Keys], Route | None] = {}
+        self.by_head: dict[tuple[int, Keys, bytes], Route] = {}
+        self._known: dict[tuple[int, ...], Route] = {}
+        self._queues = 0
+
+    def forget(self) -> None:
+        """Something changed."""
+        if self._known or self.by_key:
+            self.by_key = {}
+            self.by_head = {}
+            self._known = {}
+            self._queues = 0
+
+    def route(self, queues: dict[int, Queue]) -> Route:
+        """The route to these queues."""
+        ids = tuple(sorted(queues))
+        known = self._known.get(ids)
+        if known is None:
+            if self._queues + len(ids) > ROUTE_QUEUES_CACHED_MAX:
+                self.forget()
+            known = Route([queues[id] for id in ids])
+            self._known[ids] = known
+            self._queues += len(ids) + 1
+        return known
+
+    def keep_by_key(self, exchange: int, keys: Keys, route: Route | None) -> None:
+        """Remember what the keys lead to; `None`: they do not decide alone."""
+        if len(self.by_key) >= ROUTES_CACHED_MAX:
+            self.by_key = {}
+        self.by_key[exchange, keys] = route
+
+    def keep_by_head(self, exchange: int, keys: Keys, head: bytes, route: Route) -> None:
+        """Remember what keys and head lead to."""
+        if len(head) > HEAD_CACHED_BYTES_MAX:
+            return
+        if len(self.by_head) >= HEAD_ROUTES_CACHED_MAX:
+            self.by_head = {}
+        self.by_head[exchange, keys, head] = route

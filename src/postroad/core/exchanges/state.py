@@ -1,0 +1,156 @@
+"""The exchanges and bindings there are, and the routes decided so far.
+
+One rule: what is cached or indexed is made of the rows alone; any change of them forgets the
+routes.
+Compiled by mypyc where possible.
+"""
+
+from bisect import insort
+from collections.abc import Iterator
+
+from postroad.core.exchanges.binding import (
+    Binding,
+    Exchange,
+    decode_binding,
+    decode_exchange,
+)
+from postroad.core.exchanges.match import Matcher, matcher_of
+from postroad.core.exchanges.routes import Routes
+from postroad.core.ledger import Ledger, Row
+from postroad.core.queue import Queue
+from postroad.core.realm import Realm
+
+
+class Exchanges(Realm):
+    """All exchanges and bindings.
+
+    `from_source`, `to_target`: bindings by number, by the number of either end. `alike`: bindings
+    by (source, target, identity). `sweeping`: what is gone and still has bindings.
+    `touched`: ordinal of the group of the last change (volatile).
+    """
+
+    kinds = b"xy"
+
+    def __init__(self, ledger: Ledger, queues: dict[int, Queue]) -> None:
+        self.ledger = ledger
+        self.queues = queues
+        self.by_id: dict[int, Exchange] = {}
+        self.by_name: dict[str, Exchange] = {}
+        self.names: list[str] = []
+        self.matchers: dict[int, Matcher] = {}
+        self.bindings: dict[int, Binding] = {}
+        self.from_source: dict[int, dict[int, Binding]] = {}
+        self.to_target: dict[int, dict[int, Binding]] = {}
+        self.alike: dict[tuple[int, int, bytes], Binding] = {}
+        self.sweeping: dict[int, None] = {}
+        self.routes = Routes()
+        self.touched = 0
+
+    def add_exchange(self, exchange: Exchange) -> None:
+        """An exchange is there, with no bindings yet."""
+        self.by_id[exchange.id] = exchange
+        self.by_name[exchange.name] = exchange
+        insort(self.names, exchange.name)
+        self.matchers[exchange.id] = matcher_of(exchange.settings)
+        self.routes.forget()
+
+    def remove_exchange(self, exchange: Exchange) -> None:
+        """An exchange is gone; its bindings are still to be swept."""
+        del self.by_id[exchange.id]
+        del self.by_name[exchange.name]
+        self.names.remove(exchange.name)
+        del self.matchers[exchange.id]
+        self.gone(exchange.id)
+
+    def gone(self, id: int) -> None:
+        """A queue or exchange is gone: nothing is routed there, and its bindings are to be
+        removed."""
+        self.routes.forget()
+        if id in self.from_source or id in self.to_target:
+            self.sweeping[id] = None
+
+    def add_binding(self, binding: Binding) -> None:
+        """A binding is there."""
+        self.bindings[binding.id] = binding
+        _enter(self.from_source, binding.source, binding)
+        _enter(self.to_target, binding.target, binding)
+        self.alike[binding.source, binding.target, binding.identity] = binding
+        matcher = self.matchers.get(binding.source)
+        if matcher is not None:
+            matcher.add(binding)
+        self.routes.forget()
+
+    def remove_binding(self, binding: Binding) -> None:
+        """A binding goes."""
+        del self.bindings[binding.id]
+        _leave(self.from_source, binding.source, binding)
+        _leave(self.to_target, binding.target, binding)
+        del self.alike[binding.source, binding.target, binding.identity]
+        matcher = self.matchers.get(binding.source)
+        if matcher is not None:
+            matcher.remove(binding)
+        for id in (binding.source, binding.target):
+            if id not in self.from_source and id not in self.to_target:
+                self.sweeping.pop(id, None)
+        self.routes.forget()
+
+    def stands(self, id: int) -> bool:
+        """Whether a queue or an exchange of this number is there."""
+        return id in self.queues or id in self.by_id
+
+    def bindings_of(self, id: int) -> list[Binding]:
+        """The bindings of an exchange that lead somewhere, in order of their numbers."""
+        found = self.from_source.get(id, {})
+        return [one for one in found.values() if self.stands(one.target)]
+
+    def bindings_to(self, id: int) -> list[Binding]:
+        """The bindings to a queue or exchange that come from somewhere."""
+        found = self.to_target.get(id, {})
+        return [one for one in found.values() if self.stands(one.source)]
+
+    def rows(self) -> Iterator[Row]:
+        """Every row there is."""
+        yield from self.by_id.values()
+        yield from self.bindings.values()
+
+    def load(self, kind: bytes, key: bytes, value: bytes) -> None:
+        """Take a row of a checkpoint; exchanges come before bindings."""
+        id = int.from_bytes(key, "big")
+        if kind == b"x":
+            self.add_exchange(decode_exchange(id, value))
+        else:
+            self.add_binding(decode_binding(id, value))
+
+    def derive(self) -> None:
+        """Bindings whose ends are gone are still to be swept."""
+        for id in [*self.from_source, *self.to_target]:
+            if not self.stands(id):
+                self.sweeping[id] = None
+
+    def check(self) -> None:
+        """Every index tells the same."""
+        assert self.names == sorted(self.by_name)
+        assert len(self.by_name) == len(self.by_id) == len(self.matchers)
+        assert len(self.alike) == len(self.bindings)
+        for ends in (self.from_source, self.to_target):
+            assert all(ends.values()), "no end is remembered without a binding"
+            assert sum(map(len, ends.values())) == len(self.bindings)
+        for id, matcher in self.matchers.items():
+            assert matcher.bindings == self.from_source.get(id, {})
+        lost = {id for id in (*self.from_source, *self.to_target) if not self.stands(id)}
+        assert lost == set(self.sweeping), "what is gone loses its bindings"
+
+
+def _enter(ends: dict[int, dict[int, Binding]], id: int, binding: Binding) -> None:
+    known = ends.get(id)
+    if known is None:
+        ends[id] = {binding.id: binding}
+    else:
+        known[binding.id] = binding
+
+
+def _leave(ends: dict[int, dict[int, Binding]], id: int, binding: Binding) -> None:
+    known = ends[id]
+    del known[binding.id]
+    if not known:
+        del ends[id]

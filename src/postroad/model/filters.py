@@ -1,0 +1,276 @@
+"""Filters on what a message says: JSON policies as Amazon SNS subscriptions have them.
+
+It stands beside `exchanges`: a binding may have one. The rule kept here: a policy is read once, a
+bad one is refused with one line, and looking at a message never raises, whatever is in it.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from postroad.limits import (
+    FILTER_BODY_BYTES_MAX,
+    FILTER_BYTES_MAX,
+    FILTER_COMBINATIONS_MAX,
+    FILTER_DEPTH_MAX,
+    FILTER_KEYS_MAX,
+)
+from postroad.model.conditions import AnyOf, BadFilter, Test, condition
+from postroad.model.message import HeaderValue, headers_of, typed_headers_of
+
+ATTRIBUTES = "attributes"
+"""The filter looks at the headers."""
+BODY = "body"
+"""The filter looks at the body, which is JSON."""
+SCOPES = (ATTRIBUTES, BODY)
+
+_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+
+_policy = msgspec.json.Decoder(float_hook=Decimal).decode
+_json = msgspec.json.Decoder().decode
+
+
+class Missing:
+    """What is said of a name that is not there."""
+
+
+MISSING: Final = Missing()
+
+
+class Content:
+    """A message as filters look at it: decoded at the first look, however many look."""
+
+    __slots__ = ("_document", "_headers", "_plain", "body", "head")
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self.head = head
+        self.body = body
+        self._headers: dict[str, object] | None = None
+        self._document: object = None
+        self._plain: dict[str, HeaderValue] | None = None
+
+    def plain(self) -> dict[str, HeaderValue]:
+        """The headers in plain form, with numbers as such where types tell of them."""
+        if self._plain is None:
+            plain = headers_of(self.head)
+            for name, one in self.headers().items():
+                if isinstance(one, int | float) and isinstance(plain.get(name), str):
+                    plain[name] = one
+            self._plain = plain
+        return self._plain
+
+    def headers(self) -> dict[str, object]:
+        """Names and values of the headers; those that no filter can look at are left out."""
+        if self._headers is None:
+            found: dict[str, object] = {}
+            for name, (kind, text) in typed_headers_of(self.head).items():
+                one = _attribute(kind, text)
+                if one is not MISSING and name[:1] != "\0":
+                    found[name] = one
+            self._headers = found
+        return self._headers
+
+    def document(self) -> object:
+        """The body as JSON; `MISSING` where it is none, or too long to be looked at."""
+        if self._document is None:
+            self._document = MISSING
+            if len(self.body) <= FILTER_BODY_BYTES_MAX:
+                try:
+                    self._document = _json(self.body)
+                except _UNREADABLE:
+                    return MISSING
+        return self._document
+
+
+def _attribute(kind: str, text: str | bytes) -> object:
+    base = kind.partition(".")[0]
+    if not isinstance(text, str) or base == "Binary":
+        return MISSING
+    if base == "Number":
+        try:
+            return float(text) if any(char in ".eEnN" for char in text) else int(text)
+        except ValueError:
+            return MISSING
+    if kind == "String.Array":
+        try:
+            return _json(text)
+        except _UNREADABLE:
+            return MISSING
+    return text
+
+
+class Leaf:
+    """What one value must be like: one of some values, or as one of some conditions says."""
+
+    __slots__ = ("absent", "present", "tests", "values")
+
+    def __init__(self) -> None:
+        self.values = AnyOf()
+        self.tests: list[Test] = []
+        self.present = False
+        self.absent = False
+
+    def holds(self, one: object, depth: int) -> bool:
+        """Whether a value, or any value of a row of them, is so."""
+        if one is MISSING:
+            return self.absent
+        if self.present:
+            return True
+        if isinstance(one, list):
+            return depth < FILTER_DEPTH_MAX and any(self._fits(each, depth) for each in one)
+        if isinstance(one, dict):
+            return False
+        return self.values.has(one) or any(test(one) for test in self.tests)
+
+    def _fits(self, one: object, depth: int) -> bool:
+        if isinstance(one, list | dict):
+            return self.holds(one, depth + 1)
+        return self.values.has(one) or any(test(one) for test in self.tests)
+
+
+class Branch:
+    """What a set of names must be like, all of them, and one of each `$or`."""
+
+    __slots__ = ("choices", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[str, Leaf | Branch]] = []
+        self.choices: list[list[Branch]] = []
+
+    def holds(self, one: object, depth: int) -> bool:
+        """Whether an object, or any object of a row of them, is so."""
+        if isinstance(one, list):
+            return depth < FILTER_DEPTH_MAX and any(self.holds(each, depth + 1) for each in one)
+        known = one if isinstance(one, dict) else {}
+        for name, part in self.parts:
+            if not part.holds(known.get(name, MISSING), depth + 1):
+                return False
+        return all(any(each.holds(one, depth) for each in some) for some in self.choices)
+
+
+class Filter:
+    """A policy, ready to be asked. `text`: as it was given; `scope`: ATTRIBUTES or BODY."""
+
+    __slots__ = ("_root", "scope", "text")
+
+    def __init__(self, text: str, scope: str = ATTRIBUTES) -> None:
+        """Raises `BadFilter`."""
+        if scope not in SCOPES:
+            raise BadFilter(f"the scope of a filter is one of {', '.join(SCOPES)}")
+        self.text = text
+        self.scope = scope
+        self._root = _read(text, scope)
+
+    def passes(self, content: Content) -> bool:
+        """Whether a message is wanted."""
+        if self.scope == ATTRIBUTES:
+            return self._root.holds(content.headers(), 0)
+        document = content.document()
+        return isinstance(document, dict) and self._root.holds(document, 0)
+
+
+def _read(text: str, scope: str) -> Branch:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise BadFilter("a filter is text that UTF-8 can carry") from None
+    if size > FILTER_BYTES_MAX:
+        raise BadFilter(f"a filter has at most {FILTER_BYTES_MAX:,} bytes, this one has {size:,}")
+    try:
+        policy = _policy(text)
+    except _UNREADABLE as error:
+        raise BadFilter(f"a filter is JSON: {error}") from None
+    if not isinstance(policy, dict):
+        raise BadFilter("a filter is a JSON object")
+    names = _top_names(policy)
+    if len(names) > FILTER_KEYS_MAX:
+        raise BadFilter(f"a filter has at most {FILTER_KEYS_MAX} names, this one has {len(names)}")
+    root, combinations = _branch(policy, 1, 1, scope)
+    if combinations > FILTER_COMBINATIONS_MAX:
+        raise BadFilter(
+            f"the values of a filter make at most {FILTER_COMBINATIONS_MAX} combinations,"
+            f" these {combinations:,}"
+        )
+    return root
+
+
+def _top_names(policy: dict[str, object]) -> set[str]:
+    names = {name for name in policy if name != "$or"}
+    some = policy.get("$or")
+    for each in some if isinstance(some, list) else ():
+        if isinstance(each, dict):
+            names.update(each)
+    return names
+
+
+def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tuple[Branch, int]:
+    """An object of a policy, and how many combinations of values it stands for. `level`: how many
+    names lead to it; `depth`: how many objects."""
+    if depth > FILTER_DEPTH_MAX:
+        raise BadFilter(f"a filter has at most {FILTER_DEPTH_MAX} levels")
+    branch = Branch()
+    combinations = 1
+    for name, part in policy.items():
+        if name == "$or":
+            choices, count = _choices(part, level, depth, scope)
+            branch.choices.append(choices)
+        elif isinstance(part, list):
+            branch.parts.append((name, _leaf(name, part)))
+            count = len(part) * level
+        elif isinstance(part, dict):
+            if scope == ATTRIBUTES:
+                raise BadFilter(f"`{name}` has a list of values; only bodies have names in names")
+            if not part:
+                raise BadFilter(f"`{name}` has at least one name in it")
+            inner, count = _branch(part, level + 1, depth + 1, scope)
+            branch.parts.append((name, inner))
+        else:
+            raise BadFilter(f"`{name}` has a list of values")
+        combinations *= count
+    return branch, combinations
+
+
+def _choices(part: object, level: int, depth: int, scope: str) -> tuple[list[Branch], int]:
+    if not isinstance(part, list) or len(part) < 2:
+        raise BadFilter("`$or` has a list of two or more objects")
+    choices: list[Branch] = []
+    total = 0
+    for each in part:
+        if not isinstance(each, dict) or not each:
+            raise BadFilter("`$or` has a list of two or more objects, each with a name in it")
+        branch, count = _branch(each, level, depth + 1, scope)
+        choices.append(branch)
+        total += count
+    return choices, total
+
+
+def _leaf(name: str, values: list[object]) -> Leaf:
+    if not values:
+        raise BadFilter(f"`{name}` has at least one value")
+    leaf = Leaf()
+    try:
+        for one in values:
+            _add_value(leaf, one)
+    except BadFilter as error:
+        raise BadFilter(f"`{name}`: {error}") from None
+    return leaf
+
+
+def _add_value(leaf: Leaf, one: object) -> None:
+    if isinstance(one, list):
+        raise BadFilter("a value is a text, a number, true, false, null or an operator")
+    if not isinstance(one, dict):
+        leaf.values.add(one)
+        return
+    if len(one) != 1:
+        raise BadFilter("an operator is an object with one name")
+    ((operator, operand),) = one.items()
+    if operator != "exists":
+        leaf.tests.append(condition(operator, operand))
+    elif operand is True:
+        leaf.present = True
+    elif operand is False:
+        leaf.absent = True
+    else:
+        raise BadFilter("`exists` is true or false")
