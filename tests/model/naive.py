@@ -71,7 +71,7 @@ class NaiveQueue:
         too_long = longest is not None and len(self.held) + len(bodies) > longest
         return too_long or (heaviest is not None and size > heaviest)
 
-    def overflow(self) -> None:
+    def overflow(self, *, moved: bool = False) -> None:
         alive = [one for one in self.held.values() if one.state != "dead"]
         over = over_bytes = 0
         if self.settings.length_max is not None:
@@ -84,7 +84,8 @@ class NaiveQueue:
                 continue
             over -= 1
             over_bytes -= weight
-            self.end(offset, "overflow", self.settings.overflow == "dead-letter-oldest")
+            dies = self.settings.overflow == "dead-letter-oldest" and not moved
+            self.end(offset, "overflow", dies)
 
     def end(self, offset: int, reason: str, dies: bool) -> None:
         if dies and self.settings.dead_letter_queue is not None:

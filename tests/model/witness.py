@@ -136,13 +136,16 @@ class Witness(RuleBasedStateMachine):
                 for one in queue.pass_time(self.now):
                     self.credit_back(one)
             for queue in self.queues.values():
-                for offset in queue.of("dead"):
-                    name = queue.settings.dead_letter_queue
-                    target = self.queues.get(name or "")
+                name = queue.settings.dead_letter_queue
+                target = self.queues.get(name or "")
+                dead = queue.of("dead")
+                for offset in dead:
                     if name is None:
                         del queue.held[offset]
-                    elif target is not None and target is not queue:
+                    elif target is not None:
                         target.put(queue.take(offset, self.now, dies=True))
+                if target is not None and dead and target.settings.overflow != "reject":
+                    target.overflow(moved=True)
         if moves is not None:
             self.moved(*moves, moves[0].of("ready"))
             self.pass_time(None)
@@ -150,11 +153,16 @@ class Witness(RuleBasedStateMachine):
     def moved(self, queue: NaiveQueue, into: NaiveQueue | None, offsets: list[int]) -> int:
         by_id = {one.id: one for one in self.queues.values()}
         count = 0
+        fed: dict[int, NaiveQueue] = {}
         for offset in offsets:
             target = into or by_id.get(queue.held[offset].home)
             if target is not None and target is not queue:
                 target.put(queue.take(offset, self.now, dies=False))
+                fed[target.id] = target
                 count += 1
+        for one in fed.values():
+            if one.settings.overflow != "reject":
+                one.overflow(moved=True)
         return count
 
     def credit_back(self, one: Held) -> None:

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from postroad.core import shelf, tick
-from postroad.core.decide import move, publish
+from postroad.core.decide import load, move
 from postroad.engine import clock, engine, keeper, placer
 from tests.sim.clock import VirtualTime
 
 SMALL: list[tuple[Any, str, int]] = [
     (shelf, "BLOCK_BYTES", 4_096),
-    (publish, "CHUNK_BYTES_MAX", 16_384),
+    (load, "CHUNK_BYTES_MAX", 16_384),
     (move, "MOVE_BYTES_MAX", 8_192),
     (move, "MOVE_MESSAGES_MAX", 50),
     (tick, "LAPSE_SLICE", 5),

@@ -169,6 +169,7 @@ class Core:
         if not records and not ended:
             return None
         self._apply_all(records)
+        records = records + self._relieve_of_moved(records)
         return self._seal(Step(records, ended, False))
 
     def next_due(self) -> int:
@@ -263,6 +264,8 @@ class Core:
             return self._relieve(self._targets(records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
+        if isinstance(command, commands.Move):
+            return self._relieve_of_moved(records)
         if isinstance(command, commands.DeleteQueue):
             for queue in state.buried.values():
                 self.schedule.sweeping[queue.id] = None
@@ -282,6 +285,18 @@ class Core:
                 records = overflow_records(queue)
                 self._apply_all(records)
                 found.extend(records)
+        return found
+
+    def _relieve_of_moved(self, records: list[facts.Record]) -> list[facts.Record]:
+        """What gives way to the messages that were moved."""
+        found: list[facts.Record] = []
+        fed = {record.shelf for record in records if isinstance(record, facts.Published)}
+        for id in sorted(fed):
+            queue = self.state.queues.get(id)
+            if queue is not None and queue.settings.overflow != OVERFLOW_REJECT:
+                dropped = overflow_records(queue, True)
+                self._apply_all(dropped)
+                found.extend(dropped)
         return found
 
     def _apply_all(self, records: Sequence[facts.Record]) -> None:

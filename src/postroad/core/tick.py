@@ -111,7 +111,7 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
         return _end_holders(world, schedule)
     if schedule.sweeping:
         return _sweep(world, schedule)
-    for id in list(schedule.dying):
+    for id in sorted(schedule.dying):
         dying = world.state.queues.get(id)
         if dying is None or not dying.pages.dead:
             del schedule.dying[id]

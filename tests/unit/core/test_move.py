@@ -346,3 +346,45 @@ def test_a_task_waits_while_the_disk_is_short_of_space() -> None:
     r.core.world.short_of_space = False
     r.settle_down()
     assert r.counts("target") == (3, 0, 0, 0)
+
+
+def test_what_is_moved_into_a_full_queue_makes_its_oldest_go() -> None:
+    r = Road()
+    r.declare("a")
+    r.declare("b", length_max=2, overflow="drop-oldest")
+    r.fill(3, "a")
+    r.fill(1, "b")
+    assert r.ask(Move("a", "b", 1)) == Moved(1)
+    assert r.ask(Move("a", "b")) == Moved(2)
+    assert bodies_of(r.receive("b", 9)) == [b"1", b"2"]
+    r.fill(4, "a")
+    r.ask(StartMoveTask("a", "b"))
+    r.settle_down()
+    assert r.counts("b") == (0, 0, 2, 0)
+    r.check()
+
+
+def test_dead_letters_keep_to_the_limits_of_their_queue_and_go_round_no_circle() -> None:
+    r = Road()
+    for name, other in (("a", "b"), ("b", "a")):
+        r.declare(name, length_max=2, overflow="dead-letter-oldest", dead_letter_queue=other)
+    r.fill(2, "b")
+    r.fill(5, "a")
+    r.settle_down()
+    assert (r.counts("a"), r.counts("b")) == ((2, 0, 0, 0), (2, 0, 0, 0))
+    assert bodies_of(r.receive("a", 9)) == [b"3", b"4"]
+    assert bodies_of(r.receive("b", 9)) == [b"1", b"2"]
+    r.check()
+
+
+def test_a_queue_that_refuses_publishes_when_full_takes_what_is_moved() -> None:
+    r = Road()
+    r.declare("a", deliveries_max=1, dead_letter_queue="b")
+    r.declare("b", length_max=1)
+    r.fill(3, "a")
+    r.settle(r.receive("a", 2), commands.RETRY)
+    r.settle_down()
+    assert r.ask(Move("a", "b")) == Moved(1)
+    assert r.counts("b") == (3, 0, 0, 0)
+    assert why(r.ask(commands.Publish(("b",), [b"x"]))) is Why.QUEUE_FULL
+    r.check()

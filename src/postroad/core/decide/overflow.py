@@ -11,8 +11,12 @@ from postroad.core.queue import Queue
 from postroad.model.policy import OVERFLOW_DEAD_LETTER_OLDEST
 
 
-def overflow_records(queue: Queue) -> list[facts.Record]:
-    """The facts that bring a queue back under its limits."""
+def overflow_records(queue: Queue, moved: bool = False) -> list[facts.Record]:
+    """The facts that bring a queue back under its limits.
+
+    What gives way to `moved` messages is dropped: two queues that are each other's dead-letter
+    queues would never come to rest.
+    """
     settings = queue.settings
     over = 0
     if settings.length_max is not None:
@@ -25,7 +29,7 @@ def overflow_records(queue: Queue) -> list[facts.Record]:
     if not over and not over_bytes:
         return []
     dies = settings.overflow == OVERFLOW_DEAD_LETTER_OLDEST
-    dies = dies and settings.dead_letter_queue is not None
+    dies = dies and settings.dead_letter_queue is not None and not moved
     records: list[facts.Record] = []
     for number in sorted(queue.pages.all):
         if not over and over_bytes <= 0:
