@@ -332,6 +332,30 @@ class BadCommand(Refusal):
     why = "bad_command"
 
 
+class WrongKind(Refusal):
+    """The key holds something else: bytes, a map, a set or a sorted set."""
+
+    why = "wrong_kind"
+
+
+class NotANumber(Refusal):
+    """What is there is no whole number of 64 bits, or would be none."""
+
+    why = "not_a_number"
+
+
+class KeyNotFound(Refusal):
+    """There is no such key, or no such member."""
+
+    why = "no_such_key"
+
+
+class KvFull(Refusal):
+    """All keys together hold as much as they may; delete some first."""
+
+    why = "kv_full"
+
+
 def _first_sentence(text: str | None) -> str:
     """The first paragraph of a docstring as one line, without its full stop."""
     return " ".join((text or "").partition("\n\n")[0].split()).rstrip(".")

@@ -163,3 +163,18 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 
 # The embedded API.
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
+
+# kv: keys and what is under them; all of it is in memory.
+KV_KEY_BYTES_MAX = 8 * 1024  # of a key, or a pattern; longer ones belong into values
+KV_MEMBER_BYTES_MAX = 64 * 1024  # of a field or member: whole JSON texts are members in practice
+KV_VALUE_BYTES_MAX = 16 * 1024 * 1024  # as a message
+KV_BATCH_MAX = 2_000  # keys or members in one command: a turn of the loop
+KV_BATCH_BYTES_MAX = 32 * 1024 * 1024  # values in one command
+KV_READ_MAX = 5_000  # keys or members looked at by one reading command
+KV_BYTES_MAX = 4 * 1024 * 1024 * 1024  # memory of all keys, about; then writes are refused
+KV_SPACES_MAX = 10_000  # each takes a row and a few hundred bytes
+KV_PAGE_ENTRIES = 64  # a page is a row: small, for one changed entry writes all of it
+KV_PAGE_BYTES = 32 * 1024  # a page closes at this size, though one entry may be larger
+KV_FREE_AT_ONCE = 128  # members freed with their key; more are freed in slices
+KV_EXPIRE_SLICE = 500  # keys whose end has come that go in one turn
+KV_SWEEP_SLICE = 2_000  # entries of what is gone that are freed in one turn

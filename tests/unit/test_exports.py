@@ -47,9 +47,12 @@ ERRORS = {
     "Forked",
     "Incomplete",
     "JournalFailed",
+    "KeyNotFound",
+    "KvFull",
     "LeaseLost",
     "MessageTooLarge",
     "NoSpace",
+    "NotANumber",
     "PostroadError",
     "QueueFull",
     "QueueNotFound",
@@ -62,6 +65,7 @@ ERRORS = {
     "TooManyLeased",
     "Trimmed",
     "Unroutable",
+    "WrongKind",
 }
 
 METHODS = {

@@ -33,6 +33,10 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.BAD_FILTER: errors.BadFilter,
     Why.UNROUTABLE: errors.Unroutable,
     Why.TOO_MANY: errors.TooMany,
+    Why.WRONG_KIND: errors.WrongKind,
+    Why.NOT_A_NUMBER: errors.NotANumber,
+    Why.NO_SUCH_KEY: errors.KeyNotFound,
+    Why.KV_FULL: errors.KvFull,
 }
 
 

@@ -13,6 +13,7 @@ from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
+from postroad.core.kv.apply import APPLY as KV_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.shelf import Freed, Shelf
@@ -364,6 +365,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.MoveTaskMoved: move_task_moved,
     facts.MoveTaskEnded: move_task_ended,
     **EXCHANGE_APPLY,
+    **KV_APPLY,
 }
 
 

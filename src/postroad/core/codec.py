@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import msgspec
 
 from postroad.core.exchanges.records import ExchangeRecord
+from postroad.core.kv.records import KvRecord
 from postroad.core.records import QueueRecord, Record
 
-AnyRecord = QueueRecord | ExchangeRecord
+AnyRecord = QueueRecord | ExchangeRecord | KvRecord
 """Every kind of record there is, each with a tag of its own."""
 
 _encode_step = msgspec.msgpack.Encoder().encode

@@ -18,6 +18,7 @@ from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.handout import Library, split
+from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
@@ -47,6 +48,7 @@ DECIDERS: dict[type, Decider] = {
     commands.CancelMoveTask: tasks.decide_cancel,
     commands.ListMoveTasks: tasks.decide_list,
     **EXCHANGE_DECIDERS,
+    **KV_DECIDERS,
 }
 """Commands that are answered at once; those that may wait are in `Server`."""
 

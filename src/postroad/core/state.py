@@ -9,6 +9,7 @@ import msgspec
 
 from postroad.core.audit import check_queue
 from postroad.core.exchanges.state import Exchanges
+from postroad.core.kv.state import KvRealm
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
@@ -93,7 +94,8 @@ class State:
         self.tasks: dict[int, MoveTask] = {}
         self.freed: list[Freed] = []
         self.exchanges = Exchanges(self.ledger, self.queues)
-        self.realms: list[Realm] = [self.exchanges]
+        self.kv = KvRealm(self.ledger, self.catalog)
+        self.realms: list[Realm] = [self.exchanges, self.kv]
         self.group = 0
         self.changed = 0
         self.durable = 0

@@ -13,6 +13,7 @@ from postroad.core.bits import PAGE, pack_mask, take_lowest
 from postroad.core.decide.move import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
+from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
 from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
 
@@ -32,6 +33,7 @@ class Clock:
 CLOCKS = (
     Clock(tasks.next_task_ms, tasks.task_slice),
     Clock(sweep.next_ms, sweep.sweep_slice),
+    Clock(next_kv_ms, kv_slice),
 )
 """Everything but queues that time has something to do with, in order of precedence."""
 

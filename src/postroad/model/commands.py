@@ -7,6 +7,7 @@ and the core adds its own now.
 from collections.abc import Sequence
 
 from postroad.model import exchanges
+from postroad.model.kv import KvCommand
 from postroad.model.policy import QueueSettings
 from postroad.model.value import value
 
@@ -276,4 +277,5 @@ Command = (
     | exchanges.ChangeBinding
     | exchanges.ListBindings
     | exchanges.PublishTo
+    | KvCommand
 )

@@ -7,6 +7,7 @@ are for broken promises.
 from enum import IntEnum
 
 from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
+from postroad.model.kv_replies import KvReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.value import value
@@ -36,6 +37,10 @@ class Why(IntEnum):
     BAD_FILTER = 34
     UNROUTABLE = 35
     TOO_MANY = 36
+    WRONG_KIND = 40
+    NOT_A_NUMBER = 41
+    NO_SUCH_KEY = 42
+    KV_FULL = 43
 
 
 @value
@@ -202,4 +207,5 @@ Reply = (
     | Bound
     | BindingsListed
     | Routed
+    | KvReply
 )

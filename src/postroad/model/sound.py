@@ -9,22 +9,24 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands, exchanges
+from postroad.model import commands, exchanges, kv_shapes
+from postroad.model.kinds import (
+    BYTES,
+    FLAG,
+    MAYBE_DICT,
+    MAYBE_NUMBER,
+    MAYBE_TEXT,
+    NUMBER,
+    TEXT,
+    TUPLE,
+    Kinds,
+    Shapes,
+)
 from postroad.model.policy import QueueSettings
 
-Kinds = tuple[type, ...]
-
-TEXT: Kinds = (str,)
-MAYBE_TEXT: Kinds = (str, NoneType)
-NUMBER: Kinds = (int,)
-MAYBE_NUMBER: Kinds = (int, NoneType)
-FLAG: Kinds = (bool,)
-BYTES: Kinds = (bytes,)
 ROWS = (list, tuple)
-TUPLE: Kinds = (tuple,)
-MAYBE_DICT: Kinds = (dict, NoneType)
 
-FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
+FIELDS: Shapes = {
     commands.DeclareQueue: (("name", TEXT),),
     commands.ChangeQueue: (("name", TEXT),),
     commands.DeleteQueue: (("name", TEXT),),
@@ -100,10 +102,11 @@ FIELDS: dict[type, tuple[tuple[str, Kinds], ...]] = {
         ("count", NUMBER),
     ),
     exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG)),
+    **kv_shapes.FIELDS,
 }
 """Fields that hold one thing, and what each may be. A truth value is no number."""
 
-COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
+COLUMNS: Shapes = {
     commands.DeclareQueue: (("compare", TEXT),),
     commands.ChangeQueue: (("only", TEXT),),
     commands.Publish: (
@@ -132,12 +135,13 @@ COLUMNS: dict[type, tuple[tuple[str, Kinds], ...]] = {
     commands.Extend: (("offsets", NUMBER), ("leases", NUMBER)),
     commands.Peek: (("states", TEXT),),
     commands.Move: (("offsets", NUMBER),),
+    **kv_shapes.COLUMNS,
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
 
-OPTIONAL = frozenset(
-    {"heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys"}
-)
+OPTIONAL = kv_shapes.OPTIONAL | {
+    *("heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys")
+}
 """Columns that may be `None`; of a `Move` its offsets too."""
 
 _UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)
@@ -253,5 +257,5 @@ wrong one but an exception before anything is changed, and only then are they lo
 
 def _words(kinds: Kinds) -> str:
     names = {str: "text", int: "a whole number", bool: "a truth value", NoneType: "nothing"}
-    names |= {bytes: "bytes", tuple: "a tuple", dict: "a dict"}
+    names |= {bytes: "bytes", tuple: "a tuple", dict: "a dict", float: "a number"}
     return " or ".join(names[kind] for kind in kinds if kind in names)

@@ -13,6 +13,7 @@ from postroad.core import records as facts
 from postroad.core.apply import APPLY
 from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, join_steps
 from postroad.core.exchanges import records as exchanges
+from postroad.core.kv import records as kv_facts
 from postroad.core.machine import DECIDERS
 from postroad.model import commands
 from postroad.model.exchanges import ExchangeSettings
@@ -75,6 +76,18 @@ EXAMPLES: list[facts.Record] = [
     exchanges.BindingMade(9, 7, 8, "queue", "k.#", b"\x81\xa1a\x01", "{}", "body", {"r": "1"}, NOW),
     exchanges.BindingChanged(9, "", "", {}),
     exchanges.BindingsRemoved([9, BIG]),
+]
+EXAMPLES += [
+    kv_facts.KvSpaceMade(3, "späces"),
+    kv_facts.KvWritten(3, [b"k", b"\x00"], [b"", b"\xff"], NOW),
+    kv_facts.KvDeleted(3, [b"k"]),
+    kv_facts.KvExpirySet(3, [b"k"], BIG),
+    kv_facts.KvMembersSet(3, b"k", 4, [b"m"], [bytes(8)]),
+    kv_facts.KvMembersRemoved(3, b"k", [b"m", b""]),
+    kv_facts.KvExpired(NOW, 500),
+    kv_facts.KvSwept(2_000),
+    kv_facts.KvFlushed(3),
+    kv_facts.KvRenamed(3, b"k", 4, b"l"),
 ]
 KINDS = [type(one).__name__ for one in EXAMPLES]
 

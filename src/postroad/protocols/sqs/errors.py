@@ -57,6 +57,10 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     Why.BAD_FILTER: (INVALID_PARAMETER, "The filter is not valid."),
     Why.UNROUTABLE: (INTERNAL, "The server lost track of this request."),
     Why.TOO_MANY: (ERRORS["OverLimit"], "There are too many of these."),
+    Why.WRONG_KIND: (INTERNAL, "The server asked for what this service does not have."),
+    Why.NOT_A_NUMBER: (INTERNAL, "The server asked for what this service does not have."),
+    Why.NO_SUCH_KEY: (INTERNAL, "The server asked for what this service does not have."),
+    Why.KV_FULL: (INTERNAL, "The server asked for what this service does not have."),
 }
 
 

@@ -1,0 +1,326 @@
+"""Commands about whole keys: set, get, look, delete, increment, expire, rename.
+
+One rule: conditions are looked at for all keys before anything is done for one.
+"""
+
+from collections.abc import Sequence
+
+from postroad.core.decision import Decision, World, refuse
+from postroad.core.kv import records as facts
+from postroad.core.kv.entry import BYTES, LASTS, Entry
+from postroad.core.kv.look import (
+    NUMBER_MAX,
+    NUMBER_MIN,
+    Place,
+    bad,
+    bad_end,
+    bad_key,
+    bad_keys,
+    bad_values,
+    look,
+    no_room,
+    no_such_key,
+    space_to_write,
+    version_of,
+    whole_number,
+    wrong_kind,
+)
+from postroad.core.records import Record
+from postroad.model.kv import (
+    ALWAYS,
+    IF_ABSENT,
+    IF_GREATER,
+    IF_LESS,
+    IF_PRESENT,
+    KvDelete,
+    KvExpire,
+    KvGet,
+    KvIncrement,
+    KvLook,
+    KvRename,
+    KvSet,
+)
+from postroad.model.kv_replies import KvCounted, KvGot, KvInfo, KvNumber, KvSeen, KvStored
+from postroad.model.replies import Why
+
+UNEVEN = "there is one condition for each key"
+
+
+def decide_set(world: World, command: KvSet, now: int) -> Decision:
+    """Set keys to bytes."""
+    wrong = bad_keys(command.keys) or bad_values(command.values, len(command.keys))
+    if wrong is None:
+        wrong = no_room(world) or bad_end(command.ttl_ms, command.until_ms)
+    if wrong is None:
+        wrong = _bad_conditions(command, len(command.keys))
+    if wrong is not None:
+        return wrong
+    keys, values = list(command.keys), list(command.values)
+    kv = world.state.kv
+    if not _is_plain(command):
+        return _set_if(world, command, now)
+    records: list[Record] = []
+    space, wrong = space_to_write(kv, command.space, records)
+    if wrong is not None:
+        return wrong
+    expires_ms = 0 if command.ttl_ms is None else now + command.ttl_ms
+    records.append(facts.KvWritten(space, keys, values, expires_ms))
+    first = kv.numbers.versions + 1
+    return Decision(records, KvStored(True, list(range(first, first + len(keys)))))
+
+
+def _is_plain(command: KvSet) -> bool:
+    """Whether nothing has to be looked at first."""
+    if command.only != ALWAYS or command.want_old or command.keep_ttl:
+        return False
+    return command.versions is None and command.equals is None and command.until_ms is None
+
+
+def _set_if(world: World, command: KvSet, now: int) -> Decision:
+    kv = world.state.kv
+    keys = list(command.keys)
+    places = [look(kv, command.space, key, now) for key in keys]
+    group = max([place.group for place in places])
+    old: list[bytes | None] | None = None
+    if command.want_old:
+        old = []
+        for key, place in zip(keys, places, strict=True):
+            entry = place.entry
+            if entry is not None and entry.kind != BYTES:
+                return wrong_kind(key, entry, BYTES, group)
+            old.append(None if entry is None else entry.value)
+    holds = _holds(places, command.versions, command.equals) and _may(places, command.only)
+    if not holds:
+        return Decision([], KvStored(False, [version_of(one) for one in places], old), group)
+    records: list[Record] = []
+    space, wrong = space_to_write(kv, command.space, records)
+    if wrong is not None:
+        return wrong
+    if command.until_ms is not None and command.until_ms <= now:
+        there = [key for key, one in zip(keys, places, strict=True) if one.entry is not None]
+        gone = [facts.KvDeleted(space, list(dict.fromkeys(there)))] if there else []
+        return Decision([*gone], KvStored(True, [0] * len(keys), old), None if gone else group)
+    expires_ms = _end(command.ttl_ms, command.until_ms, now)
+    if command.keep_ttl:
+        late = [key for key, one in zip(keys, places, strict=True) if one.late]
+        if late:
+            records.append(facts.KvDeleted(space, list(dict.fromkeys(late))))
+        expires_ms = LASTS
+    records.append(facts.KvWritten(space, keys, list(command.values), expires_ms))
+    first = kv.numbers.versions + 1
+    return Decision(records, KvStored(True, list(range(first, first + len(keys))), old))
+
+
+def _bad_conditions(command: KvSet, count: int) -> Decision | None:
+    if command.keep_ttl and (command.ttl_ms is not None or command.until_ms is not None):
+        return bad("a key keeps the end it has, or gets another")
+    if command.only not in (ALWAYS, IF_ABSENT, IF_PRESENT):
+        return bad("`only` is ALWAYS, IF_ABSENT or IF_PRESENT")
+    return _uneven(command.versions, command.equals, count)
+
+
+def _uneven(
+    versions: Sequence[int] | None, equals: Sequence[bytes | None] | None, count: int
+) -> Decision | None:
+    if versions is not None and len(versions) != count:
+        return bad(UNEVEN)
+    if equals is not None and len(equals) != count:
+        return bad(UNEVEN)
+    return None
+
+
+def _holds(
+    places: list[Place],
+    versions: Sequence[int] | None,
+    equals: Sequence[bytes | None] | None,
+) -> bool:
+    """Whether all keys are as was said."""
+    if versions is not None:
+        for place, version in zip(places, versions, strict=True):
+            if version_of(place) != version:
+                return False
+    if equals is not None:
+        for place, value in zip(places, equals, strict=True):
+            entry = place.entry
+            if entry is None:
+                if value is not None:
+                    return False
+            elif entry.kind != BYTES or entry.value != value:
+                return False
+    return True
+
+
+def _may(places: list[Place], only: int) -> bool:
+    if only == ALWAYS:
+        return True
+    return all((place.entry is None) == (only == IF_ABSENT) for place in places)
+
+
+def _end(ttl_ms: int | None, until_ms: int | None, now: int) -> int:
+    """The instant of an end; 0 for never."""
+    if ttl_ms is not None:
+        return now + ttl_ms
+    return 0 if until_ms is None else until_ms
+
+
+def decide_get(world: World, command: KvGet, now: int) -> Decision:
+    """The bytes under keys."""
+    wrong = bad_keys(command.keys)
+    if wrong is not None:
+        return wrong
+    values: list[bytes | None] = []
+    versions: list[int] = []
+    group = 0
+    for key in command.keys:
+        place = look(world.state.kv, command.space, key, now)
+        group = max(group, place.group)
+        entry = place.entry
+        if entry is not None and entry.kind != BYTES:
+            if not command.lenient:
+                return wrong_kind(key, entry, BYTES, place.group)
+            entry = None
+        values.append(None if entry is None else entry.value)
+        versions.append(version_of(place))
+    return Decision([], KvGot(values, versions), group)
+
+
+def decide_look(world: World, command: KvLook, now: int) -> Decision:
+    """What there is, without the bytes."""
+    wrong = bad_keys(command.keys)
+    if wrong is not None:
+        return wrong
+    infos: list[KvInfo] = []
+    group = 0
+    for key in command.keys:
+        place = look(world.state.kv, command.space, key, now)
+        group = max(group, place.group)
+        entry = place.entry
+        if entry is None:
+            infos.append(KvInfo(0, 0, 0, 0))
+        else:
+            size = len(entry.value) if entry.kind == BYTES else entry.count
+            infos.append(KvInfo(entry.kind, entry.version, entry.expires_ms, size))
+    return Decision([], KvSeen(infos, now), group)
+
+
+def decide_delete(world: World, command: KvDelete, now: int) -> Decision:
+    """Delete keys."""
+    wrong = bad_keys(command.keys) or _uneven(command.versions, command.equals, len(command.keys))
+    if wrong is not None:
+        return wrong
+    places = [look(world.state.kv, command.space, key, now) for key in command.keys]
+    group = max([place.group for place in places])
+    if not _holds(places, command.versions, command.equals):
+        return Decision([], KvCounted(0, False), group)
+    pairs = zip(command.keys, places, strict=True)
+    there = list(dict.fromkeys([key for key, one in pairs if one.entry is not None]))
+    space = places[0].space
+    if not there or space is None:
+        return Decision([], KvCounted(0), group)
+    return Decision([facts.KvDeleted(space.number, there)], KvCounted(len(there)))
+
+
+def decide_increment(world: World, command: KvIncrement, now: int) -> Decision:
+    """Add to a number."""
+    wrong = bad_key(command.key) or bad_end(command.ttl_ms, None) or no_room(world)
+    if wrong is not None:
+        return wrong
+    kv = world.state.kv
+    key = command.key
+    place = look(kv, command.space, key, now)
+    entry = place.entry
+    number: int | None = 0
+    if entry is not None:
+        if entry.kind != BYTES:
+            return wrong_kind(key, entry, BYTES, place.group)
+        number = whole_number(entry.value)
+    total = added(number, command.by)
+    if total is None:
+        return not_a_number(place.group)
+    records: list[Record] = []
+    space, wrong = space_to_write(kv, command.space, records)
+    if wrong is not None:
+        return wrong
+    expires_ms = _end(command.ttl_ms, None, now) if entry is None else entry.expires_ms
+    records.append(facts.KvWritten(space, [key], [b"%d" % total], expires_ms))
+    return Decision(records, KvNumber(total, kv.numbers.versions + 1))
+
+
+def added(number: int | None, by: int) -> int | None:
+    """The sum, or `None` where there is none in 64 bits."""
+    if number is None:
+        return None
+    total = number + by
+    return total if NUMBER_MIN <= total <= NUMBER_MAX else None
+
+
+def not_a_number(group: int) -> Decision:
+    """The refusal of an increment."""
+    text = "what is there is no whole number of 64 bits, or would be none"
+    return refuse(Why.NOT_A_NUMBER, text, group)
+
+
+def decide_expire(world: World, command: KvExpire, now: int) -> Decision:
+    """Other ends."""
+    wrong = bad_keys(command.keys) or bad_end(command.ttl_ms, command.until_ms)
+    if wrong is not None:
+        return wrong
+    if command.only not in (ALWAYS, IF_ABSENT, IF_PRESENT, IF_GREATER, IF_LESS):
+        return bad("`only` is one of five")
+    kv = world.state.kv
+    expires_ms = _end(command.ttl_ms, command.until_ms, now)
+    never = command.ttl_ms is None and command.until_ms is None
+    group = 0
+    chosen: list[bytes] = []
+    for key in dict.fromkeys(command.keys):
+        place = look(kv, command.space, key, now)
+        group = max(group, place.group)
+        if place.entry is not None and _another_end(place.entry, expires_ms, never, command.only):
+            chosen.append(key)
+    space = kv.by_name.get(command.space)
+    if not chosen or space is None:
+        return Decision([], KvCounted(0), group)
+    counted = KvCounted(len(chosen))
+    if not never and expires_ms <= now:
+        return Decision([facts.KvDeleted(space.number, chosen)], counted)
+    return Decision([facts.KvExpirySet(space.number, chosen, expires_ms)], counted)
+
+
+def _another_end(entry: Entry, expires_ms: int, never: bool, only: int) -> bool:
+    """Whether an entry is to get this end."""
+    old_ms = entry.expires_ms
+    if never and not old_ms:
+        return False
+    if only == IF_ABSENT:
+        return not old_ms
+    if only == IF_PRESENT:
+        return old_ms > 0
+    if only == IF_GREATER:
+        return old_ms > 0 and (never or expires_ms > old_ms)
+    if only == IF_LESS:
+        return not never and (not old_ms or expires_ms < old_ms)
+    return True
+
+
+def decide_rename(world: World, command: KvRename, now: int) -> Decision:
+    """The same under another key."""
+    wrong = bad_key(command.key) or bad_key(command.new_key) or no_room(world)
+    if wrong is not None:
+        return wrong
+    kv = world.state.kv
+    name = command.space if command.target is None else command.target
+    source = look(kv, command.space, command.key, now)
+    target = look(kv, name, command.new_key, now)
+    group = max(source.group, target.group)
+    if source.space is None or source.entry is None:
+        return no_such_key(command.key, group)
+    if command.only == IF_ABSENT and target.entry is not None:
+        return Decision([], KvStored(False, [version_of(target)]), group)
+    if source.full == target.full:
+        return Decision([], KvStored(True, [source.entry.version]), group)
+    records: list[Record] = []
+    number, wrong = space_to_write(kv, name, records)
+    if wrong is not None:
+        return wrong
+    records.append(facts.KvRenamed(source.space.number, command.key, number, command.new_key))
+    return Decision(records, KvStored(True, [kv.numbers.versions + 1]))
