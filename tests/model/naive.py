@@ -17,7 +17,7 @@ UNSEEN = 1 << 40
 class Held:
     """A message. `place`: its first queue and offset; `session`, `consumer`: who has it (0: nobody
     in particular); `put_back`: a lease of it ended uncounted; `late`: its life is over; `home`: the
-    queue it was moved from."""
+    queue it was moved from; `returned`: a lease of it ended."""
 
     body: bytes
     place: Place
@@ -37,6 +37,9 @@ class Held:
     late: bool = False
     home: int = 0
     reason: str = ""
+    key: str | None = None
+    priority: int = 0
+    returned: bool = False
     deaths: list[Death] = field(default_factory=list)
 
 
@@ -50,6 +53,7 @@ class NaiveQueue:
         self.held: dict[int, Held] = {}
         self.ghosts: dict[int, Held] = {}
         self.unseen = UNSEEN
+        self.known: dict[tuple[str | None, str], tuple[int, int]] = {}
 
     def of(self, *states: str) -> list[int]:
         return sorted(offset for offset, one in self.held.items() if one.state in states)
@@ -57,6 +61,52 @@ class NaiveQueue:
     def room(self) -> int:
         most = self.settings.leased_max
         return 1 << 30 if most is None else max(0, most - len(self.of("leased")))
+
+    def leaving(self, count: int) -> list[int]:
+        """The offsets a receiver of `count` messages gets."""
+        ready = self.of("ready")
+        if self.settings.kind == "priority":
+            ready.sort(key=lambda offset: -self.held[offset].priority)
+            return ready[:count]
+        keys = {self.held[offset].key for offset in ready}
+        open_keys = {key: self._open(key) for key in keys}
+        quiet = [one for one in ready if one in open_keys[self.held[one].key][0]]
+        noisy = [one for one in ready if one in open_keys[self.held[one].key][1]]
+        return [*quiet[:count], *noisy[: max(0, count - len(quiet))]]
+
+    def _open(self, key: str | None) -> tuple[set[int], set[int]]:
+        """What of a key may leave, in its turn or after all others."""
+        strict = self.settings.kind == "fifo"
+        mine = [one for one in sorted(self.held) if self.held[one].key == key]
+        ready = [one for one in mine if self.held[one].state == "ready"]
+        if key is None and not strict:
+            return set(ready), set()
+        held = [one for one in mine if self.held[one].state == "leased"]
+        if strict:
+            waiting = [one for one in mine if self.held[one].state == "delayed"]
+            if held or any(self.held[one].returned for one in waiting):
+                return set(), set()
+            ready = [one for one in ready if one < min(waiting, default=1 << 50)]
+        if self.settings.key_leased_max is not None:
+            ready = ready[: max(0, self.settings.key_leased_max - len(held))]
+        if not strict and len(held) >= 30 and len(held) * 10 > len(self.of("leased")):
+            return set(), set(ready)
+        return set(ready), set()
+
+    def is_known(self, key: str | None, id: str | None, now: int) -> int:
+        """The offset of the message that came with an id lately, or -1."""
+        window = self.settings.dedup_window_ms
+        if id is None or window is None:
+            return -1
+        offset, then = self.known.get((self._scope(key), id), (-1, 0))
+        return offset if offset >= 0 and then + window > now else -1
+
+    def know(self, key: str | None, id: str | None, offset: int, now: int) -> None:
+        if id is not None and self.settings.dedup_window_ms is not None:
+            self.known[self._scope(key), id] = (offset, now)
+
+    def _scope(self, key: str | None) -> str | None:
+        return key if self.settings.dedup_scope == "key" else ""
 
     def seen(self, offset: int, place: Place) -> Held:
         """The message at an offset, if need be one that was moved here."""
@@ -98,6 +148,7 @@ class NaiveQueue:
         one = self.held[offset]
         one.lease = one.deadline_ms = one.session = one.consumer = 0
         one.count += counted
+        one.returned = True
         one.put_back = one.put_back or not counted
         one.state, one.due_ms = ("delayed", due_ms) if due_ms else ("ready", 0)
         most = self.settings.deliveries_max
@@ -146,7 +197,9 @@ class NaiveQueue:
         """A message on its way to another queue."""
         one = self.held.pop(offset)
         deaths = [*one.deaths, (self.name, one.reason, one.count, now)] if dies else one.deaths
-        return Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths[-16:])
+        moved = Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths[-16:])
+        moved.key, moved.priority = one.key, one.priority
+        return moved
 
     def put(self, one: Held) -> None:
         """A message from another queue."""

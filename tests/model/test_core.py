@@ -33,11 +33,18 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "overflow": st.sampled_from(["reject", "drop-oldest", "dead-letter-oldest"]),
     "expired_to_dead_letters": st.booleans(),
     "leased_max": st.sampled_from([None, None, 3]),
+    "key_leased_max": st.sampled_from([None, None, 1, 2]),
 }
 LIVES = {
     "retention_ms": st.sampled_from([None, None, 400]),
     "ttl_ms": st.sampled_from([None, None, 300]),
+    "kind": st.sampled_from(["standard", "fifo", "priority"]),
+    "dedup_window_ms": st.sampled_from([None, None, 100]),
+    "dedup_scope": st.sampled_from(["queue", "key"]),
 }
+KEYS = st.lists(st.sampled_from([None, "x", "y", "z"]), min_size=5, max_size=5)
+LEVELS = st.lists(st.sampled_from([0, 1, 255]), min_size=5, max_size=5)
+IDS = st.lists(st.sampled_from([None, "i", "j"]), min_size=5, max_size=5)
 
 
 DEEDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
@@ -70,6 +77,7 @@ class Core(Witness):
     ) -> None:
         for name, some, life in zip("abc", given, lives, strict=True):
             plain = {**some, "length_max": None, "leased_max": None, "delay_ms": 0}
+            plain["key_leased_max"] = None
             self.declare(name, plain, life)
         self.road.publish(*[b""] * 4_090, to=("a",))
         if purged:
@@ -99,7 +107,7 @@ class Core(Witness):
         command = commands.ChangeQueue(name, settings, only=tuple(given))
         settings = self.elsewhere(name, settings, command)
         self.ask(commands.ChangeQueue(name, settings, only=tuple(given)))
-        queue.settings = replace(settings, retention_ms=old.retention_ms, ttl_ms=old.ttl_ms)
+        queue.settings = replace(old, **{name: getattr(settings, name) for name in given})
         if queue.settings.overflow != "reject":
             queue.overflow()
         self.look()
@@ -145,31 +153,54 @@ class Core(Witness):
         sizes=st.lists(st.integers(0, 6), min_size=1, max_size=5),
         delay_ms=st.sampled_from([None, None, 0, 40]),
         ttl_ms=st.sampled_from([None, None, 0, 60]),
+        columns=st.tuples(st.none() | KEYS, st.none() | LEVELS, st.none() | IDS),
     )
     def publish(
-        self, names: list[str], sizes: list[int], delay_ms: int | None, ttl_ms: int | None
+        self,
+        names: list[str],
+        sizes: list[int],
+        delay_ms: int | None,
+        ttl_ms: int | None,
+        columns: tuple[list[str | None] | None, list[int] | None, list[str | None] | None],
     ) -> None:
         self.bodies += 1
         bodies = [(b"%d" % self.bodies * 6)[:size] for size in sizes]
         delays = None if delay_ms is None else [delay_ms, *[None] * (len(bodies) - 1)]
         ttls = None if ttl_ms is None else [*[None] * (len(bodies) - 1), ttl_ms]
-        reply = self.ask(commands.Publish(tuple(names), bodies, None, delays, ttls))
+        keys, levels, ids = (one and one[: len(bodies)] for one in columns)
+        places = [self.road.queue(name).next_offset for name in names if name in self.queues]
+        command = commands.Publish(tuple(names), bodies, None, delays, ttls, keys, levels, ids)
+        reply = self.ask(command)
         found = [self.queues[name] for name in names if name in self.queues]
         full = [one for one in found if one.settings.overflow == "reject" and one.is_full(bodies)]
-        if len(found) < len(names) or full:
+        strict = delays is not None and any(one.settings.kind == "fifo" for one in found)
+        if len(found) < len(names) or full or strict:
             assert isinstance(reply, Refused)
             return
         assert isinstance(reply, Published)
-        for queue, (_, first) in zip(found, reply.places, strict=True):
+        for queue, first in zip(found, places, strict=True):
+            offsets: list[int] = []
             for at, body in enumerate(bodies):
                 delay = delays[at] if delays else None
+                key, id = keys[at] if keys else None, ids[at] if ids else None
+                known = queue.is_known(key, id, self.now)
+                offsets.append(first if known < 0 else known)
+                if known >= 0:
+                    continue
                 wait_ms = queue.settings.delay_ms if delay is None else delay
-                one = Held(body, (queue.id, first + at), self.now, self.now)
+                one = Held(body, (queue.id, first), self.now, self.now)
+                one.key, one.priority = key, levels[at] if levels else 0
                 one.weight = 0 if queue.settings.bytes_max is None else len(body)
                 one.due_ms = self.now + wait_ms if wait_ms else 0
                 one.state = "delayed" if wait_ms else "ready"
                 one.end_ms = self.now + ttl_ms if ttls and ttls[at] is not None else 0  # type: ignore[operator]
-                queue.held[first + at] = one
+                queue.held[first] = one
+                queue.know(key, id, first, self.now)
+                first += 1
+            if len(found) == 1:
+                assert reply.places == ((queue.id, offsets[0]),)
+                new = offsets == [*range(offsets[0], offsets[0] + len(offsets))]
+                assert new if reply.offsets is None else list(reply.offsets) == offsets
             if queue.settings.overflow != "reject":
                 queue.overflow()
         self.look()

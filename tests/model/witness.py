@@ -101,8 +101,10 @@ class Witness(RuleBasedStateMachine):
                 assert self.now >= waiting.until_ms
                 continue
             queue = waiting.queue
-            most = min(len(queue.of("ready")), queue.room() if waiting.leased else 9)
-            assert len(reply.messages) == min(waiting.wants, most)
+            for message in reply.messages:
+                queue.seen(message.offset, message.identity)
+            room = min(waiting.wants, queue.room() if waiting.leased else 9)
+            assert len(reply.messages) == len(queue.leaving(room))
             self.deliver(waiting, 0, reply.messages)
         self.road.told.clear()
 
@@ -112,8 +114,11 @@ class Witness(RuleBasedStateMachine):
         if length is None:
             length = SESSION_LEASE if consumer else queue.settings.lease_ms
         for message in messages:
-            one = queue.seen(message.offset, message.identity)
-            assert message.offset == queue.of("ready")[0], "the oldest that is ready comes first"
+            queue.seen(message.offset, message.identity)
+        order = [message.offset for message in messages]
+        assert order == queue.leaving(len(messages)), "messages leave as the kind of queue says"
+        for message in messages:
+            one = queue.held[message.offset]
             assert (message.body, message.published_ms) == (one.body, one.born_ms)
             assert message.delivery_count == one.count + 1
             assert (message.note.deaths if message.note else []) == one.deaths
@@ -213,7 +218,7 @@ class Witness(RuleBasedStateMachine):
             assert self.road.counts(name) == tuple(len(queue.of(state)) for state in states)
             weight = sum(held.weight for held in queue.held.values())
             assert self.road.queue(name).pages.bytes == weight
-            if queue.of("ready"):
+            if queue.leaving(1):
                 hungry = [one for one in self.consumers.values() if one.queue is queue]
                 assert not any(one.wants for one in hungry if queue.room() or not one.leased)
                 waiting = [one for one in self.receives.values() if one.queue is queue]

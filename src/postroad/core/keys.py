@@ -40,6 +40,13 @@ class Keys(Lanes):
         key = self.by_index.get(index)
         return 0 if key is None else key.number
 
+    def limit(self, held_max: int) -> None:
+        """How many leases each key may have from now on, 0 for any number."""
+        if held_max != self.held_max:
+            self.held_max = held_max
+            for key in self.by_index.values():
+                self._offer(key)
+
     def arrived(self, first: int, count: int, column: "array[int]") -> None:
         """New messages with these keys' hashes, one each; an empty column: without keys."""
         if not column and not self.strict:

@@ -24,21 +24,16 @@ class Levels(Lanes):
         self.lists: dict[int, list[int]] = {}
         self.listed: set[int] = set()
 
-    def arrived(self, first: int, count: int, column: bytes) -> None:
-        """New messages with these priorities; no column: all 0."""
-        at = 0
-        while at < count:
-            offset = first + at
-            page = self.pages[offset >> PAGE_BITS]
-            slot = offset & (PAGE - 1)
-            part = min(count - at, PAGE - slot)
-            if column:
-                if page.priorities is None:
-                    page.priorities = bytearray(PAGE)
-                page.priorities[slot : slot + part] = column[at : at + part]
+    def arrived(self, first: int, count: int) -> None:
+        """New messages, their priorities in their pages."""
+        while count > 0:
+            page = self.pages[first >> PAGE_BITS]
+            slot = first & (PAGE - 1)
+            part = min(count, PAGE - slot)
             page.level_masks = {}
             self._list(page, ((1 << part) - 1) << slot)
-            at += part
+            first += part
+            count -= part
 
     def came_back(self, page: Page, alive: int, spent: int) -> None:  # noqa: ARG002
         """They are where they were."""

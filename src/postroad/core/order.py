@@ -6,6 +6,7 @@ Compiled by mypyc where possible.
 
 from array import array
 
+from postroad.core.bits import PAGE, PAGE_BITS
 from postroad.core.keys import Keys
 from postroad.core.levels import Levels
 from postroad.core.page import Page
@@ -21,7 +22,7 @@ def set_lanes(pages: Pages, settings: QueueSettings) -> None:
         pages.lanes = Keys(pages.all, True, 0)
     lanes = pages.lanes
     if isinstance(lanes, Keys):
-        lanes.held_max = settings.key_leased_max or 0
+        lanes.limit(settings.key_leased_max or 0)
 
 
 def arrive(
@@ -32,15 +33,45 @@ def arrive(
     keys: bytes,
     priorities: bytes,
 ) -> None:
-    """Messages came that bear keys or priorities, or others do that are there."""
+    """Messages came that bear keys or priorities, or others do that are there. Both are kept
+    whatever the kind of queue: a message may move on to where they count."""
     lanes = pages.lanes
+    if priorities:
+        _keep_priorities(pages, first, priorities)
     if isinstance(lanes, Levels):
-        lanes.arrived(first, count, priorities)
+        if keys:
+            _keep_numbers(pages, first, array("Q", keys))
+        lanes.arrived(first, count)
     elif isinstance(lanes, Keys) and not keys and not lanes.strict and not lanes.by_number:
         # The last message with a key has left: simply by offset is quicker.
         pages.lanes = None
-    else:
+    elif keys or lanes is not None:
         keys_of(pages, settings).arrived(first, count, array("Q", keys))
+
+
+def _keep_priorities(pages: Pages, first: int, column: bytes) -> None:
+    at = 0
+    while at < len(column):
+        page = pages.all[(first + at) >> PAGE_BITS]
+        slot = (first + at) & (PAGE - 1)
+        part = min(len(column) - at, PAGE - slot)
+        if page.priorities is None:
+            page.priorities = bytearray(PAGE)
+        page.priorities[slot : slot + part] = column[at : at + part]
+        at += part
+
+
+def _keep_numbers(pages: Pages, first: int, column: "array[int]") -> None:
+    """The keys of messages in a queue where they do not count."""
+    at = 0
+    while at < len(column):
+        page = pages.all[(first + at) >> PAGE_BITS]
+        slot = (first + at) & (PAGE - 1)
+        part = min(len(column) - at, PAGE - slot)
+        if page.loaded_hashes is None:
+            page.loaded_hashes = array("Q", bytes(8 * PAGE))
+        page.loaded_hashes[slot : slot + part] = column[at : at + part]
+        at += part
 
 
 def keys_of(pages: Pages, settings: QueueSettings) -> Keys:

@@ -19,8 +19,9 @@ class Page(Row):
     """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue.
 
     `keys`: of each message the index of its ordering key, which `hashes` turns into the key's
-    number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the queue has
-    taken them. `priorities`: of each message; `level_masks`: derived, see `Levels`.
+    number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the lanes have
+    taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
+    derived, see `Levels`.
     """
 
     def __init__(self, queue: int, number: int) -> None:
@@ -114,6 +115,7 @@ class Page(Row):
             self.takers = None
             self.sizes = None
             self.keys = None
+            self.loaded_hashes = None
             self.priorities = None
             self.deaths = {}
 
@@ -155,7 +157,7 @@ class Page(Row):
     def key_number(self, slot: int) -> int:
         """The number of a message's key, 0 for none."""
         if self.keys is None or self.hashes is None:
-            return 0
+            return 0 if self.loaded_hashes is None else self.loaded_hashes[slot]
         return self.hashes(self.keys[slot])
 
     def priority_of(self, slot: int) -> int:
@@ -165,12 +167,20 @@ class Page(Row):
     def hash_column(self) -> "array[int] | None":
         """The number of each live message's key, 0 for none; `None` where none has a key."""
         if self.keys is None or self.hashes is None:
-            return self.loaded_hashes
+            return self._live_hashes()
         numbers = {index: self.hashes(index) for index in set(self.keys)}
         column = array("Q", bytes(8 * PAGE))
         for start, length in runs(self.live):
             for slot in range(start, start + length):
                 column[slot] = numbers[self.keys[slot]]
+        return column
+
+    def _live_hashes(self) -> "array[int] | None":
+        if self.loaded_hashes is None:
+            return None
+        column = array("Q", bytes(8 * PAGE))
+        for start, length in runs(self.live):
+            column[start : start + length] = self.loaded_hashes[start : start + length]
         return column
 
     def _pack_hashes(self) -> bytes:

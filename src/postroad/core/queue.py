@@ -106,7 +106,7 @@ class Queue(Row):
         grown = self.extents.add(first, shelf.id, index)
         self.times.add(now_ms, first, self.settings.life_ms)
         self.pages.add(first, count)
-        if keys or self.pages.lanes is not None:
+        if keys or priorities or self.pages.lanes is not None:
             arrive(self.pages, self.settings, first, count, keys, priorities)
         if grown and not self.swept_next(1):
             thin(self.extents, self.pages.all, self.pages.length, self.next_offset)
