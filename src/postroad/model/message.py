@@ -10,10 +10,18 @@ import msgspec
 from msgspec import Struct
 
 HEAD_PLAIN = 1
-"""Head form: msgpack map, header name -> text, bytes, number, truth value or nothing."""
+"""Head form: msgpack map, header name -> text, bytes, number, truth value or nothing; names that
+begin with a NUL are no headers."""
 HEAD_TYPED = 2
 """Head form: msgpack map, header name -> [type name, text or bytes]; names that begin with a
 NUL are the sending protocol's own and are not headers."""
+
+OWN_KEY = "\0key"
+"""Name under which a head keeps the message's ordering key."""
+OWN_DEDUP = "\0dedup"
+"""Name under which a head keeps the deduplication id it came with."""
+OWN_PRIORITY = "\0priority"
+"""Name under which a head keeps the message's priority."""
 
 HeaderValue = str | bytes | int | float | bool | None
 
@@ -69,6 +77,21 @@ class Delivery(Struct, gc=False):
         return headers_of(self.head)
 
     @property
+    def key(self) -> str | None:
+        """The ordering key, whichever protocol the message came by."""
+        return own_of(self.head, OWN_KEY)
+
+    @property
+    def dedup_id(self) -> str | None:
+        """The deduplication id that was given with the message."""
+        return own_of(self.head, OWN_DEDUP)
+
+    @property
+    def priority(self) -> int:
+        """The priority."""
+        return int(own_of(self.head, OWN_PRIORITY) or 0)
+
+    @property
     def identity(self) -> tuple[int, int]:
         """(queue id, offset) of the message's first place; it keeps it through moves."""
         if self.note is not None:
@@ -76,9 +99,35 @@ class Delivery(Struct, gc=False):
         return self.queue, self.offset
 
 
-def plain_head(headers: dict[str, HeaderValue] | None) -> bytes:
-    """Headers of the Python API as a stored head; no headers is no bytes."""
+def plain_head(
+    headers: dict[str, HeaderValue] | None,
+    key: str | None = None,
+    dedup_id: str | None = None,
+    priority: int = 0,
+) -> bytes:
+    """Headers of the Python API as a stored head, with what else comes with the message; nothing
+    of it is no bytes."""
+    own: dict[str, HeaderValue] = {}
+    if key is not None:
+        own[OWN_KEY] = key
+    if dedup_id is not None:
+        own[OWN_DEDUP] = dedup_id
+    if priority:
+        own[OWN_PRIORITY] = str(priority)
+    if own:
+        headers = {**(headers or {}), **own}
     return bytes((HEAD_PLAIN,)) + _pack(headers) if headers else b""
+
+
+def own_of(head: bytes, name: str) -> str | None:
+    """What a stored head keeps under a name of our own."""
+    if not head:
+        return None
+    if head[0] == HEAD_PLAIN:
+        kept = _unpack_plain(head[1:]).get(name)
+        return kept if isinstance(kept, str) else None
+    pair = _unpack_typed(head[1:]).get(name)
+    return pair[1] if pair is not None and isinstance(pair[1], str) else None
 
 
 def typed_head(headers: dict[str, tuple[str, str | bytes]]) -> bytes:
@@ -91,7 +140,8 @@ def headers_of(head: bytes) -> dict[str, HeaderValue]:
     if not head:
         return {}
     if head[0] == HEAD_PLAIN:
-        return _unpack_plain(head[1:])
+        plain = _unpack_plain(head[1:])
+        return {name: one for name, one in plain.items() if name[:1] != "\0"}
     return {name: text for name, (_, text) in _unpack_typed(head[1:]).items() if name[:1] != "\0"}
 
 
