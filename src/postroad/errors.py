@@ -326,6 +326,48 @@ class BrokerStopping(Refusal):
     why = "stopping"
 
 
+class NameTaken(Refusal):
+    """A queue or topic of the other kind has this name; choose another."""
+
+    why = "name_taken"
+
+
+class TopicNotFound(Refusal):
+    """There is no such topic, or it has no such partition; declare it first."""
+
+    why = "no_such_topic"
+
+
+class GroupNotFound(Refusal):
+    """There is no such group; join it, or declare it first."""
+
+    why = "no_such_group"
+
+
+class MemberNotFound(Refusal):
+    """This is no member of the group any more, for it was silent for too long; join again."""
+
+    why = "no_such_member"
+
+
+class Fenced(Refusal):
+    """Others read this partition now, or the group has another generation; what they did stays."""
+
+    why = "wrong_generation"
+
+
+class OffsetOutOfRange(Refusal):
+    """The partition does not have this offset: it was cut off, or is not there yet."""
+
+    why = "out_of_range"
+
+
+class GroupInUse(Refusal):
+    """The group has members; they must leave first."""
+
+    why = "group_in_use"
+
+
 class BadCommand(Refusal):
     """The call makes no sense as it is."""
 

@@ -134,6 +134,22 @@ FILTER_DEPTH_MAX = 32  # names in names, in a filter and in what it looks at
 FILTER_NUMBER_MAX = 1_000_000_000
 FILTER_DECIMALS = 5
 
+# Topics and groups.
+TOPIC_PARTITIONS_MAX = 4_096  # of one topic: a row names them all
+PARTITIONS_MAX = 100_000  # of all topics; each takes a few KiB of memory at rest
+CUT_BLOCKS = 64  # samples of a log cut in one turn; each is at most a block
+FEED_PAGES = 64  # pages of 4,096 messages a group's queue catches up in one turn
+FETCH_SPANS_MAX = 10_000  # partitions in one fetch
+FETCH_SAMPLES_MAX = 4_096  # samples one fetch looks through where all in them is superseded
+CLEANER_KEYS_MAX = 262_144  # messages of one window of the cleaner: some 25 MiB of keys
+CLEANER_SLICE_PAGES = 64  # pages the cleaner looks at in one turn, where little is left of each
+CLEANER_SLICE_BLOCKS = 8  # blocks it looks at in one turn
+CLEANER_PAUSE_MS = 60_000  # between two passes that are only about tombstones
+GROUPS_MAX = 100_000  # groups of each mode
+GROUP_MEMBERS_MAX = 10_000  # of one group: sharing out is a turn of the loop
+MEMBER_TOPICS_MAX = 1_000  # topics one member reads
+COMMIT_METADATA_BYTES_MAX = 4_096  # what a committer may say about an offset
+
 # The engine.
 CACHE_BYTES = 64 * 1024 * 1024  # bodies in memory, written and read ones together
 READ_CACHE_SHARE = 4  # one part in so many of the cache is for blocks that were read back

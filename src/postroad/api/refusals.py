@@ -37,6 +37,14 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.NOT_A_NUMBER: errors.NotANumber,
     Why.NO_SUCH_KEY: errors.KeyNotFound,
     Why.KV_FULL: errors.KvFull,
+    Why.NAME_TAKEN: errors.NameTaken,
+    Why.NO_SUCH_TOPIC: errors.TopicNotFound,
+    Why.NO_SUCH_PARTITION: errors.TopicNotFound,
+    Why.NO_SUCH_GROUP: errors.GroupNotFound,
+    Why.NO_SUCH_MEMBER: errors.MemberNotFound,
+    Why.WRONG_GENERATION: errors.Fenced,
+    Why.OUT_OF_RANGE: errors.OffsetOutOfRange,
+    Why.GROUP_IN_USE: errors.GroupInUse,
 }
 
 

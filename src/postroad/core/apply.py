@@ -18,6 +18,8 @@ from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
+from postroad.core.topics.apply import APPLY as TOPICS
+from postroad.core.topics.apply import log_published
 from postroad.limits import ROUTE_SETS_DROPPED, ROUTE_SETS_MAX
 
 TASKS_KEPT = 100
@@ -96,7 +98,11 @@ def published(state: State, record: facts.Published) -> None:
     shelf = state.shelves[record.shelf]
     assert shelf.next == record.first, "bodies follow each other on a shelf"
     count = len(record.sizes) >> 2
-    shelf.append(count, len(record.blob) + len(record.heads))
+    block = shelf.append(count, len(record.blob) + len(record.heads))
+    log = state.topics.partitions.get(record.shelf)
+    if log is not None:
+        log_published(state, log, record, block)
+        return
     route = state.routes.get(record.shelf)
     if route is None:
         _publish_to(state, state.queues[record.shelf], shelf, record, count)
@@ -315,6 +321,8 @@ def _bury(state: State, queue: Queue) -> None:
         state.ledger.drop(segment)
     queue.dedup.clear()
     state.ledger.drop(queue)
+    if queue.borrowed:
+        return
     _drop_shelf(state, queue.id)
     _drop_closed_routes(state)
 
@@ -366,6 +374,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.MoveTaskEnded: move_task_ended,
     **EXCHANGE_APPLY,
     **KV_APPLY,
+    **TOPICS,
 }
 
 

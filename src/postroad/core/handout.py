@@ -3,6 +3,7 @@
 One rule: the core never holds bodies; whoever does turns a handout into `Received` or `Peeked`.
 """
 
+from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.core.shelf import Shelf
 from postroad.model.message import Delivery, Note
+from postroad.model.topics import Fetched, FetchedPart
 
 
 class Piece:
@@ -72,12 +74,40 @@ class Library(Protocol):
     def fetch(self, piece: Piece) -> Bodies | None:
         """The messages of a piece, or `None` when their block must be loaded first."""
 
+    def times(self, piece: Piece) -> list[int] | None:
+        """When each message of a piece was published, or `None` likewise."""
+
+    def keys(self, piece: Piece) -> "array[int] | None":
+        """The key's hash of each message of a piece (0: no key), or `None` likewise."""
+
+
+class Part:
+    """What a handout has of one partition of a topic: `count` of its messages, in order."""
+
+    def __init__(self, topic: str, partition: int, start: int, end: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.start = start
+        self.end = end
+        self.next_offset = 0
+        self.count = 0
+
 
 class Handout:
-    """The messages of one reply. `states` and `dues`: per message, of a peek; `next_offset`: where
-    it goes on."""
+    """The messages of one reply. `parts`: of a fetch from a topic; then `queue` is 0, and each
+    message has its partition for a queue. `states` and `dues`: per message, of a peek;
+    `next_offset`: where it goes on."""
 
-    __slots__ = ("consumer", "dues", "next_offset", "now_ms", "pieces", "queue", "states")
+    __slots__ = (
+        "consumer",
+        "dues",
+        "next_offset",
+        "now_ms",
+        "parts",
+        "pieces",
+        "queue",
+        "states",
+    )
 
     def __init__(self, queue: int, now_ms: int, consumer: int = 0) -> None:
         self.queue = queue
@@ -85,6 +115,7 @@ class Handout:
         self.consumer = consumer
         self.pieces: list[Piece] = []
         self.states: list[str] | None = None
+        self.parts: list[Part] | None = None
         self.dues: list[int] = []
         self.next_offset = 0
 
@@ -99,7 +130,7 @@ def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
     for start, length in runs(mask):
         slot = start
         for shelf, index, count in queue.extents.find(page.base + start, length):
-            for piece in _in_blocks(queue.shelves[shelf], index, count):
+            for piece in pieces_in_blocks(queue.shelves[shelf], index, count):
                 piece.lease = lease
                 piece.offset = page.base + slot
                 if page.counts is not None and page.firsts is not None:
@@ -141,7 +172,7 @@ def _cut(piece: Piece, start: int, count: int) -> Piece:
     return part
 
 
-def _in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
+def pieces_in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
     """Consecutive bodies of a shelf, a piece per block."""
     found: list[Piece] = []
     end = index + count
@@ -156,7 +187,7 @@ def _in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
 
 def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery]) -> None:
     """Deliveries of one piece, appended to a list."""
-    queue, lease, offset = handout.queue, piece.lease, piece.offset
+    queue, lease, offset = handout.queue or piece.shelf, piece.lease, piece.offset
     now_ms = handout.now_ms
     heads, notes, counts, firsts = bodies.heads, bodies.notes, piece.counts, piece.firsts
     times = bodies.times
@@ -183,3 +214,16 @@ def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delive
                 note,
             )
         )
+
+
+def fetched(parts: list[Part], messages: list[Delivery]) -> Fetched:
+    """The reply of a fetch, from all its messages in order."""
+    found: list[FetchedPart] = []
+    at = 0
+    for part in parts:
+        mine = messages[at : at + part.count]
+        at += part.count
+        found.append(
+            FetchedPart(part.topic, part.partition, part.start, part.end, part.next_offset, mine)
+        )
+    return Fetched(found)

@@ -108,6 +108,8 @@ def _derive(state: State) -> None:
     """What is wanted of each block, and what the realms make of their rows."""
     everyone = [*state.queues.values(), *state.buried.values()]
     for queue in everyone:
+        if queue.borrowed:
+            continue
         for page in queue.pages.all.values():
             for start, length in runs(page.live):
                 for shelf, index, count in queue.extents.find(page.base + start, length):

@@ -23,6 +23,9 @@ from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
 from postroad.core.together import Leasing, acks_of, leasing_of
+from postroad.core.topics import records as topic_facts
+from postroad.core.topics.desk import SERVED, Desk
+from postroad.core.topics.table import DECIDERS as TOPICS
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.exchanges import PublishTo
@@ -49,11 +52,29 @@ DECIDERS: dict[type, Decider] = {
     commands.ListMoveTasks: tasks.decide_list,
     **EXCHANGE_DECIDERS,
     **KV_DECIDERS,
+    **TOPICS,
 }
 """Commands that are answered at once; those that may wait are in `Server`."""
 
-LEASING = (facts.Leased, facts.Lapsed, facts.Ripened, facts.Swept, facts.Placed, facts.Closed)
+LEASING = (
+    facts.Leased,
+    facts.Lapsed,
+    facts.Ripened,
+    facts.Swept,
+    facts.Placed,
+    facts.Closed,
+    topic_facts.ShareFed,
+)
 """Records nobody waits for."""
+
+DESK_FACTS = (
+    topic_facts.TopicDeleted,
+    topic_facts.PartitionsAdded,
+    topic_facts.LogCut,
+    topic_facts.ShareDeleted,
+    topic_facts.ShareSought,
+)
+"""Records after which somebody at the desk may have waited for nothing."""
 
 
 class Core:
@@ -65,6 +86,7 @@ class Core:
         self.demand = Demand()
         self.schedule = Schedule()
         self.server = Server(self.world, self.demand, self._apply_all)
+        self.desk = Desk(self.world, self.server, self._apply_all)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
         """The shard is ours from here on: number leases by the epoch, and end the leases of
@@ -93,6 +115,8 @@ class Core:
             return self._seal(self._refused(ask, wrong))
         decider = DECIDERS.get(type(command))
         if decider is None:
+            if isinstance(command, SERVED):
+                return self._seal(self.desk.handle(ask, now))
             return self._seal(self.server.handle(ask, now))
         try:
             decision = decider(self.world, command, now)
@@ -160,30 +184,37 @@ class Core:
     def pump(self, now: int) -> Step | None:
         """Demand meets ready messages; `None` when nobody was served."""
         step = self.server.pump(now)
+        more = self.desk.pump(now)
+        if step is not None and more is not None:
+            records = [*step.records, *more.records]
+            answers = [*step.answers, *more.answers]
+            return self._seal(Step(records, answers, step.urgent or more.urgent))
+        step = step or more
         return None if step is None else self._seal(step)
 
     def tick(self, now: int) -> Step | Missing | None:
         """One slice of what time makes true; `None` when there is nothing now."""
-        ended = self.server.end_waits(now)
+        ended = [*self.server.end_waits(now), *self.desk.end_waits(now)]
+        silent = self.desk.silent(now)
+        if ended or silent:
+            return self._seal(Step(silent, ended, False))
         records = slice_of_time(self.world, self.schedule, now)
         if isinstance(records, Missing):
-            return Step([], ended, False) if ended else records
-        if not records and not ended:
+            return records
+        if not records:
             return None
         self._apply_all(records)
         records = records + self._relieve_of_moved(records)
-        return self._seal(Step(records, ended, False))
+        return self._seal(Step(records, [], False))
 
     def next_due(self) -> int:
         """When `tick` has something to do, in ms: 0 for never."""
-        due = self.schedule.next_ms(self.world)
-        end = self.demand.next_end()
-        if due and end:
-            return min(due, end)
-        return due or end
+        times = (self.schedule.next_ms(self.world), self.demand.next_end(), self.desk.next_end())
+        return min([one for one in times if one], default=0)
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: what it waited for is forgotten, its leases end in slices."""
+        self.desk.forget(caller)
         for queue, holder in self.demand.forget(caller):
             self.schedule.ending.append((queue, holder, True))
 
@@ -223,6 +254,9 @@ class Core:
     def live_bits(self, shelf: int, first: int, count: int) -> int:
         """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is
         `first`."""
+        log = self.state.topics.partitions.get(shelf)
+        if log is not None:
+            return log.live_bits(first, count)
         mask = 0
         for queue in self.state.targets_of(shelf):
             for run in queue.extents.runs_on(shelf, first, count, queue.next_offset):
@@ -246,6 +280,7 @@ class Core:
             for waiter in list(line):
                 self.demand.end_wait(waiter)
                 answers.append(Answer(waiter.ask, Received([]), 0))
+        answers.extend(self.desk.stop_waiting())
         return answers
 
     def _answer(self, ask: Ask, decision: Decision) -> Answer:
@@ -311,8 +346,16 @@ class Core:
             if id is not None:
                 self._changed(id)
             elif isinstance(record, facts.Published):
+                log = state.topics.partitions.get(record.shelf)
+                if log is not None:
+                    self.desk.stir(log.id)
+                    for share in log.shares:
+                        self._changed(share)
+                    continue
                 for queue in state.targets_of(record.shelf):
                     self._changed(queue.id)
+            elif isinstance(record, DESK_FACTS):
+                self._at_the_desk()
 
     def _changed(self, id: int) -> None:
         """After a fact about a queue: who may be served now, and when time comes back to it."""
@@ -327,9 +370,18 @@ class Core:
             queue.ended.clear()
         if queue.pages.ready:
             self.demand.stir(id)
+            if queue.borrowed:
+                self.desk.stir_queue(id)
         if queue.purged_before and queue.swept_next(1):
             self.schedule.sweeping[id] = None
         self.schedule.look_at(queue)
+
+    def _at_the_desk(self) -> None:
+        """After a fact about a topic or group: who waits for it looks again, queues that are gone
+        are swept."""
+        self.desk.stir_all()
+        for id in self.state.buried:
+            self.schedule.sweeping[id] = None
 
     def _gone(self, id: int) -> None:
         for waiter in self.demand.forget_queue(id):

@@ -27,6 +27,7 @@ OVERDUE_MS = 1
 class Queue(Row):
     """Settings, pages, leases and extents of one queue.
 
+    `borrowed`: a group on a topic has this queue; its bodies are the log's, its offsets too.
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
     change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
     (holder, count) of leases that ended since the machine last looked. These four are volatile.
@@ -46,6 +47,7 @@ class Queue(Row):
         self.settings = settings
         self.ledger = ledger
         self.shelves = shelves
+        self.borrowed = name[:1] == "\0"
         self.extras: dict[str, str] = {}
         self.labels: dict[str, str] = {}
         self.created_ms = 0
@@ -78,6 +80,11 @@ class Queue(Row):
         for page in self.pages.all.values():
             return page.base
         return self.next_offset
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name, or topic and group."""
+        return "/".join(self.name.split("\0")[1:3]) if self.borrowed else self.name
 
     @property
     def leased(self) -> int:
@@ -162,7 +169,12 @@ class Queue(Row):
         if page is not None and not counted:
             self._note_takers(page, lease, mask)
         granted_ms = self._end_lease(lease, first, mask)
-        if page is None:
+        if page is not None and self.borrowed:
+            gone = mask & below_mask(page, self.aged_before)
+            if gone:
+                self._remove(page, gone)
+                mask &= ~gone
+        if page is None or not mask:
             return
         most = self.settings.deliveries_max
         alive = self.pages.come_back(page, mask, granted_ms, counted, most or 0)
@@ -335,6 +347,8 @@ class Queue(Row):
             self._trim_extents()
 
     def _release(self, page: Page, mask: int) -> None:
+        if self.borrowed:
+            return
         for start, length in runs(mask):
             for shelf, index, count in self.extents.find(page.base + start, length):
                 self.shelves[shelf].release(index, count)

@@ -108,7 +108,7 @@ class Server:
     def _take(
         self, ask: Ask, command: Receive | Pop, lease_ms: int | None, leased: bool, now: int
     ) -> Step:
-        queue = self.world.state.by_name.get(command.queue)
+        queue = self.world.state.find(command.queue)
         if queue is None:
             text = f"queue `{command.queue}` does not exist"
             return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)
@@ -147,6 +147,15 @@ class Server:
             return Step(records, [Answer(ask, handout, wait)], False)
         records = self._pop(queue, count, handout)
         return Step(records, [Answer(ask, handout, self.world.state.group)], True)
+
+    def lease_now(
+        self, ask: Ask, queue: Queue, count: int, lease_ms: int | None, now: int
+    ) -> Step | None:
+        """Lease what is ready to somebody; `None` when nothing is, or may be."""
+        room = free_slots(queue, count)
+        if not room or not queue.pages.ready:
+            return None
+        return self._hand_out(ask, queue, room, lease_ms, True, now)
 
     def _lease(
         self, queue: Queue, count: int, deadline: int, holder: int, handout: Handout
@@ -211,7 +220,7 @@ class Server:
         return Step(records, [Answer(consumer.ask, handout, wait)], False)
 
     def _attach(self, ask: Ask, command: Attach) -> Step:
-        queue = self.world.state.by_name.get(command.queue)
+        queue = self.world.state.find(command.queue)
         if queue is None:
             text = f"queue `{command.queue}` does not exist"
             return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)

@@ -14,6 +14,7 @@ from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
 from postroad.core.shelf import Freed, Shelf
+from postroad.core.topics.state import Topics
 
 CATALOG_KEY = b"c"
 
@@ -70,6 +71,7 @@ class MoveTask(Row):
 class State:
     """All entities of a shard.
 
+    `hidden`: queues that groups on topics have, by name; they are in no listing.
     `freed`: blocks nobody wants any more, since the engine last took them. `realms`: all kinds of
     entities but queues.
     `group`: ordinal of the group the engine builds now; `changed`: of the last
@@ -95,7 +97,9 @@ class State:
         self.freed: list[Freed] = []
         self.exchanges = Exchanges(self.ledger, self.queues)
         self.kv = KvRealm(self.ledger, self.catalog)
-        self.realms: list[Realm] = [self.exchanges, self.kv]
+        self.hidden: dict[str, Queue] = {}
+        self.topics = Topics(self.ledger, self.shelves, self.queues)
+        self.realms: list[Realm] = [self.exchanges, self.kv, self.topics]
         self.group = 0
         self.changed = 0
         self.durable = 0
@@ -103,15 +107,25 @@ class State:
     def add_queue(self, queue: Queue) -> None:
         """Enter a queue under its name and number."""
         self.queues[queue.id] = queue
+        if queue.borrowed:
+            self.hidden[queue.name] = queue
+            return
         self.by_name[queue.name] = queue
         insort(self.names, queue.name)
 
     def remove_queue(self, queue: Queue) -> None:
         """Take a queue out of sight; it stays buried until it is swept."""
         del self.queues[queue.id]
+        self.buried[queue.id] = queue
+        if queue.borrowed:
+            del self.hidden[queue.name]
+            return
         del self.by_name[queue.name]
         self.names.remove(queue.name)
-        self.buried[queue.id] = queue
+
+    def find(self, name: str) -> Queue | None:
+        """A queue that may be received from: a declared one, or a group's."""
+        return self.by_name.get(name) or self.hidden.get(name)
 
     def add_route(self, route: RouteSet) -> None:
         """Enter a route set, whose shelf is there."""

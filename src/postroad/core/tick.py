@@ -15,6 +15,7 @@ from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
+from postroad.core.topics import cleaner
 from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
 
 
@@ -34,6 +35,8 @@ CLOCKS = (
     Clock(tasks.next_task_ms, tasks.task_slice),
     Clock(sweep.next_ms, sweep.sweep_slice),
     Clock(next_kv_ms, kv_slice),
+    Clock(cleaner.next_cut_ms, cleaner.cut_slice),
+    Clock(cleaner.next_feed_ms, cleaner.feed_slice),
 )
 """Everything but queues that time has something to do with, in order of precedence."""
 
@@ -48,6 +51,8 @@ class Schedule:
         self.dying: dict[int, None] = {}
         self.ending: list[tuple[int, int, bool]] = []
         self.sweeping: dict[int, None] = {}
+        self.cleaner = cleaner.Cleaner()
+        self.clocks = (*CLOCKS, Clock(self.cleaner.next_ms, self.cleaner.slice))
 
     def look_at(self, queue: Queue) -> None:
         """A queue changed: enter when time has something to do there."""
@@ -66,7 +71,7 @@ class Schedule:
             if _can_bury(world, world.state.queues.get(id)):
                 return 1
         next_ms = self._first_due(world)
-        for clock in CLOCKS:
+        for clock in self.clocks:
             due = clock.next_ms(world)
             if due and (not next_ms or due < next_ms):
                 next_ms = due
@@ -119,7 +124,7 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
             del schedule.dying[id]
         elif _can_bury(world, dying):
             return _dead_records(world, dying, now)
-    for clock in CLOCKS:
+    for clock in schedule.clocks:
         due = clock.next_ms(world)
         if due and due <= now:
             return clock.records(world, now)

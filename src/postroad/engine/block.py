@@ -41,6 +41,7 @@ class Block:
         self.times: array[int] = array("Q")
         self.notes: dict[int, Note] = {}
         self.present: array[int] | None = None
+        self.keys: array[int] | None = None
 
     def append(self, record: Published) -> None:
         """The messages of a publish."""
@@ -60,6 +61,8 @@ class Block:
         if not len(self.times) or self.times[-1] != record.now_ms:
             self.time_starts.append(at)
             self.times.append(record.now_ms)
+        if record.keys or self.keys is not None:
+            self._add_keys(record.keys, at, count)
         if record.notes is not None:
             for index, note in enumerate(record.notes):
                 self.notes[at + index] = note
@@ -68,6 +71,8 @@ class Block:
         """Bytes in memory, roughly."""
         heads = 0 if self.head_ends is None else len(self.head_blob) + 4 * len(self.head_ends)
         columns = 4 * len(self.ends) + 12 * len(self.times) + 300 * len(self.notes)
+        if self.keys is not None:
+            columns += 8 * len(self.keys)
         return ENTRY_BYTES + len(self.blob) + heads + columns
 
     def fetch(self, index: int, count: int) -> Bodies:
@@ -88,6 +93,27 @@ class Block:
         if self.notes:
             notes = [self.notes.get(one) for one in range(at, stop)]
         return Bodies(bodies, self._heads(at, stop), self._times(at, stop), notes)
+
+    def published(self, index: int, count: int) -> list[int]:
+        """When each of consecutive messages was published."""
+        at = self._place(index)
+        return self._times(at, at + count)
+
+    def key_hashes(self, index: int, count: int) -> "array[int]":
+        """The key's hash of each of consecutive messages."""
+        if self.keys is None:
+            return array("Q", bytes(8 * count))
+        at = self._place(index)
+        return self.keys[at : at + count]
+
+    def _place(self, index: int) -> int:
+        at = index - self.first
+        return at if self.present is None else bisect_left(self.present, at)
+
+    def _add_keys(self, keys: bytes, at: int, count: int) -> None:
+        if self.keys is None:
+            self.keys = array("Q", bytes(8 * at))
+        self.keys.frombytes(keys or bytes(8 * count))
 
     def thin(self, wanted: int) -> "Block":
         """A copy with only the messages whose bit, counted from `first`, is set."""
@@ -118,6 +144,8 @@ class Block:
                 thin.notes[len(thin.present)] = self.notes[at]
             thin.ends.append(len(blob))
             thin.present.append(position)
+            if self.keys is not None:
+                thin._add_keys(self.keys[at : at + 1].tobytes(), len(thin.present) - 1, 1)
         thin.blob = bytes(blob)
         if self.head_ends is not None:
             thin.head_blob = bytes(head_blob)
@@ -137,6 +165,7 @@ class Block:
                 self.time_starts.tobytes(),
                 self.times.tobytes(),
                 sorted(self.notes.items()),
+                b"" if self.keys is None else self.keys.tobytes(),
             )
         )
 
@@ -176,6 +205,8 @@ def decode_block(shelf: int, packed: bytes) -> Block:
     block.time_starts.frombytes(stored.time_starts)
     block.times.frombytes(stored.times)
     block.notes = dict(stored.notes)
+    if stored.keys:
+        block.keys = array("Q", stored.keys)
     return block
 
 

@@ -4,6 +4,7 @@ One rule: a block that is not placed stays until nobody wants it or its `Placed`
 that were read back give way, the longest unused first, unless they are pinned.
 """
 
+from array import array
 from collections import OrderedDict
 
 from postroad.core.handout import Bodies, Piece
@@ -46,14 +47,27 @@ class Cache:
 
     def fetch(self, piece: Piece) -> Bodies | None:
         """The messages of a piece, or `None` when its block is not in memory."""
+        block = self._find(piece)
+        return None if block is None else block.fetch(piece.index, piece.count)
+
+    def times(self, piece: Piece) -> list[int] | None:
+        """When the messages of a piece were published, or `None` likewise."""
+        block = self._find(piece)
+        return None if block is None else block.published(piece.index, piece.count)
+
+    def keys(self, piece: Piece) -> "array[int] | None":
+        """The hashes of the keys of the messages of a piece, or `None` likewise."""
+        block = self._find(piece)
+        return None if block is None else block.key_hashes(piece.index, piece.count)
+
+    def _find(self, piece: Piece) -> Block | None:
         key = (piece.shelf, piece.block)
         block = self.written.get(key)
         if block is None:
             block = self.read.get(key)
-            if block is None:
-                return None
-            self.read.move_to_end(key)
-        return block.fetch(piece.index, piece.count)
+            if block is not None:
+                self.read.move_to_end(key)
+        return block
 
     def drop(self, shelf: int, first: int) -> None:
         """Nobody wants a block any more, or it is safely placed; a pinned one stays as if read."""

@@ -176,7 +176,8 @@ class Engine:
         writing = self._in_flight > 0 or self._syncing
         sync_ms = 0 if writing else self._sync_ms
         keeper_ms = self.keeper.next_wake(writing)
-        at_once = 1 if self.core.demand.stirred or self.inbox.asks else 0
+        stirred = self.core.demand.stirred or self.core.desk.stirred
+        at_once = 1 if stirred or self.inbox.asks else 0
         for one in (lease_ms, keeper_ms, sync_ms, at_once):
             if one and (not best or one < best):
                 best = one

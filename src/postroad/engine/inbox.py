@@ -12,8 +12,10 @@ from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Pop, Publish, Receive, Settle
 from postroad.model.exchanges import PublishTo
 from postroad.model.sound import ROWS, unsound
+from postroad.model.topics import Append
 
 TAKING = (Receive, Pop)
+PUBLISHES = (Publish, PublishTo, Append)
 
 
 class Inbox:
@@ -56,7 +58,7 @@ class Inbox:
         held: set[Caller] = {ask.caller for ask in self.held}
         for ask in asks:
             command = ask.command
-            if ask.caller in held or (hold_publishes and isinstance(command, Publish | PublishTo)):
+            if ask.caller in held or (hold_publishes and isinstance(command, PUBLISHES)):
                 held.add(ask.caller)
                 self.held.append(ask)
                 continue
@@ -83,7 +85,7 @@ def _turn_of(asks: list[Ask]) -> int:
     for at, ask in enumerate(asks):
         command = ask.command
         size = 0
-        if isinstance(command, Publish | PublishTo):
+        if isinstance(command, PUBLISHES):
             size = _size_of(command.bodies)
         elif isinstance(command, Settle):
             size = _size_of(command.offsets)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from postroad.core.decision import Answer, Shares
-from postroad.core.handout import Handout, Piece, fill_piece, split
+from postroad.core.handout import Handout, Piece, fetched, fill_piece, split
 from postroad.engine.cache import Cache
 from postroad.model.ask import Caller
 from postroad.model.message import Delivery
@@ -58,6 +58,8 @@ class Filling:
     def reply(self) -> Reply:
         """The filled reply."""
         handout = self.handout
+        if handout.parts is not None:
+            return fetched(handout.parts, self.messages)
         if handout.states is None:
             return Received(self.messages, handout.consumer)
         rows = zip(handout.states, handout.dues, self.messages, strict=True)

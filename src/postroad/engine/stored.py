@@ -22,3 +22,4 @@ class StoredBlock(msgspec.Struct, array_like=True, gc=False):
     time_starts: bytes
     times: bytes
     notes: list[tuple[int, Note]]
+    keys: bytes = b""

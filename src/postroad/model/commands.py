@@ -7,8 +7,10 @@ and the core adds its own now.
 from collections.abc import Sequence
 
 from postroad.model import exchanges
+from postroad.model.groups import GroupCommand
 from postroad.model.kv import KvCommand
 from postroad.model.policy import QueueSettings
+from postroad.model.topics import TopicCommand
 from postroad.model.value import value
 
 ACK = 1
@@ -278,4 +280,6 @@ Command = (
     | exchanges.ListBindings
     | exchanges.PublishTo
     | KvCommand
+    | TopicCommand
+    | GroupCommand
 )

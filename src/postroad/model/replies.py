@@ -7,9 +7,11 @@ are for broken promises.
 from enum import IntEnum
 
 from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
+from postroad.model.groups import GroupReply
 from postroad.model.kv_replies import KvReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
+from postroad.model.topics import TopicReply
 from postroad.model.value import value
 
 
@@ -41,6 +43,14 @@ class Why(IntEnum):
     NOT_A_NUMBER = 41
     NO_SUCH_KEY = 42
     KV_FULL = 43
+    NAME_TAKEN = 20
+    NO_SUCH_TOPIC = 21
+    NO_SUCH_PARTITION = 22
+    NO_SUCH_GROUP = 23
+    NO_SUCH_MEMBER = 24
+    WRONG_GENERATION = 25
+    OUT_OF_RANGE = 26
+    GROUP_IN_USE = 27
 
 
 @value
@@ -208,4 +218,6 @@ Reply = (
     | BindingsListed
     | Routed
     | KvReply
+    | TopicReply
+    | GroupReply
 )

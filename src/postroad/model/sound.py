@@ -9,7 +9,7 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands, exchanges, kv_shapes
+from postroad.model import commands, exchanges, kv_shapes, topic_sound, topics
 from postroad.model.kinds import (
     BYTES,
     FLAG,
@@ -103,6 +103,7 @@ FIELDS: Shapes = {
     ),
     exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG)),
     **kv_shapes.FIELDS,
+    **topic_sound.FIELDS,
 }
 """Fields that hold one thing, and what each may be. A truth value is no number."""
 
@@ -136,11 +137,13 @@ COLUMNS: Shapes = {
     commands.Peek: (("states", TEXT),),
     commands.Move: (("offsets", NUMBER),),
     **kv_shapes.COLUMNS,
+    **topic_sound.COLUMNS,
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
 
 OPTIONAL = kv_shapes.OPTIONAL | {
-    *("heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys")
+    *("heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys"),
+    "tombstones",
 }
 """Columns that may be `None`; of a `Move` its offsets too."""
 
@@ -239,6 +242,16 @@ def _unsound_maps(command: object, may_remove: bool) -> str | None:
     return unsound_columns(command)
 
 
+def _topic(command: object) -> str | None:
+    wrong = unsound_columns(command) or topic_sound.unsound_values(command)
+    if wrong is None and isinstance(command, topics.DeclareTopic):
+        texts = (("extras", command.extras), ("labels", command.labels))
+        wrong = next((one for one in map(_unsound_texts, *zip(*texts, strict=True)) if one), None)
+    if wrong is None and isinstance(command, topics.ChangeTopic):
+        wrong = _change(command)
+    return wrong
+
+
 _DEEPER: dict[type, Callable[[object], str | None]] = {
     commands.DeclareQueue: _declare,
     commands.ChangeQueue: _change,
@@ -250,6 +263,7 @@ _DEEPER: dict[type, Callable[[object], str | None]] = {
     commands.Publish: unsound_columns,
     commands.Peek: unsound_columns,
     commands.Move: unsound_columns,
+    **dict.fromkeys(topic_sound.FIELDS, _topic),
 }
 """Commands of which all is looked at. Columns of settles are not: they are long, nothing comes of a
 wrong one but an exception before anything is changed, and only then are they looked at."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from postroad.core.codec import AnyRecord, decode_group, encode_step, join_steps
 from postroad.core.decision import Answer, Missing, Step
-from postroad.core.handout import Bodies, Handout, Piece, fill_piece
+from postroad.core.handout import Bodies, Handout, Piece, fetched, fill_piece
 from postroad.core.load import canonical, load_rows
 from postroad.core.machine import Core
 from postroad.core.queue import Queue
@@ -37,6 +37,7 @@ class Shelves:
 
     def __init__(self) -> None:
         self.held: dict[tuple[int, int], Body] = {}
+        self.hashes: dict[tuple[int, int], int] = {}
         self.away: set[int] = set()
 
     def keep(self, record: Published) -> None:
@@ -51,6 +52,8 @@ class Shelves:
             body = record.blob[low : low + size]
             low += size
             self.held[record.shelf, record.first + at] = (body, head, record.now_ms, note)
+        for at, key in enumerate(array("Q", record.keys)):
+            self.hashes[record.shelf, record.first + at] = key
 
     def fetch(self, piece: Piece) -> Bodies | None:
         if piece.shelf in self.away:
@@ -64,6 +67,16 @@ class Shelves:
             heads = [one[1] or b"" for one in found]
         notes = [one[3] for one in found] if any(one[3] for one in found) else None
         return Bodies([one[0] for one in found], heads, [one[2] for one in found], notes)
+
+    def times(self, piece: Piece) -> list[int] | None:
+        bodies = self.fetch(piece)
+        return None if bodies is None else bodies.times
+
+    def keys(self, piece: Piece) -> "array[int] | None":
+        if piece.shelf in self.away:
+            return None
+        indexes = range(piece.index, piece.index + piece.count)
+        return array("Q", [self.hashes.get((piece.shelf, index), 0) for index in indexes])
 
 
 class Road:
@@ -115,6 +128,8 @@ class Road:
             bodies = self.library.fetch(piece)
             assert bodies is not None, "a test that sends bodies away looks at no handout"
             fill_piece(handout, piece, bodies, messages)
+        if handout.parts is not None:
+            return fetched(handout.parts, messages)
         if handout.states is None:
             return Received(messages, handout.consumer)
         seen = zip(handout.states, handout.dues, messages, strict=True)

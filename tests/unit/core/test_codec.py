@@ -15,10 +15,12 @@ from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step
 from postroad.core.exchanges import records as exchanges
 from postroad.core.kv import records as kv_facts
 from postroad.core.machine import DECIDERS
+from postroad.core.topics.desk import SERVED
 from postroad.model import commands
 from postroad.model.exchanges import ExchangeSettings
 from postroad.model.message import Note
 from postroad.model.policy import QueueSettings, RetryPolicy
+from tests.unit.core.topics.examples import EXAMPLES as TOPICS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "records"
 BIG = 2**64 - 1
@@ -76,6 +78,7 @@ EXAMPLES: list[facts.Record] = [
     exchanges.BindingMade(9, 7, 8, "queue", "k.#", b"\x81\xa1a\x01", "{}", "body", {"r": "1"}, NOW),
     exchanges.BindingChanged(9, "", "", {}),
     exchanges.BindingsRemoved([9, BIG]),
+    *TOPICS,
 ]
 EXAMPLES += [
     kv_facts.KvSpaceMade(3, "späces"),
@@ -124,6 +127,7 @@ def test_each_command_is_decided_at_once_or_served() -> None:
         commands.Attach,
         commands.GrantCredit,
         commands.Detach,
+        *SERVED,
     }
     assert set(get_args(commands.Command)) == set(DECIDERS) | served
     assert not set(DECIDERS) & served

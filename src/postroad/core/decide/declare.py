@@ -51,6 +51,8 @@ def decide_declare(world: World, command: DeclareQueue, now: int) -> Decision:
     known = state.by_name.get(command.name)
     if known is not None:
         return _compare(known, command)
+    if command.name in state.topics.by_name:
+        return refuse(Why.NAME_TAKEN, f"a topic has the name `{command.name}`", state.changed)
     wrong = bad_name(command.name)
     if wrong is not None:
         return refuse(Why.BAD_NAME, wrong)

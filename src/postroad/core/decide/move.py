@@ -113,7 +113,7 @@ def move_records(
             note = None if bodies.notes is None else bodies.notes[at]
             into = target
             if into is None and note is not None:
-                into = world.state.queues.get(note.source)
+                into = _home_of(world, note)
             if into is None or into is source:
                 continue
             load = loads.setdefault(into.id, _empty_load())
@@ -121,7 +121,7 @@ def move_records(
             moved = _noted(source, piece.offset + at, note, bodies.times[at])
             if death:
                 reason = _death_word(source, piece.offset + at)
-                deaths = [*moved.deaths, (source.name, reason, count, now)]
+                deaths = [*moved.deaths, (source.title, reason, count, now)]
                 moved.deaths = deaths[-DEATHS_KEPT:]
             _add(load, into, bodies, at, moved)
             offset = piece.offset + at
@@ -140,6 +140,12 @@ def move_records(
         first, span, packed = pack_mask(mask)
         records.append(facts.Dropped(source.id, base + first, span, packed, facts.MOVED))
     return Taken(records, count, after)
+
+
+def _home_of(world: World, note: Note) -> Queue | None:
+    """The queue a message was moved from last; a log takes nothing back."""
+    home = world.state.queues.get(note.source)
+    return None if home is None or home.borrowed else home
 
 
 def fetch(world: World, queue: Queue, picked: Picked) -> list[tuple[Piece, Bodies]] | Missing:

@@ -158,7 +158,7 @@ def decide_extend(world: World, command: Extend, now: int) -> Decision:
 
 def _queue_of(world: World, command: Settle | Extend) -> Queue | Decision:
     """The queue the leases are of, or the refusal."""
-    queue = world.state.by_name.get(command.queue)
+    queue = world.state.find(command.queue)
     if queue is None:
         return no_such_queue(world.state, command.queue)
     if command.queue_id is not None and command.queue_id != queue.id:

@@ -61,6 +61,19 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     Why.NOT_A_NUMBER: (INTERNAL, "The server asked for what this service does not have."),
     Why.NO_SUCH_KEY: (INTERNAL, "The server asked for what this service does not have."),
     Why.KV_FULL: (INTERNAL, "The server asked for what this service does not have."),
+    Why.NAME_TAKEN: (INVALID_PARAMETER, "A topic has this name."),
+    **dict.fromkeys(
+        (
+            Why.NO_SUCH_TOPIC,
+            Why.NO_SUCH_PARTITION,
+            Why.NO_SUCH_GROUP,
+            Why.NO_SUCH_MEMBER,
+            Why.WRONG_GENERATION,
+            Why.OUT_OF_RANGE,
+            Why.GROUP_IN_USE,
+        ),
+        (INTERNAL, "The server mistook a queue for a topic."),
+    ),
 }
 
 

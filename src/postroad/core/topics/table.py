@@ -1,0 +1,28 @@
+"""Which decider answers which command about topics and groups.
+
+One rule: what is not here is served at the desk.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from postroad.core.decision import Decision, Missing, World
+from postroad.core.topics import append, declare, grouping
+from postroad.model import groups, topics
+
+DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
+    topics.DeclareTopic: declare.decide_declare,
+    topics.ChangeTopic: declare.decide_change,
+    topics.DeleteTopic: declare.decide_delete,
+    topics.DescribeTopic: declare.decide_describe,
+    topics.ListTopics: declare.decide_list,
+    topics.Append: append.decide_append,
+    topics.FindOffset: declare.decide_find,
+    topics.CutTopic: declare.decide_cut,
+    groups.CommitOffsets: grouping.decide_commit,
+    groups.DescribeGroup: grouping.decide_describe,
+    groups.ListGroups: grouping.decide_list,
+    groups.DeleteGroup: grouping.decide_delete,
+    groups.DeclareGroup: grouping.decide_declare,
+    groups.SeekGroup: grouping.decide_seek,
+}

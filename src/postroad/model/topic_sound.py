@@ -1,0 +1,124 @@
+"""What the fields of commands about topics and groups may be.
+
+It stands beside `sound`, which looks at all commands. The rule kept here: kinds and shapes only,
+and of values within values too.
+"""
+
+from postroad.model import groups, topics
+from postroad.model.kinds import (
+    BYTES,
+    FLAG,
+    MAYBE_BYTES,
+    MAYBE_NUMBER,
+    NUMBER,
+    TEXT,
+    TUPLE,
+    Kinds,
+    Shapes,
+)
+from postroad.model.policy import QueueSettings
+
+PLACE: Kinds = (int, str)
+
+FIELDS: Shapes = {
+    topics.DeclareTopic: (("name", TEXT), ("partitions", NUMBER), ("compare", TUPLE)),
+    topics.ChangeTopic: (("name", TEXT), ("partitions", MAYBE_NUMBER)),
+    topics.DeleteTopic: (("name", TEXT),),
+    topics.DescribeTopic: (("name", TEXT),),
+    topics.ListTopics: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
+    topics.Append: (("topic", TEXT), ("partition", MAYBE_NUMBER)),
+    topics.Fetch: (
+        ("spans", TUPLE),
+        ("count", NUMBER),
+        ("bytes_max", NUMBER),
+        ("bytes_min", NUMBER),
+        ("wait_ms", NUMBER),
+    ),
+    topics.FindOffset: (("topic", TEXT), ("partition", NUMBER), ("at", PLACE)),
+    topics.CutTopic: (("topic", TEXT), ("partition", NUMBER), ("before", NUMBER)),
+    groups.JoinGroup: (
+        ("group", TEXT),
+        ("member", TEXT),
+        ("topics", TUPLE),
+        ("strategy", TEXT),
+        ("session_ms", NUMBER),
+    ),
+    groups.Heartbeat: (
+        ("group", TEXT),
+        ("member", TEXT),
+        ("generation", NUMBER),
+        ("owned", TUPLE),
+    ),
+    groups.LeaveGroup: (("group", TEXT), ("member", TEXT)),
+    groups.CommitOffsets: (
+        ("group", TEXT),
+        ("positions", TUPLE),
+        ("member", TEXT),
+        ("generation", NUMBER),
+    ),
+    groups.DescribeGroup: (("group", TEXT), ("topic", TEXT)),
+    groups.ListGroups: (("topic", TEXT), ("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
+    groups.DeleteGroup: (("group", TEXT), ("topic", TEXT)),
+    groups.DeclareGroup: (
+        ("topic", TEXT),
+        ("group", TEXT),
+        ("settings", (QueueSettings,)),
+        ("start", PLACE),
+    ),
+    groups.SeekGroup: (
+        ("topic", TEXT),
+        ("group", TEXT),
+        ("mode", TEXT),
+        ("to", PLACE),
+        ("partition", MAYBE_NUMBER),
+        ("offset", MAYBE_NUMBER),
+    ),
+    groups.ReceiveShare: (
+        ("topic", TEXT),
+        ("group", TEXT),
+        ("count", NUMBER),
+        ("lease_ms", MAYBE_NUMBER),
+        ("wait_ms", NUMBER),
+        ("partition", MAYBE_NUMBER),
+    ),
+}
+
+COLUMNS: Shapes = {
+    topics.DeclareTopic: (("compare", TEXT),),
+    topics.Append: (
+        ("bodies", BYTES),
+        ("heads", BYTES),
+        ("keys", MAYBE_BYTES),
+        ("tombstones", FLAG),
+    ),
+    groups.JoinGroup: (("topics", TEXT),),
+}
+
+_SPAN = (("topic", str), ("partition", int), ("offset", int), ("bytes_max", int))
+_POSITION = (("topic", str), ("partition", int), ("offset", int), ("metadata", str))
+
+
+def unsound_values(command: object) -> str | None:
+    """What is wrong with the values inside a command, in one line, or `None`."""
+    if isinstance(command, topics.Fetch):
+        return _unsound_rows("spans", command.spans, topics.Span, _SPAN)
+    if isinstance(command, groups.CommitOffsets):
+        return _unsound_rows("positions", command.positions, groups.Position, _POSITION)
+    if isinstance(command, groups.Heartbeat):
+        for one in command.owned:
+            pair = isinstance(one, tuple) and len(one) == 2
+            if not pair or type(one[0]) is not str or type(one[1]) is not int:
+                return "each of `owned` is a topic's name and a partition's number"
+    return None
+
+
+def _unsound_rows(
+    name: str, rows: tuple[object, ...], kind: type, fields: tuple[tuple[str, type], ...]
+) -> str | None:
+    for row in rows:
+        if not isinstance(row, kind):
+            return f"each of `{name}` is a {kind.__name__}, not {type(row).__name__}"
+        for field, wanted in fields:
+            if type(getattr(row, field)) is not wanted:
+                return f"`{field}` of each of `{name}` is of the wrong kind"
+    return None
