@@ -42,6 +42,16 @@ PRINTS = {
         "at first: paid [12, 14], reserved [12, 14], dead letters 1",
         "fixed and redriven: paid [12, 13, 14], reserved [12, 13, 14], dead letters 0",
     ],
+    "11_kv": [
+        "mine: True",
+        "yours: False",
+        "given back by another: False",
+        "after its end: True",
+        "calls: 3",
+        "all parts, brought last by scan",
+        "best: [('cats', 12.0), ('fish', 10.0)]",
+        "stale: 0",
+    ],
     "08_delays": [
         "now: nothing",
         "a week later: water the plants",

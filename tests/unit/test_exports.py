@@ -8,7 +8,9 @@ import pytest
 
 import postroad
 from postroad import errors
+from postroad.api.collections import SpaceOperations
 from postroad.api.operations import Operations
+from postroad.api.spaces import AsyncKv, Kv
 
 NAMES = {
     "COMPILED",
@@ -86,6 +88,7 @@ METHODS = {
     "describe",
     "driver",
     "extend",
+    "kv",
     "move",
     "moves",
     "open",
@@ -130,6 +133,15 @@ def test_every_error_is_a_postroad_error_with_a_name_that_stays() -> None:
 def test_both_faces_have_the_same_methods() -> None:
     assert public(postroad.Broker) == METHODS
     assert public(postroad.AsyncBroker) == METHODS
+
+
+def test_both_faces_of_a_space_have_all_its_operations() -> None:
+    assert public(Kv) == public(AsyncKv) == public(SpaceOperations)
+    for name in public(SpaceOperations):
+        operation = getattr(SpaceOperations, name)
+        for face in (Kv, AsyncKv):
+            assert getattr(face, name).__doc__ == operation.__doc__
+    assert public(SpaceOperations) >= {"get", "map_get", "set_add", "score_get"}
 
 
 def test_a_method_shows_the_words_and_the_signature_of_its_operation() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 from postroad.api.faces import dress
 from postroad.api.operations import Asks, Operations
 from postroad.api.options import BrokerOptions, engine_settings
+from postroad.api.spaces import AsyncKv
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
@@ -142,6 +143,12 @@ class AsyncBroker:
     start_move = _awaited(Operations.start_move)
     cancel_move = _awaited(Operations.cancel_move)
     moves = _awaited(Operations.moves)
+
+    def kv(self, space: str = "default") -> AsyncKv:
+        """The keys of a space: bytes, maps, sets and sorted sets, with times to live and
+        compare-and-set. A space is made by the first write to it.
+        """
+        return AsyncKv(space, self._run)
 
     def receipt(self, message: Delivery) -> str:
         """A message's receipt as text: kept anywhere, it settles the message later, after a restart

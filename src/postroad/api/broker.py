@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 from postroad.api.faces import dress
 from postroad.api.operations import Asks, Operations
 from postroad.api.options import BrokerOptions, engine_settings
+from postroad.api.spaces import Kv
 from postroad.engine.blocking import BlockingDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
@@ -101,6 +102,12 @@ class Broker:
     start_move = _blocking(Operations.start_move)
     cancel_move = _blocking(Operations.cancel_move)
     moves = _blocking(Operations.moves)
+
+    def kv(self, space: str = "default") -> Kv:
+        """The keys of a space: bytes, maps, sets and sorted sets, with times to live and
+        compare-and-set. A space is made by the first write to it.
+        """
+        return Kv(space, self._run)
 
     def receipt(self, message: Delivery) -> str:
         """A message's receipt as text: kept anywhere, it settles the message later, after a restart
