@@ -5,12 +5,18 @@ import random
 from typing import TYPE_CHECKING
 
 from postroad.journal.options import Sync
+from postroad.model import commands as asks
+from postroad.model.policy import QueueSettings
 from tests.sim.audit import stop
+from tests.sim.process import JOURNAL
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-KINDS = ("power", "power", "cut", "kill", "fail", "full", "slow", "save", "jump", "back", "stop")
+KINDS = (
+    *("power", "power", "cut", "kill", "fail", "full", "slow", "save", "jump", "back", "stop"),
+    *("doubt", "spoil", "after", "after"),
+)
 
 
 class Faults:
@@ -27,6 +33,7 @@ class Faults:
         self.power_may_go = not loose
         self.may_fault = False
         self.full_until = 0
+        self.doubting = False
 
     def strike(self) -> None:
         """Perhaps something goes wrong now."""
@@ -43,6 +50,7 @@ class Faults:
     def start_failed(self) -> None:
         """The disk does not even let the process start."""
         self.world.disk.fail_at = set()
+        self.world.disk.fail_when = None
         if self.rng.random() < 0.3:
             self._empty()
 
@@ -50,8 +58,11 @@ class Faults:
         """No faults for a while."""
         disk = self.world.disk
         disk.fail_at = set()
+        disk.fail_when = None
         disk.crash_at = None
         self.world.checkpoints.failing = 0
+        self.world.checkpoints.then = None
+        self.doubting = False
         self._empty()
 
     def rise(self) -> None:
@@ -98,6 +109,55 @@ class Faults:
     def _save(self) -> None:
         self.world.checkpoints.failing = self.rng.choice((errno.EIO, errno.ENOSPC))
         self.world.checker.space_was_short = True
+
+    def power_goes_too(self) -> bool:
+        """Whether the power goes when the process stops itself. Where the disk is in doubt it goes
+        later: first a start believes what it finds in the system's memory."""
+        if not self.doubting:
+            return self.power_may_go and self.rng.random() < 0.5
+        self.doubting = False
+        if self.power_may_go:
+            self.world.after(self.rng.randint(220, 900), self._power_if_running)
+        return False
+
+    def _doubt(self) -> None:
+        self.world.disk.fail_when = self._sync_fails
+        self.doubting = True
+        self.may_fault = True
+        self.world.checker.space_was_short = True
+
+    def _sync_fails(self, name: str, path: str) -> int | None:
+        if name != "sync" or not path.startswith(JOURNAL):
+            return None
+        self.world.disk.fail_when = None
+        return errno.EIO
+
+    def _spoil(self) -> None:
+        """A queue is in a checkpoint and deleted, and the next checkpoint fails."""
+        world = self.world
+        session = world.sessions[0]
+        name = session.new_name()
+        world.ask(session, asks.DeclareQueue(name, QueueSettings(lease_ms=700)))
+
+        def saved() -> None:
+            if session in world.sessions:
+                world.ask(session, asks.DeleteQueue(name))
+                self._save()
+
+        # The first checkpoint from here on may have been cut before.
+        world.checkpoints.then = (2, saved)
+
+    def _after(self) -> None:
+        """The process ends with a checkpoint saved that it has not heard of."""
+        self.world.checkpoints.then = (1, self._end_if_running)
+
+    def _power_if_running(self) -> None:
+        if self.world.process is not None:
+            self._power()
+
+    def _end_if_running(self) -> None:
+        if self.world.process is not None:
+            self._kill()
 
     def _jump(self) -> None:
         self.world.time.skew_ms += self.rng.choice((700, 5_000, 90_000, 86_400_000))

@@ -173,11 +173,14 @@ class Session:
 
     def _declare(self) -> asks.DeclareQueue:
         if self.rng.random() < 0.5:
-            # A name is used for one queue, so that a receipt can mean only one.
-            self.names[-1] = f"temp-{self.next_ask}-{self.caller.number}"
-            return asks.DeclareQueue(self.names[-1], QueueSettings(lease_ms=700))
+            return asks.DeclareQueue(self.new_name(), QueueSettings(lease_ms=700))
         name = self.rng.choice([name for name in self.names if name in QUEUES])
         return asks.DeclareQueue(name, QUEUES[name])
+
+    def new_name(self) -> str:
+        """A name for a queue: used for one only, so that a receipt can mean only one."""
+        self.names[-1] = f"temp-{self.next_ask}-{self.caller.number}"
+        return self.names[-1]
 
     def _change(self, name: str) -> asks.ChangeQueue:
         settings = QUEUES.get(name)

@@ -35,12 +35,15 @@ FLOOD_MESSAGES = 4_090
 
 
 class SimCheckpoints(MemoryCheckpoints):
-    """Checkpoints that fail when told to: `failing` is the errno of the next commit."""
+    """Checkpoints that fail when told to: `failing` is the errno of the next commit. `then`: after
+    so many commits something happens, as `later` has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: Callable[[int, Callable[[], None]], None]) -> None:
         super().__init__()
+        self.later = later
         self.failing = 0
         self.commits = 0
+        self.then: tuple[int, Callable[[], None]] | None = None
 
     def commit(self, cut: Cut) -> None:
         """Commit, or fail and change nothing."""
@@ -49,6 +52,11 @@ class SimCheckpoints(MemoryCheckpoints):
             raise OSError(number, "the checkpoint could not be written")
         super().commit(cut)
         self.commits += 1
+        if self.then is not None:
+            left, event = self.then
+            self.then = (left - 1, event) if left > 1 else None
+            if left == 1:
+                self.later(0, event)
 
 
 class World:
@@ -61,7 +69,7 @@ class World:
         self.time = VirtualTime(START_MS)
         self.disk = SimDisk(random.Random(self.rng.getrandbits(64)))
         self.disk.short_writes = self.rng.choice((0.0, 0.0, 0.2))
-        self.checkpoints = SimCheckpoints()
+        self.checkpoints = SimCheckpoints(self.after)
         self.tap = Tap()
         self.checker = Checker(self.tap)
         self.salt = self.rng.randbytes(32)
@@ -69,13 +77,13 @@ class World:
         self.settings = EngineSettings(
             cache_bytes=self.rng.choice((32, 64, 256)) * 1024,
             journal_bytes=self.rng.choice((128, 512)) * 1024,
-            records_between_checkpoints=self.rng.choice((60, 300)),
+            records_between_checkpoints=self.rng.choice((25, 60, 300)),
         )
         self.options = JournalOptions(
             segment_bytes=self.rng.choice((32, 64)) * 1024,
             reserve_bytes=32 * 1024,
             bound_bytes=self.settings.journal_bytes,
-            max_group=self.rng.choice((3_000, 16_384, 1 << 20)),
+            max_group=self.rng.choice((2_000, 3_000, 16_384, 1 << 20)),
             sync=self.faults.sync,
         )
         self.process: Process | None = None
@@ -219,6 +227,7 @@ class World:
         else:
             self.disk.kill()
         self.checkpoints.crash()
+        self.checkpoints.then = None
         self.checker.died()
         self.after(self.rng.randint(0, 200), self.start)
 
@@ -226,7 +235,7 @@ class World:
         """The engine has a fault: the process must stop."""
         if not self.faults.may_fault:
             raise Violation(f"the process stopped itself without a reason: {fault}")
-        self.die(fault, power=self.faults.power_may_go and self.rng.random() < 0.5)
+        self.die(fault, power=self.faults.power_goes_too())
 
     def run_for(self, ms: int) -> None:
         """Let time pass."""
