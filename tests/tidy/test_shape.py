@@ -13,7 +13,7 @@ OUTSIDE_WORLD = {
     *("asyncio", "socket", "ssl", "selectors", "threading", "concurrent", "multiprocessing"),
     *("subprocess", "os", "pathlib", "io", "time", "random", "secrets", "uuid", "logging"),
 }
-SANS_IO = ("model", "core", "protocols", "limits.py", "units.py", "errors.py")
+SANS_IO = ("model", "core", "protocols", "limits.py", "units.py", "errors")
 
 
 def test_each_module_says_its_place_on_the_road() -> None:

@@ -60,6 +60,7 @@ ERRORS = {
     "NoSpace",
     "NotANumber",
     "OffsetOutOfRange",
+    "PartitionNotFound",
     "PostroadError",
     "QueueFull",
     "QueueNotFound",

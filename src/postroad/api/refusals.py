@@ -39,7 +39,7 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.KV_FULL: errors.KvFull,
     Why.NAME_TAKEN: errors.NameTaken,
     Why.NO_SUCH_TOPIC: errors.TopicNotFound,
-    Why.NO_SUCH_PARTITION: errors.TopicNotFound,
+    Why.NO_SUCH_PARTITION: errors.PartitionNotFound,
     Why.NO_SUCH_GROUP: errors.GroupNotFound,
     Why.NO_SUCH_MEMBER: errors.MemberNotFound,
     Why.WRONG_GENERATION: errors.Fenced,
