@@ -185,6 +185,7 @@ KV_KEY_BYTES_MAX = 8 * 1024  # of a key, or a pattern; longer ones belong into v
 KV_MEMBER_BYTES_MAX = 64 * 1024  # of a field or member: whole JSON texts are members in practice
 KV_VALUE_BYTES_MAX = 16 * 1024 * 1024  # as a message
 KV_BATCH_MAX = 2_000  # keys or members in one command: a turn of the loop
+KV_KEY_WORK = 4  # messages that are as much work for a turn as a key or member
 KV_BATCH_BYTES_MAX = 32 * 1024 * 1024  # values in one command
 KV_READ_MAX = 5_000  # keys or members looked at by one reading command
 KV_BYTES_MAX = 4 * 1024 * 1024 * 1024  # memory of all keys, about; then writes are refused

@@ -19,6 +19,7 @@ from postroad.core.demand import Demand
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.handout import Library, split
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
+from postroad.core.kv.together import sets_of
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
@@ -149,11 +150,17 @@ class Core:
         return self._seal(Step(records, answers, True))
 
     def decide_together(self, asks: list[Ask], now: int) -> Step | None:
-        """Receives or acks of one queue that came in one turn, as one step; `None` where they must
-        be decided one by one, and nothing was changed."""
+        """Receives or acks of one queue, or sets of keys, that came in one turn, as one step;
+        `None` where they must be decided one by one, and nothing was changed."""
         leasing = leasing_of(self.world, self.demand, asks, now)
         if leasing is not None:
             return self._seal(self._lease_together(leasing, asks))
+        sets = sets_of(self.world, asks)
+        if sets is not None:
+            self._apply_all(sets[0])
+            group = self.state.group
+            pairs = zip(asks, sets[1], strict=True)
+            return self._seal(Step(sets[0], [Answer(ask, one, group) for ask, one in pairs], True))
         records = acks_of(self.world, asks)
         if records is None:
             return None

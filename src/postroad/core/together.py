@@ -14,21 +14,25 @@ from postroad.core.decide.settle import Held
 from postroad.core.decision import Shares, World, too_long
 from postroad.core.demand import Demand
 from postroad.core.handout import Handout
+from postroad.core.kv.together import sets_go_together
 from postroad.core.queue import Queue
 from postroad.limits import RECEIVE_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import ACK, SESSION_LEASE, Receive, Settle
+from postroad.model.kv import KvSet
 from postroad.model.sound import unsound
 
 
 def go_together(one: Any, other: Any) -> bool:
     """Whether two commands may be decided as one: receives or acks of one queue that say the
-    same. They may be unsound."""
+    same, sets of keys of one space. They may be unsound."""
     kind = type(one)
     if kind is not type(other):
         return False
     if kind is Receive:
         return bool(one.queue == other.queue and one.lease_ms == other.lease_ms)
+    if kind is KvSet:
+        return sets_go_together(one, other)
     if kind is not Settle or one.outcome != ACK or other.outcome != ACK:
         return False
     same = one.queue == other.queue and one.queue_id == other.queue_id

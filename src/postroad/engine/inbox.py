@@ -7,7 +7,8 @@ caller; receives and acks come together only where they follow each other.
 from collections import deque
 
 from postroad.core.together import go_together
-from postroad.limits import ASK_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
+from postroad.limits import ASK_WORK, KV_KEY_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
+from postroad.model import kv_shapes
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Pop, Publish, Receive, Settle
 from postroad.model.exchanges import PublishTo
@@ -48,7 +49,7 @@ class Inbox:
             self.held = deque()
         if len(asks) == 1 and not hold_publishes:
             return [asks]
-        if len(asks) > TURN_ASKS_MIN:
+        if len(asks) > 1:
             stop = _turn_of(asks)
             self.asks = asks[stop:]
             asks = asks[:stop]
@@ -82,6 +83,7 @@ class Inbox:
 def _turn_of(asks: list[Ask]) -> int:
     """How many of the asks are work for one turn; what they ask for is taken at its word."""
     room = TURN_WORK_MAX
+    least = TURN_ASKS_MIN
     for at, ask in enumerate(asks):
         command = ask.command
         size = 0
@@ -91,9 +93,13 @@ def _turn_of(asks: list[Ask]) -> int:
             size = _size_of(command.offsets)
         elif isinstance(command, TAKING):
             size = _count_of(command)
+        elif type(command) in kv_shapes.COLUMNS:
+            column = kv_shapes.COLUMNS[type(command)][0][0]
+            size = KV_KEY_WORK * _size_of(getattr(command, column))
+            least = 1
         room -= ASK_WORK + size
         if room < 0:
-            return max(at, TURN_ASKS_MIN)
+            return max(at, least)
     return len(asks)
 
 

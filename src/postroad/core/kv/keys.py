@@ -57,7 +57,7 @@ def decide_set(world: World, command: KvSet, now: int) -> Decision:
         return wrong
     keys, values = list(command.keys), list(command.values)
     kv = world.state.kv
-    if not _is_plain(command):
+    if not is_plain(command):
         return _set_if(world, command, now)
     records: list[Record] = []
     space, wrong = space_to_write(kv, command.space, records)
@@ -66,10 +66,11 @@ def decide_set(world: World, command: KvSet, now: int) -> Decision:
     expires_ms = 0 if command.ttl_ms is None else now + command.ttl_ms
     records.append(facts.KvWritten(space, keys, values, expires_ms))
     first = kv.numbers.versions + 1
-    return Decision(records, KvStored(True, list(range(first, first + len(keys)))))
+    versions = [first] if len(keys) == 1 else list(range(first, first + len(keys)))
+    return Decision(records, KvStored(True, versions))
 
 
-def _is_plain(command: KvSet) -> bool:
+def is_plain(command: KvSet) -> bool:
     """Whether nothing has to be looked at first."""
     if command.only != ALWAYS or command.want_old or command.keep_ttl:
         return False

@@ -26,6 +26,7 @@ from postroad.model.replies import Why
 KINDS = ("nothing", "bytes", "a map", "a set", "a sorted set")
 NUMBER_MIN = -(2**63)
 NUMBER_MAX = 2**63 - 1
+ROWS = (list, tuple)
 INSTANT_MAX = 2 * DURATION_MS_MAX
 NUMBER_CHARS = 20
 
@@ -92,7 +93,7 @@ def bad_key(key: object) -> Decision | None:
 
 def bad_keys(keys: Sequence[bytes]) -> Decision | None:
     """Why a row of keys is none."""
-    if not isinstance(keys, list | tuple) or not 0 < len(keys) <= KV_BATCH_MAX:
+    if not isinstance(keys, ROWS) or not 0 < len(keys) <= KV_BATCH_MAX:
         return bad(f"one command has 1 to {KV_BATCH_MAX:,} keys")
     for key in keys:
         if not isinstance(key, bytes) or not 0 < len(key) <= KV_KEY_BYTES_MAX:
@@ -102,7 +103,7 @@ def bad_keys(keys: Sequence[bytes]) -> Decision | None:
 
 def bad_members(members: Sequence[bytes]) -> Decision | None:
     """Why a row of members, or of fields, is none."""
-    if not isinstance(members, list | tuple) or not 0 < len(members) <= KV_BATCH_MAX:
+    if not isinstance(members, ROWS) or not 0 < len(members) <= KV_BATCH_MAX:
         return bad(f"one command has 1 to {KV_BATCH_MAX:,} members")
     for member in members:
         if not isinstance(member, bytes) or len(member) > KV_MEMBER_BYTES_MAX:
@@ -112,7 +113,7 @@ def bad_members(members: Sequence[bytes]) -> Decision | None:
 
 def bad_values(values: Sequence[bytes], count: int) -> Decision | None:
     """Why a row of values, one for each of `count` keys or fields, is none."""
-    if not isinstance(values, list | tuple) or len(values) != count:
+    if not isinstance(values, ROWS) or len(values) != count:
         return bad("there is one value for each")
     total = 0
     for one in values:

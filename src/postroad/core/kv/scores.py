@@ -14,7 +14,7 @@ from postroad.core.kv.entry import (
     pack_score,
     read_score,
 )
-from postroad.core.kv.look import Place, bad, bad_members, no_such_key, version_of
+from postroad.core.kv.look import ROWS, Place, bad, bad_members, no_such_key, version_of
 from postroad.core.kv.members import (
     member_facts,
     place_to_read,
@@ -101,7 +101,7 @@ def _new_score(command: KvSortedSet, old: float | None, wanted: float) -> float 
 
 def _bad_scores(command: KvSortedSet) -> Decision | None:
     scores = command.scores
-    if not isinstance(scores, list | tuple) or len(scores) != len(command.members):
+    if not isinstance(scores, ROWS) or len(scores) != len(command.members):
         return bad("there is one score for each member")
     for score in scores:
         if not isinstance(score, float | int) or isinstance(score, bool) or score != score:  # noqa: PLR0124

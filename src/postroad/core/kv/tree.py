@@ -225,7 +225,7 @@ class Tree:
         self.ledger.touch(page)
         page.touched = group
         old = page.values[slot]
-        page.values = (*page.values[:slot], value, *page.values[slot + 1 :])
+        page.values = page.values[:slot] + (value,) + page.values[slot + 1 :]  # noqa: RUF005
         grown = len(value) - len(old)
         page.size += grown
         self.size += grown
@@ -237,8 +237,9 @@ class Tree:
         page = self.pages[at]
         self.ledger.touch(page)
         page.touched = group
-        page.keys = (*page.keys[:slot], key, *page.keys[slot:])
-        page.values = (*page.values[:slot], value, *page.values[slot:])
+        # Sums of tuples are half as dear as tuples of their parts.
+        page.keys = page.keys[:slot] + (key,) + page.keys[slot:]  # noqa: RUF005
+        page.values = page.values[:slot] + (value,) + page.values[slot:]  # noqa: RUF005
         added = len(key) + len(value) + ENTRY_BYTES
         page.size += added
         self.size += added
