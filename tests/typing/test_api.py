@@ -4,6 +4,7 @@ from contextlib import aclosing
 from typing import assert_type
 
 from postroad import AsyncBroker, Broker, Message, Outgoing
+from postroad.api.places import Place
 from postroad.model.replies import Described, PeekedMessage, TaskInfo
 
 
@@ -12,10 +13,10 @@ def test_the_blocking_face_is_typed() -> None:
         assert_type(broker, Broker)
         assert_type(broker.declare("a", lease_ms=5_000), bool)
         assert_type(broker.declare("b"), bool)
-        assert_type(broker.publish("a", b"x", headers={"n": 1}), tuple[int, int])
-        assert_type(broker.publish(["a", "b"], "x"), list[tuple[int, int]])
-        assert_type(broker.publish_many("a", [b"x", "y", Outgoing("z")]), tuple[int, int])
-        assert_type(broker.publish_many(("a", "b"), [b"x"]), list[tuple[int, int]])
+        assert_type(broker.publish("a", b"x", headers={"n": 1}), Place)
+        assert_type(broker.publish(["a", "b"], "x"), list[Place])
+        assert_type(broker.publish_many("a", [b"x", "y", Outgoing("z")]), Place)
+        assert_type(broker.publish_many(("a", "b"), [b"x"]), list[Place])
         messages = broker.receive("a", 10, wait_ms=0)
         assert_type(messages, list[Message])
         assert_type(broker.receipt(messages[0]), str)
@@ -36,7 +37,7 @@ async def asyncio_face() -> None:
     async with AsyncBroker.open(None) as broker:
         assert_type(broker, AsyncBroker)
         assert_type(await broker.declare("a", lease_ms=5_000), bool)
-        assert_type(await broker.publish("a", b"x"), tuple[int, int])
+        assert_type(await broker.publish("a", b"x"), Place)
         assert_type(await broker.receive("a"), list[Message])
         async with aclosing(broker.consume("a", idle_ms=0)) as messages:
             async for message in messages:

@@ -125,6 +125,8 @@ class AsyncBroker:
 
     declare = _awaited(Operations.declare)
     change = _awaited(Operations.change)
+    pause = _awaited(Operations.pause)
+    resume = _awaited(Operations.resume)
     delete = _awaited(Operations.delete)
     purge = _awaited(Operations.purge)
     describe = _awaited(Operations.describe)

@@ -84,6 +84,8 @@ class Broker:
 
     declare = _blocking(Operations.declare)
     change = _blocking(Operations.change)
+    pause = _blocking(Operations.pause)
+    resume = _blocking(Operations.resume)
     delete = _blocking(Operations.delete)
     purge = _blocking(Operations.purge)
     describe = _blocking(Operations.describe)

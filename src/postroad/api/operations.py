@@ -8,8 +8,16 @@ of either face gets.
 from collections.abc import Generator, Sequence
 from typing import Final, TypeVar, Unpack, overload
 
-from postroad.api.messages import Body, Headers, Outgoing, publish_all, publish_one
+from postroad.api.messages import (
+    Body,
+    CommonOptions,
+    MessageOptions,
+    Outgoing,
+    publish_all,
+    publish_one,
+)
 from postroad.api.options import QueueOptions, duration, queue_settings
+from postroad.api.places import Place, places_of
 from postroad.api.receipts import (
     Batch,
     Names,
@@ -35,11 +43,6 @@ R = TypeVar("R")
 
 Asks = Generator[Command, Reply, R]
 """An operation on its way: commands out, replies in, and its result at the end."""
-
-Identity = tuple[int, int]
-"""(queue number, offset) of a message's first place: the same as its `identity` when it is
-received.
-"""
 
 Several = list[str] | tuple[str, ...]
 """Queue names that get the same messages."""
@@ -88,6 +91,18 @@ class Operations:
         command = commands.ChangeQueue(queue, wanted, None, labels, tuple(settings))
         expect((yield command), replies.Done, queue)
 
+    def pause(self, queue: str) -> Asks[None]:
+        """Deliver nothing from a queue until `resume`; publishing and settling go on. Raises
+        `QueueNotFound`.
+        """
+        command = commands.ChangeQueue(queue, QueueSettings(paused=True), only=("paused",))
+        expect((yield command), replies.Done, queue)
+
+    def resume(self, queue: str) -> Asks[None]:
+        """Deliver from a paused queue again; who waits is served. Raises `QueueNotFound`."""
+        command = commands.ChangeQueue(queue, QueueSettings(), only=("paused",))
+        expect((yield command), replies.Done, queue)
+
     def delete(self, queue: str) -> Asks[None]:
         """Remove a queue and all it holds. Raises `QueueNotFound`."""
         expect((yield commands.DeleteQueue(queue)), replies.Done, queue)
@@ -117,88 +132,56 @@ class Operations:
         return names
 
     @overload
-    def publish(
-        self,
-        queue: str,
-        body: Body,
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[Identity]: ...
+    def publish(self, queue: str, body: Body, **options: Unpack[MessageOptions]) -> Asks[Place]: ...
     @overload
     def publish(
-        self,
-        queue: Several,
-        body: Body,
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[list[Identity]]: ...
+        self, queue: Several, body: Body, **options: Unpack[MessageOptions]
+    ) -> Asks[list[Place]]: ...
     def publish(
-        self,
-        queue: str | Several,
-        body: Body,
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[Identity | list[Identity]]:
+        self, queue: str | Several, body: Body, **options: Unpack[MessageOptions]
+    ) -> Asks[Place | list[Place]]:
         """Publish a message to a queue, or to several at once; returns, when it is durable, its
         identity there.
 
         To several: all of them get it or none, in one atomic step, and the body is stored once.
-        `delay_ms`: ready only after so long (`None`: the queue's own delay). `ttl_ms`: gone when
-        nobody has taken it by then. Raises `QueueNotFound`, `QueueFull`, `MessageTooLarge`,
-        `NoSpace`.
+        Options: `headers`. `delay_ms`: ready only after so long (`None`: the queue's own delay).
+        `ttl_ms`: gone when nobody has taken it by then. `key`, `dedup_id`, `priority`: as in
+        `Outgoing`; where the id is known the identity is that of the message which came first, and
+        its `known` says so. Raises `QueueNotFound`, `QueueFull`, `MessageTooLarge`, `NoSpace`.
         """
         single = isinstance(queue, str)
         queues = (queue,) if isinstance(queue, str) else tuple(queue)
-        command = publish_one(queues, body, headers, delay_ms, ttl_ms)
-        places = expect((yield command), replies.Published, ", ".join(queues)).places
-        return places[0] if single else list(places)
+        command = publish_one(queues, Outgoing(body, **options))
+        places = places_of(expect((yield command), replies.Published, ", ".join(queues)), 1)
+        return places[0] if single else places
 
     @overload
     def publish_many(
-        self,
-        queue: str,
-        messages: Sequence[Body | Outgoing],
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[Identity]: ...
+        self, queue: str, messages: Sequence[Body | Outgoing], **options: Unpack[CommonOptions]
+    ) -> Asks[Place]: ...
     @overload
     def publish_many(
-        self,
-        queue: Several,
-        messages: Sequence[Body | Outgoing],
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[list[Identity]]: ...
+        self, queue: Several, messages: Sequence[Body | Outgoing], **options: Unpack[CommonOptions]
+    ) -> Asks[list[Place]]: ...
     def publish_many(
         self,
         queue: str | Several,
         messages: Sequence[Body | Outgoing],
-        *,
-        headers: Headers | None = None,
-        delay_ms: int | None = None,
-        ttl_ms: int | None = None,
-    ) -> Asks[Identity | list[Identity]]:
+        **options: Unpack[CommonOptions],
+    ) -> Asks[Place | list[Place]]:
         """Publish messages to a queue, or to several, in one atomic step; returns the identity of
         the first (in each).
 
-        The others follow it: their offsets are consecutive. `headers`, `delay_ms` and `ttl_ms` are
-        for those messages that are no `Outgoing` with their own. Raises as `publish` does.
+        The others follow it: their offsets are consecutive, unless some were known by their
+        `dedup_id`; the `offsets` and `known` of what is returned tell. Options are as those of
+        `publish`, for the messages that are no `Outgoing` with their own. Raises as `publish` does.
         """
         single = isinstance(queue, str)
         queues = (queue,) if isinstance(queue, str) else tuple(queue)
-        command = publish_all(queues, messages, Outgoing(b"", headers, delay_ms, ttl_ms))
-        places = expect((yield command), replies.Published, ", ".join(queues)).places
-        return places[0] if single else list(places)
+        command = publish_all(queues, messages, Outgoing(b"", **options))
+        reply = expect((yield command), replies.Published, ", ".join(queues))
+        places = places_of(reply, len(messages))
+        return places[0] if single else places
 
     def receive(
         self,

@@ -34,6 +34,18 @@ class QueueOptions(TypedDict, total=False):
     wait_ms: int
     message_bytes_max: int | None
     leased_max: int | None
+    kind: str
+    dedup_window_ms: int | None
+    dedup_by_content: bool
+    dedup_scope: str
+    key_leased_max: int | None
+    per_second: int | None
+    key_per_second: int | None
+    single_active_consumer: bool
+    exclusive: bool
+    paused: bool
+    expires_ms: int | None
+    keep_settled_ms: int | None
 
 
 class BrokerOptions(TypedDict, total=False):

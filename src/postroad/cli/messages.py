@@ -20,13 +20,13 @@ from postroad.cli.options import (
     word_option,
 )
 from postroad.cli.output import body_text, delivery_json, print_json, print_table
-from postroad.limits import SEND_STEP_MESSAGES
+from postroad.limits import PRIORITY_MAX, SEND_STEP_MESSAGES
 from postroad.model.commands import Publish, Receive, Settle
 from postroad.model.message import Delivery, HeaderValue, plain_head
 from postroad.model.replies import Published, Received, Settled
 
 
-def send(
+def send(  # noqa: PLR0913, PLR0917  (one parameter per option)
     queue: Queue,
     bodies: Annotated[
         list[str],
@@ -41,17 +41,24 @@ def send(
     delay: Annotated[
         int | None, time_option("When they become ready; the queue's own delay without it.")
     ] = None,
+    key: Annotated[str | None, word_option("KEY", "The ordering key of each message.")] = None,
+    priority: Annotated[
+        int, typer.Option(min=0, max=PRIORITY_MAX, metavar="LEVEL", help="Higher ones leave first.")
+    ] = 0,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Send messages; done when they are durable."""
-    head = plain_head(_headers(header or []))
+    head = plain_head(_headers(header or []), key, None, priority)
     sent = 0
     with opened(data) as directory:
         waiting = _bodies(bodies)
         while step := list(islice(waiting, SEND_STEP_MESSAGES)):
             heads = [head] * len(step) if head else None
             delays = None if delay is None else [delay] * len(step)
-            directory.ask(Publish((queue,), step, heads, delays), Published)
+            keys = None if key is None else [key] * len(step)
+            levels = [priority] * len(step) if priority else None
+            command = Publish((queue,), step, heads, delays, None, keys, levels)
+            directory.ask(command, Published)
             sent += len(step)
     print(f"sent: {sent:,}")
 

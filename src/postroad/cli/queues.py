@@ -5,6 +5,7 @@ it was told `--yes`.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -25,6 +26,7 @@ from postroad.cli.options import (
 from postroad.cli.output import body_text, delivery_json, print_json, print_table
 from postroad.limits import MOVE_STEP_MESSAGES, PAGE_NAMES
 from postroad.model.commands import (
+    ChangeQueue,
     DeclareQueue,
     DeleteQueue,
     DescribeQueue,
@@ -33,7 +35,7 @@ from postroad.model.commands import (
     Peek,
     PurgeQueue,
 )
-from postroad.model.policy import OVERFLOWS, QueueSettings
+from postroad.model.policy import KINDS, OVERFLOWS, QueueSettings
 from postroad.model.replies import Declared, Described, Done, Listed, Moved, Peeked, Purged
 
 app = typer.Typer(
@@ -41,6 +43,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+OverflowOption = Annotated[
+    str | None, word_option("|".join(OVERFLOWS), "What gives way when full.")
+]
+KindOption = Annotated[str | None, word_option("|".join(KINDS), "In which order messages leave.")]
+ByContentOption = Annotated[
+    bool | None, typer.Option("--dedup-by-content", help="The body stands for a missing id.")
+]
 
 
 @app.command("list")
@@ -90,8 +100,18 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
     ] = None,
     length_max: Annotated[int | None, count_option("Messages the queue may hold.")] = None,
     bytes_max: Annotated[int | None, count_option("Body bytes the queue may hold.")] = None,
-    overflow: Annotated[
-        str | None, word_option("|".join(OVERFLOWS), "What gives way when full.")
+    overflow: OverflowOption = None,
+    kind: KindOption = None,
+    dedup_window: Annotated[
+        int | None, time_option("For so long no message is taken twice.")
+    ] = None,
+    dedup_by_content: ByContentOption = None,
+    leased_max: Annotated[int | None, count_option("Most messages leased at once.")] = None,
+    key_leased_max: Annotated[int | None, count_option("The same for each key.")] = None,
+    per_second: Annotated[int | None, count_option("Most deliveries a second.")] = None,
+    key_per_second: Annotated[int | None, count_option("The same for each key.")] = None,
+    expires: Annotated[
+        int | None, time_option("The queue goes when nobody used it for so long.")
     ] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
@@ -106,6 +126,14 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
         "length_max": length_max,
         "bytes_max": bytes_max,
         "overflow": overflow,
+        "kind": kind,
+        "dedup_window_ms": dedup_window,
+        "dedup_by_content": dedup_by_content,
+        "leased_max": leased_max,
+        "key_leased_max": key_leased_max,
+        "per_second": per_second,
+        "key_per_second": key_per_second,
+        "expires_ms": expires,
     }
     fields = {field: one for field, one in given.items() if one is not None}
     settings = msgspec.structs.replace(QueueSettings(), **fields)
@@ -113,6 +141,20 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
         command = DeclareQueue(name, settings, compare=tuple(fields))
         declared = directory.ask(command, Declared)
     print(f"{'made' if declared.created else 'exists already'}: {name}")
+
+
+@app.command()
+def pause(name: Queue, data: DataOption = DEFAULT_DATA) -> None:
+    """Deliver nothing from a queue until it is resumed."""
+    _set_paused(name, data, paused=True)
+    print(f"paused: {name}")
+
+
+@app.command()
+def resume(name: Queue, data: DataOption = DEFAULT_DATA) -> None:
+    """Deliver from a paused queue again."""
+    _set_paused(name, data, paused=False)
+    print(f"resumed: {name}")
 
 
 @app.command()
@@ -224,6 +266,12 @@ def described_json(described: Described) -> dict[str, object]:
     retry = fields.pop("retry")
     fields |= {f"retry_{name}": getattr(retry, name) for name in retry.__struct_fields__}
     return shown | {"settings": fields, "extras": described.extras, "labels": described.labels}
+
+
+def _set_paused(name: str, data: Path, *, paused: bool) -> None:
+    with opened(data) as directory:
+        settings = QueueSettings(paused=paused)
+        directory.ask(ChangeQueue(name, settings, only=("paused",)), Done)
 
 
 def _rows(shown: dict[str, object]) -> Iterator[tuple[str, object]]:

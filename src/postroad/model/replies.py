@@ -79,11 +79,12 @@ class Published:
     """`places[i]` = (queue id, offset of the first message) for the i-th target; the messages of
     one publish have consecutive offsets in each. `published_ms`: the time they carry. `offsets`:
     one per message, where some were known already and have the offset of the first that came with
-    their id; `None` where all are new."""
+    their id; `None` where all are new. `known`: which they are, 0 being the first."""
 
     places: tuple[tuple[int, int], ...]
     published_ms: int
     offsets: tuple[int, ...] | None = None
+    known: tuple[int, ...] = ()
 
 
 @value

@@ -112,6 +112,25 @@ def test_settings_given_on_the_line_are_the_queue_s(shell: Shell) -> None:
     assert "2m" in shown
 
 
+def test_a_queue_of_another_kind_is_made_and_sent_to_on_the_line(shell: Shell) -> None:
+    words = ("--kind", "fifo", "--dedup-window", "5m", "--dedup-by-content", "--per-second", "100")
+    shell("queue", "create", "mail", *words, "--key-per-second", "5", "--expires", "1h")
+    settings = shell.json("queue", "show", "mail")["settings"]
+    assert (settings["kind"], settings["dedup_window_ms"]) == ("fifo", 300_000)
+    assert (settings["per_second"], settings["key_per_second"]) == (100, 5)
+    assert (settings["dedup_by_content"], settings["expires_ms"]) == (True, 3_600_000)
+    assert shell("send", "mail", "a", "a", "--key", "eve", "--priority", "3") == "sent: 2\n"
+    assert shell.json("queue", "show", "mail")["ready"] == 1
+
+
+def test_a_queue_is_paused_and_resumed(shell: Shell) -> None:
+    shell("queue", "create", "mail")
+    assert shell("queue", "pause", "mail") == "paused: mail\n"
+    assert shell.json("queue", "show", "mail")["settings"]["paused"] is True
+    assert shell("queue", "resume", "mail") == "resumed: mail\n"
+    assert shell.json("queue", "show", "mail")["settings"]["paused"] is False
+
+
 def test_list_shows_every_queue_and_what_it_holds(shell: Shell) -> None:
     for name in ("a1", "a2", "b1"):
         shell("queue", "create", name)

@@ -64,6 +64,7 @@ def _answer(
     records = taken.records
     group = None if records else max(queue.touched for queue in queues)
     at = 0
+    fresh = taken.places[0][1]
     accepted.reverse()
     for index, decision in enumerate(decisions):
         if decision is not ACCEPTED:
@@ -75,13 +76,27 @@ def _answer(
             continue
         places = taken.places
         offsets = None if taken.offsets is None else taken.offsets[at : at + count]
+        known: tuple[int, ...] = ()
         if offsets is not None:
             places = ((places[0][0], offsets[0]),)
+            known = _known(offsets, fresh)
+            fresh += count - len(known)
         elif at:
             places = tuple([(queue, first + at) for queue, first in places])
-        decisions[index] = Decision(records, Published(places, now, offsets), group)
+        decisions[index] = Decision(records, Published(places, now, offsets, known), group)
         records = []
         at += count
+
+
+def _known(offsets: tuple[int, ...], fresh: int) -> tuple[int, ...]:
+    """Which messages were not taken again; those that were follow each other from `fresh` on."""
+    known: list[int] = []
+    for at, offset in enumerate(offsets):
+        if offset == fresh:
+            fresh += 1
+        else:
+            known.append(at)
+    return tuple(known)
 
 
 def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:
