@@ -4,6 +4,7 @@ from postroad.engine.inbox import Inbox
 from postroad.limits import TURN_WORK_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Command, DescribeQueue, Publish, PurgeQueue
+from postroad.model.kv import KvMapSet
 
 
 def caller(number: int) -> Caller:
@@ -119,3 +120,12 @@ def test_a_few_asks_are_one_turn_however_large() -> None:
     inbox = Inbox()
     put(inbox, *[(caller(number), Publish((f"{number}",), [b""] * 30_000)) for number in range(9)])
     assert len(taken(inbox)) == 9
+
+
+def test_many_keys_are_more_work_than_a_turn_has() -> None:
+    inbox = Inbox()
+    sets = KvMapSet("s", b"m", [b"f"] * 1_000, [b""] * 1_000)
+    put(inbox, *[(ANN, sets)] * 9)
+    assert taken(inbox) == [[0], [1], [2], [3]]
+    assert taken(inbox) == [[4], [5], [6], [7]]
+    assert taken(inbox) == [[8]]

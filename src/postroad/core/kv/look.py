@@ -91,7 +91,7 @@ def bad_key(key: object) -> Decision | None:
     return None
 
 
-def bad_keys(keys: Sequence[bytes]) -> Decision | None:
+def bad_keys(keys: Sequence[object]) -> Decision | None:
     """Why a row of keys is none."""
     if not isinstance(keys, ROWS) or not 0 < len(keys) <= KV_BATCH_MAX:
         return bad(f"one command has 1 to {KV_BATCH_MAX:,} keys")
@@ -101,7 +101,7 @@ def bad_keys(keys: Sequence[bytes]) -> Decision | None:
     return None
 
 
-def bad_members(members: Sequence[bytes]) -> Decision | None:
+def bad_members(members: Sequence[object]) -> Decision | None:
     """Why a row of members, or of fields, is none."""
     if not isinstance(members, ROWS) or not 0 < len(members) <= KV_BATCH_MAX:
         return bad(f"one command has 1 to {KV_BATCH_MAX:,} members")
@@ -111,7 +111,7 @@ def bad_members(members: Sequence[bytes]) -> Decision | None:
     return None
 
 
-def bad_values(values: Sequence[bytes], count: int) -> Decision | None:
+def bad_values(values: Sequence[object], count: int) -> Decision | None:
     """Why a row of values, one for each of `count` keys or fields, is none."""
     if not isinstance(values, ROWS) or len(values) != count:
         return bad("there is one value for each")
