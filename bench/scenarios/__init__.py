@@ -11,6 +11,7 @@ SCENARIOS = {
     "memory": "bench.scenarios.memory",
     "start": "bench.scenarios.start",
     "turns": "bench.scenarios.turns",
+    "kinds": "bench.scenarios.kinds",
     "kv": "bench.scenarios.kv",
     "sqs-raw": "bench.scenarios.sqs_raw",
     "sqs-boto": "bench.scenarios.sqs_boto",

@@ -46,15 +46,20 @@ def take_lowest(mask: int, count: int) -> int:
 def runs(mask: int) -> list[tuple[int, int]]:
     """The runs of set bits as (first bit, length), in order."""
     found: list[tuple[int, int]] = []
-    at = 0
-    while mask:
-        skip = lowest(mask)
-        mask >>= skip
-        at += skip
-        run = run_at(mask, 0)
-        found.append((at, run))
-        mask >>= run
-        at += run
+    low = lowest(mask) if mask else 0
+    run = run_at(mask, low) if mask else 0
+    if run and low + run == mask.bit_length():
+        found.append((low, run))
+        return found
+    # Many short runs are the rule from here on: text is searched faster than ints are shifted.
+    digits = bin(mask)[:1:-1]
+    at = digits.find("1")
+    while at >= 0:
+        end = digits.find("0", at)
+        if end < 0:
+            end = len(digits)
+        found.append((at, end - at))
+        at = digits.find("1", end)
     return found
 
 

@@ -8,31 +8,33 @@ than its share of the leases stands back behind the others. Compiled by mypyc wh
 from array import array
 from heapq import heapify, heappop, heappush
 
-from postroad.core.bits import PAGE, PAGE_BITS, lowest, runs
+from postroad.core.bits import PAGE, PAGE_BITS, bits_of, runs
 from postroad.core.key import INDEX, INDEX_BITS, Key
 from postroad.core.lanes import Choice, Lanes, Picked
+from postroad.core.loose import Loose
 from postroad.core.page import Page
 from postroad.limits import NOISY_LEASES_MIN, NOISY_SHARE, STALE_MAX
 
 FAR = 1 << 62
 """Above every offset."""
-NO_KEY = 0
-"""Index of what bears no key in a queue that is not strict: each such message is on its own."""
 
 
 class Keys(Lanes):
     """The keys of a queue; `strict`: one receiver at a time per key; `held_max`: most leases of one
-    key, 0 for any number."""
+    key, 0 for any number. `held`: what all keys hold; `loud`: at least so many keys may be noisy
+    (never less than they are)."""
 
     def __init__(self, pages: dict[int, Page], strict: bool, held_max: int) -> None:
         super().__init__(pages)
         self.strict = strict
         self.held_max = held_max
+        self.held = 0
+        self.loud = 0
         self.by_number: dict[int, Key] = {}
         self.by_index: dict[int, Key] = {}
         self.next_index = 1
         self.heap: list[int] = []
-        self.loose_list: list[int] = []
+        self.loose = Loose(pages)
         self.turn = 0
 
     def number_of(self, index: int) -> int:
@@ -50,36 +52,51 @@ class Keys(Lanes):
     def arrived(self, first: int, count: int, column: "array[int]") -> None:
         """New messages with these keys' hashes, one each; an empty column: without keys."""
         if not column and not self.strict:
-            self._list_loose(first, count)
+            self.loose.list_from(first, count)
             return
-        for at in range(count):
-            offset = first + at
-            page = self.pages[offset >> PAGE_BITS]
-            slot = offset & (PAGE - 1)
+        at = 0
+        while at < count:
+            page = self.pages[(first + at) >> PAGE_BITS]
+            slot = (first + at) & (PAGE - 1)
+            part = min(count - at, PAGE - slot)
             if page.keys is None:
                 page.keys = array("I", bytes(4 * PAGE))
                 page.keyed = 0
                 page.hashes = self.number_of
-            self._enter(page, slot, offset, column[at] if column else 0)
+            self._enter_part(page, slot, part, column[at : at + part])
+            at += part
         if not self.strict:
-            self._list_loose(first, count)
+            self.loose.list_from(first, count)
 
-    def _enter(self, page: Page, slot: int, offset: int, number: int) -> None:
-        if not number and not self.strict:
-            return
-        key = self.by_number.get(number)
-        if key is None:
-            key = Key(number, self.next_index, offset)
-            self.next_index += 1
-            self.by_number[number] = key
-            self.by_index[key.index] = key
-        assert page.keys is not None
-        page.keys[slot] = key.index
-        page.keyed |= 1 << slot
-        key.append(offset)
-        key.live += 1
-        if key.heaped < 0:
-            self._offer(key)
+    def _enter_part(self, page: Page, slot: int, part: int, column: "array[int]") -> None:
+        """New messages of one page."""
+        indexes = page.keys
+        assert indexes is not None, "a page with keys has their column"
+        by_number = self.by_number
+        strict = self.strict
+        offset = page.base + slot
+        unkeyed = 0
+        for at in range(part):
+            number = column[at] if column else 0
+            if number or strict:
+                key = by_number.get(number)
+                if key is None:
+                    key = self._new_key(number, offset + at)
+                indexes[slot + at] = key.index
+                key.append(offset + at)
+                key.live += 1
+                if key.heaped < 0:
+                    self._offer(key)
+            else:
+                unkeyed |= 1 << at
+        page.keyed |= (((1 << part) - 1) & ~unkeyed) << slot
+
+    def _new_key(self, number: int, offset: int) -> Key:
+        key = Key(number, self.next_index, offset)
+        self.next_index += 1
+        self.by_number[number] = key
+        self.by_index[key.index] = key
+        return key
 
     def taken(self, page: Page, mask: int) -> None:
         """Their keys hold more."""
@@ -89,7 +106,7 @@ class Keys(Lanes):
         for start, length in runs(mask):
             for slot in range(start, start + length):
                 if column[slot]:
-                    self.by_index[column[slot]].held += 1
+                    self._hold(self.by_index[column[slot]])
 
     def came_back(self, page: Page, alive: int, spent: int) -> None:
         """They are the first of their keys again."""
@@ -100,24 +117,25 @@ class Keys(Lanes):
                 for slot in range(start, start + length):
                     if column[slot]:
                         key = self.by_index[column[slot]]
-                        key.held -= 1
+                        self._release(key)
                         touched[key.index] = key
                         if (alive >> slot) & 1:
                             key.put_back(page.base + slot)
         for key in touched.values():
             self._offer(key)
-        self._list_loose_page(page, alive)
+        if not self.strict:
+            self.loose.list_page(page, alive)
 
     def delayed(self, page: Page, mask: int) -> None:
         """In a strict queue what came back and waits goes on locking its key."""
         if self.strict:
-            self._hold_waiting(page, mask, 1)
+            self._hold_waiting(page, mask, True)
 
     def ripened(self, page: Page, mask: int) -> None:
         """Where a strict queue's messages waited for a retry, their keys are free of them."""
         touched: dict[int, Key] = {}
         if self.strict:
-            self._hold_waiting(page, mask, -1)
+            self._hold_waiting(page, mask, False)
         if page.keys is not None:
             column = page.keys
             for start, length in runs(mask):
@@ -129,47 +147,70 @@ class Keys(Lanes):
                             key.put_back(page.base + slot)
         for key in touched.values():
             self._offer(key)
-        self._list_loose_page(page, mask)
+        if not self.strict:
+            self.loose.list_page(page, mask)
 
-    def _hold_waiting(self, page: Page, mask: int, change: int) -> None:
+    def _hold_waiting(self, page: Page, mask: int, more: bool) -> None:
         if page.firsts is None or page.keys is None:
             return
-        for start, length in runs(mask):
-            for slot in range(start, start + length):
-                if page.firsts[slot]:
-                    self.by_index[page.keys[slot]].held += change
+        for slot in bits_of(mask):
+            if page.firsts[slot]:
+                key = self.by_index[page.keys[slot]]
+                self._hold(key) if more else self._release(key)
 
     def dying(self, page: Page, mask: int) -> None:
         """What is dead locks no key."""
-        self._let_go(page, mask, False)
+        self._let_go(page, mask, 0)
 
     def removing(self, page: Page, mask: int) -> None:
         """A key that has no message left is forgotten."""
-        self._let_go(page, mask, True)
+        self._let_go(page, mask, 1)
 
-    def _let_go(self, page: Page, mask: int, gone: bool) -> None:
+    def _let_go(self, page: Page, mask: int, gone: int) -> None:
         if page.keys is None:
             return
         column = page.keys
-        leased = page.leased & mask
-        waiting = page.delayed & mask if self.strict and page.firsts is not None else 0
+        held = self._held_of(page, mask)
         touched: dict[int, Key] = {}
         for start, length in runs(mask):
             for slot in range(start, start + length):
-                if not column[slot]:
-                    continue
-                key = self.by_index[column[slot]]
-                touched[key.index] = key
-                if (leased >> slot) & 1 or ((waiting >> slot) & 1 and page.first_of(slot)):
-                    key.held -= 1
-                if gone:
-                    key.live -= 1
+                if column[slot]:
+                    key = self.by_index[column[slot]]
+                    touched[key.index] = key
+                    key.live -= gone
+        for slot in bits_of(held):
+            if column[slot]:
+                self._release(self.by_index[column[slot]])
         for key in touched.values():
             if key.live:
                 self._offer(key)
             else:
                 del self.by_number[key.number]
                 del self.by_index[key.index]
+
+    def _held_of(self, page: Page, mask: int) -> int:
+        """Which of some messages their keys hold."""
+        held = page.leased & mask
+        waiting = page.delayed & mask if self.strict else 0
+        if waiting and page.firsts is not None:
+            for slot in bits_of(waiting):
+                if page.firsts[slot]:
+                    held |= 1 << slot
+        return held
+
+    def _hold(self, key: Key) -> None:
+        """A key holds one message more."""
+        key.held += 1
+        self.held += 1
+        if key.held == NOISY_LEASES_MIN:
+            self.loud += 1
+
+    def _release(self, key: Key) -> None:
+        """A key holds one message less."""
+        if key.held == NOISY_LEASES_MIN:
+            self.loud -= 1
+        key.held -= 1
+        self.held -= 1
 
     def load(self, page: Page) -> None:
         """Enter what is in a page."""
@@ -183,15 +224,22 @@ class Keys(Lanes):
             for start, length in runs(page.live):
                 for slot in range(start, start + length):
                     self._load_one(page, slot, hashes[slot], (leased >> slot) & 1 == 1)
-        self._list_loose_page(page, page.ready)
+        if not self.strict:
+            self.loose.list_page(page, page.ready)
 
     def _load_one(self, page: Page, slot: int, number: int, leased: bool) -> None:
         if not number and not self.strict:
             return
-        self._enter(page, slot, page.base + slot, number)
+        assert page.keys is not None, "the page's column was made just now"
+        key = self.by_number.get(number) or self._new_key(number, page.base + slot)
+        page.keys[slot] = key.index
+        page.keyed |= 1 << slot
+        key.append(page.base + slot)
+        key.live += 1
+        self._offer(key)
         waits = self.strict and (page.delayed >> slot) & 1 and page.first_of(slot)
         if leased or waits:
-            self.by_number[number].held += 1
+            self._hold(key)
 
     def mend(self) -> None:
         """Enter all pages again."""
@@ -204,14 +252,24 @@ class Keys(Lanes):
 
     def clear(self) -> None:
         """No key has a message."""
+        self.held = 0
+        self.loud = 0
         self.by_number.clear()
         self.by_index.clear()
         self.heap.clear()
-        self.loose_list.clear()
+        self.loose.clear()
 
     def is_open(self) -> bool:
         """Whether some key may give a message."""
-        return self._first() is not None or self._loose_head(0) >= 0
+        return self._first() is not None or self.loose.head(0) >= 0
+
+    def is_plain(self, delayed: int) -> bool:
+        """Whether messages leave simply by offset now: no key is locked or noisy."""
+        if self.held_max:
+            return False
+        if self.strict:
+            return not self.held and not delayed
+        return not self.loud
 
     def pick(self, count: int, leased: int) -> Picked:
         """The lowest offsets of all keys that may give any, those of noisy keys last."""
@@ -229,14 +287,14 @@ class Keys(Lanes):
         return picked
 
     def _take(self, choice: Choice, leased: int, aside: list[Key] | None) -> None:
-        loose = -1 if self.strict else self._loose_head(0)
+        loose = -1 if self.strict else self.loose.head(0)
         while choice.left > 0:
             key = self._first()
             if key is None and loose < 0:
                 return
             if key is None or 0 <= loose < key.heaped:
                 choice.add(loose)
-                loose = self._loose_head(loose + 1)
+                loose = self.loose.head(loose + 1)
                 continue
             heappop(self.heap)
             if aside is not None and self._is_noisy(key, leased):
@@ -292,6 +350,9 @@ class Keys(Lanes):
 
     def _offer(self, key: Key) -> None:
         """A key may have a message to give, or an older one than before."""
+        if key.heaped >= 0 and key.back_at == len(key.back):
+            # It stands there already, at its head or before it; `_first` puts that right.
+            return
         if self._is_locked(key):
             return
         head = self._head(key)
@@ -339,40 +400,3 @@ class Keys(Lanes):
     def _is_ready(self, offset: int) -> bool:
         page = self.pages.get(offset >> PAGE_BITS)
         return page is not None and (page.ready >> (offset & (PAGE - 1))) & 1 == 1
-
-    def _list_loose(self, first: int, count: int) -> None:
-        for number in range(first >> PAGE_BITS, ((first + count - 1) >> PAGE_BITS) + 1):
-            page = self.pages[number]
-            self._list_loose_page(page, page.ready)
-
-    def _list_loose_page(self, page: Page, mask: int) -> None:
-        """A page may have ready messages without a key."""
-        if self.strict or page.listed_loose or not mask & ~page.keyed:
-            return
-        page.listed_loose = True
-        heappush(self.loose_list, page.number)
-
-    def _loose_head(self, after: int) -> int:
-        """The lowest ready message without a key from `after` on, -1 for none."""
-        kept: list[int] = []
-        found = -1
-        while self.loose_list:
-            page = self.pages.get(self.loose_list[0])
-            loose = 0 if page is None else page.ready & ~page.keyed
-            if page is None or not loose:
-                heappop(self.loose_list)
-                if page is not None:
-                    page.listed_loose = False
-                continue
-            if after > page.base:
-                loose = 0 if after - page.base >= PAGE else loose >> (after - page.base)
-                if not loose:
-                    kept.append(heappop(self.loose_list))
-                    continue
-                found = after + lowest(loose)
-            else:
-                found = page.base + lowest(loose)
-            break
-        for number in kept:
-            heappush(self.loose_list, number)
-        return found

@@ -46,6 +46,10 @@ class Lanes:
         """What was chosen last was not taken after all: derive everything again."""
         raise AssertionError("each kind of lanes knows how")
 
+    def is_plain(self, delayed: int) -> bool:  # noqa: ARG002
+        """Whether messages leave simply by offset now; `delayed`: how many wait for their time."""
+        return False
+
     def is_open(self) -> bool:
         """Whether any ready message may leave now."""
         raise AssertionError("each kind of lanes knows")

@@ -8,7 +8,7 @@ the lists are heaps with stale entries that are skipped when met. Compiled by my
 from array import array
 from heapq import heapify, heappop, heappush
 
-from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs, span_mask
+from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs, span_mask, take_lowest
 from postroad.core.lanes import Lanes
 from postroad.core.ledger import Ledger
 from postroad.core.page import Page
@@ -230,6 +230,29 @@ class Pages:
             if page is not None:
                 page.listed_ready = False
         return None
+
+    def lowest_ready(self, count: int, purged_before: int) -> list[tuple[Page, int]]:
+        """Up to `count` ready messages of the lowest offsets, as pages and masks."""
+        found: list[tuple[Page, int]] = []
+        page = self.first_ready(purged_before)
+        if page is None:
+            return found
+        mask = take_lowest(page.ready, count)
+        found.append((page, mask))
+        count -= mask.bit_count()
+        if count <= 0:
+            return found
+        # A page that was emptied and begun anew is listed twice.
+        for number in sorted({*self.ready_list} - {page.number}):
+            page = self.all.get(number)
+            if page is None or not page.ready or page.base + PAGE <= purged_before:
+                continue
+            mask = take_lowest(page.ready, count)
+            found.append((page, mask))
+            count -= mask.bit_count()
+            if count <= 0:
+                break
+        return found
 
     def first_dead(self, purged_before: int) -> Page | None:
         """The lowest page with dead messages, or `None`."""

@@ -23,8 +23,11 @@ def next_lease(world: World, queue: Queue) -> int:
 def pick(queue: Queue, count: int) -> Picked:
     """Up to `count` ready messages that may leave now: all of them where there are lanes, or else
     those of one page; who calls leases or drops them, and then asks for more."""
-    lanes = queue.pages.lanes
+    pages = queue.pages
+    lanes = pages.lanes
     if lanes is not None:
+        if lanes.is_plain(pages.delayed):
+            return pages.lowest_ready(count, queue.purged_before)
         return lanes.pick(count, queue.leased)
     page = queue.pages.first_ready(queue.purged_before)
     return [] if page is None else [(page, take_lowest(page.ready, count))]
@@ -33,7 +36,8 @@ def pick(queue: Queue, count: int) -> Picked:
 def is_open(queue: Queue) -> bool:
     """Whether any message may leave now."""
     pages = queue.pages
-    return pages.ready > 0 and (pages.lanes is None or pages.lanes.is_open())
+    lanes = pages.lanes
+    return pages.ready > 0 and (lanes is None or lanes.is_plain(pages.delayed) or lanes.is_open())
 
 
 def lease_record(
