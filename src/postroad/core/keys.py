@@ -15,8 +15,7 @@ from postroad.core.loose import Loose
 from postroad.core.page import Page
 from postroad.limits import NOISY_LEASES_MIN, NOISY_SHARE, STALE_MAX
 
-FAR = 1 << 62
-"""Above every offset."""
+FAR = 1 << 62  # above every offset
 
 
 class Keys(Lanes):
@@ -265,11 +264,9 @@ class Keys(Lanes):
 
     def is_plain(self, delayed: int) -> bool:
         """Whether messages leave simply by offset now: no key is locked or noisy."""
-        if self.held_max:
-            return False
-        if self.strict:
-            return not self.held and not delayed
-        return not self.loud
+        if self.held_max or not self.strict:
+            return not self.held_max and not self.loud
+        return not self.held and not delayed
 
     def pick(self, count: int, leased: int) -> Picked:
         """The lowest offsets of all keys that may give any, those of noisy keys last."""
