@@ -57,6 +57,12 @@ PRINTS = {
         "a week later: water the plants",
         "ten years later: renew the passport",
     ],
+    "09_exchanges": [
+        "dear orders ['order 2']",
+        "errors ['no stock', 'no paper']",
+        "everything ['order 1', 'order 2', 'no stock']",
+        "nobody's ['hello']",
+    ],
 }
 
 

@@ -80,14 +80,21 @@ ERRORS = {
 
 METHODS = {
     "ack",
+    "bind",
+    "bindings",
     "cancel_move",
     "change",
+    "change_exchange",
     "close",
     "consume",
     "declare",
+    "declare_exchange",
     "delete",
+    "delete_exchange",
     "describe",
+    "describe_exchange",
     "driver",
+    "exchanges",
     "extend",
     "kv",
     "move",
@@ -97,6 +104,8 @@ METHODS = {
     "pop",
     "publish",
     "publish_many",
+    "publish_many_to",
+    "publish_to",
     "purge",
     "queues",
     "receipt",
@@ -106,6 +115,7 @@ METHODS = {
     "report",
     "retry",
     "start_move",
+    "unbind",
 }
 
 

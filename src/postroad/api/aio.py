@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
+from postroad.api.asks import Asks
 from postroad.api.faces import dress
-from postroad.api.operations import Asks, Operations
+from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
 from postroad.api.spaces import AsyncKv
 from postroad.engine.aio import AsyncDriver
@@ -145,6 +146,16 @@ class AsyncBroker:
     start_move = _awaited(Operations.start_move)
     cancel_move = _awaited(Operations.cancel_move)
     moves = _awaited(Operations.moves)
+    declare_exchange = _awaited(Operations.declare_exchange)
+    change_exchange = _awaited(Operations.change_exchange)
+    delete_exchange = _awaited(Operations.delete_exchange)
+    describe_exchange = _awaited(Operations.describe_exchange)
+    exchanges = _awaited(Operations.exchanges)
+    bind = _awaited(Operations.bind)
+    unbind = _awaited(Operations.unbind)
+    bindings = _awaited(Operations.bindings)
+    publish_to = _awaited(Operations.publish_to)
+    publish_many_to = _awaited(Operations.publish_many_to)
 
     def kv(self, space: str = "default") -> AsyncKv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
+from postroad.api.asks import Asks
 from postroad.api.faces import dress
-from postroad.api.operations import Asks, Operations
+from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
 from postroad.api.spaces import Kv
 from postroad.engine.blocking import BlockingDriver
@@ -104,6 +105,16 @@ class Broker:
     start_move = _blocking(Operations.start_move)
     cancel_move = _blocking(Operations.cancel_move)
     moves = _blocking(Operations.moves)
+    declare_exchange = _blocking(Operations.declare_exchange)
+    change_exchange = _blocking(Operations.change_exchange)
+    delete_exchange = _blocking(Operations.delete_exchange)
+    describe_exchange = _blocking(Operations.describe_exchange)
+    exchanges = _blocking(Operations.exchanges)
+    bind = _blocking(Operations.bind)
+    unbind = _blocking(Operations.unbind)
+    bindings = _blocking(Operations.bindings)
+    publish_to = _blocking(Operations.publish_to)
+    publish_many_to = _blocking(Operations.publish_many_to)
 
     def kv(self, space: str = "default") -> Kv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

@@ -6,7 +6,7 @@ way in, and what comes back is bytes; an absent key reads as nothing and is neve
 
 from collections.abc import Mapping, Sequence
 
-from postroad.api.operations import Asks
+from postroad.api.asks import Asks
 from postroad.api.options import duration
 from postroad.api.refusals import expect
 from postroad.errors import BadCommand

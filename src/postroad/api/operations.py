@@ -5,9 +5,11 @@ sent their replies, so that it knows neither threads nor loops; what it returns 
 of either face gets.
 """
 
-from collections.abc import Generator, Sequence
-from typing import Final, TypeVar, Unpack, overload
+from collections.abc import Sequence
+from typing import Final, Unpack, overload
 
+from postroad.api.asks import Asks
+from postroad.api.exchanges import ExchangeOperations
 from postroad.api.messages import (
     Body,
     CommonOptions,
@@ -34,15 +36,10 @@ from postroad.api.refusals import expect
 from postroad.errors import BadCommand, LeaseLost
 from postroad.limits import PAGE_NAMES
 from postroad.model import commands, replies
-from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Command
+from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Described, PeekedMessage, Reply, TaskInfo, Why
-
-R = TypeVar("R")
-
-Asks = Generator[Command, Reply, R]
-"""An operation on its way: commands out, replies in, and its result at the end."""
 
 Several = list[str] | tuple[str, ...]
 """Queue names that get the same messages."""
@@ -50,7 +47,7 @@ Several = list[str] | tuple[str, ...]
 _NO_SETTINGS: Final = QueueSettings()
 
 
-class Operations:
+class Operations(ExchangeOperations):
     """Every operation; it remembers the names of the queues it met."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from postroad.api.collections import SpaceOperations
 from postroad.api.faces import dress
-from postroad.api.operations import Asks
+from postroad.api.asks import Asks
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -291,7 +291,19 @@ def test_a_policy_is_so_deep_at_most() -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 OPERATORS = st.sampled_from(
-    "prefix suffix equals-ignore-case anything-but numeric exists cidr wildcard $or a b".split()
+    [
+        "prefix",
+        "suffix",
+        "equals-ignore-case",
+        "anything-but",
+        "numeric",
+        "exists",
+        "cidr",
+        "wildcard",
+        "$or",
+        "a",
+        "b",
+    ]
 )
 ANYTHING = st.recursive(
     SCALARS,

@@ -183,17 +183,19 @@ def _publish_of(command: PublishTo, group: Group, delays: Sequence[int | None] |
     )
 
 
-def _header_delays(command: PublishTo) -> list[int | None] | None:
-    """How long each message waits on a delayed exchange, by its header."""
+def _header_delays(command: PublishTo) -> Sequence[int | None] | None:
+    """How long each message waits on a delayed exchange, by its header, or as the command says."""
+    own = command.delays_ms or [None] * len(command.bodies)
     if command.heads is None:
-        return None
+        return command.delays_ms
     known: dict[bytes, int | None] = {}
     delays: list[int | None] = []
-    for head in command.heads:
+    for at, head in enumerate(command.heads):
         if head not in known:
             known[head] = _delay_in(head)
-        delays.append(known[head])
-    return delays if any(delays) else None
+        told = known[head]
+        delays.append(own[at] if told is None else told)
+    return delays if any(delays) else command.delays_ms
 
 
 def _delay_in(head: bytes) -> int | None:
