@@ -6,8 +6,8 @@ what asks for all of a large collection comes in steps of some thousands.
 
 from collections.abc import Mapping
 
-from postroad.api.kv import KeyOperations, Text, as_bytes, found_or_none
 from postroad.api.asks import Asks
+from postroad.api.kv import KeyOperations, Text, as_bytes, found_or_none
 from postroad.api.refusals import expect
 from postroad.limits import KV_READ_MAX
 from postroad.model import kv

@@ -181,8 +181,8 @@ class ExchangeOperations:
         identity in each of them: none where nobody wants it.
 
         All of them get it or none, in one atomic step, and the body is stored once. The options are
-        those of `publish`. `mandatory`: raise `Unroutable` where nobody wants it. Raises `ExchangeNotFound`, `ExchangeInternal`,
-        `QueueFull`, `MessageTooLarge`, `NoSpace`.
+        those of `publish`. `mandatory`: raise `Unroutable` where nobody wants it. Raises
+        `ExchangeNotFound`, `ExchangeInternal`, `QueueFull`, `MessageTooLarge`, `NoSpace`.
         """
         publish = publish_one((), Outgoing(body, **options))
         command = _through(publish, exchange, (routing_key,), mandatory)

@@ -7,9 +7,9 @@ have the same methods.
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from postroad.api.asks import Asks
 from postroad.api.collections import SpaceOperations
 from postroad.api.faces import dress
-from postroad.api.asks import Asks
 
 P = ParamSpec("P")
 R = TypeVar("R")

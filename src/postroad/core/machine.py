@@ -17,6 +17,7 @@ from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
+from postroad.core.exchanges.publish import published_to
 from postroad.core.handout import Library, split
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.kv.together import sets_of
@@ -305,7 +306,7 @@ class Core:
         if isinstance(command, commands.Publish):
             return self._relieve(command.queues)
         if isinstance(command, PublishTo):
-            return self._relieve(self._targets(records))
+            return self._relieve(published_to(state, records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
         if isinstance(command, commands.Move):
@@ -314,12 +315,6 @@ class Core:
             for queue in state.buried.values():
                 self.schedule.sweeping[queue.id] = None
         return []
-
-    def _targets(self, records: list[facts.Record]) -> tuple[str, ...]:
-        """The queues that something was published to."""
-        shelves = dict.fromkeys(one.shelf for one in records if isinstance(one, facts.Published))
-        queues = [queue for shelf in shelves for queue in self.state.targets_of(shelf)]
-        return tuple(dict.fromkeys(queue.name for queue in queues))
 
     def _relieve(self, names: tuple[str, ...]) -> list[facts.Record]:
         found: list[facts.Record] = []

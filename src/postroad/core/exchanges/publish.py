@@ -315,6 +315,13 @@ def _decided(world: World, groups: list[Group], unroutable: list[int], now: int)
     return Decision(records, Routed(tuple(routed), tuple(unroutable), now), group_read)
 
 
+def published_to(state: State, records: list[facts.Record]) -> tuple[str, ...]:
+    """The names of the queues that something was published to."""
+    shelves = dict.fromkeys([one.shelf for one in records if isinstance(one, facts.Published)])
+    queues = [queue for shelf in shelves for queue in state.targets_of(shelf)]
+    return tuple(dict.fromkeys([queue.name for queue in queues]))
+
+
 class Shelves:
     """The shelves of one step. A fact about a new route set may push out one that nothing rests
     on; so where that may happen, none that this step knows already is used."""
