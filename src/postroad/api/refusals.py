@@ -26,6 +26,7 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.TOO_MANY_LEASED: errors.TooManyLeased,
     Why.STOPPING: errors.BrokerStopping,
     Why.BAD_COMMAND: errors.BadCommand,
+    Why.LOCKED: errors.QueueLocked,
     Why.NO_SUCH_EXCHANGE: errors.ExchangeNotFound,
     Why.NO_SUCH_BINDING: errors.BindingNotFound,
     Why.EXCHANGE_IN_USE: errors.ExchangeInUse,

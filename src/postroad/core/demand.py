@@ -66,7 +66,8 @@ class Session:
 
 class Demand:
     """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
-    may be ready; `waiting`: how many receives wait."""
+    may be ready; `waiting`: how many receives wait; `left`: those of the queues in `watched` that
+    somebody wanted something of, and does no more."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, OrderedDict[Waiter, None]] = {}
@@ -75,6 +76,8 @@ class Demand:
         self.by_holder: dict[int, Consumer] = {}
         self.stirred: dict[int, None] = {}
         self.waiting = 0
+        self.watched: dict[int, int] = {}
+        self.left: dict[int, None] = {}
         self._ends: list[tuple[int, int, Waiter]] = []
         self._sequence = 0
 
@@ -103,6 +106,7 @@ class Demand:
             del self.sessions[number]
         line = self.waiters[waiter.queue]
         del line[waiter]
+        self._leave(waiter.queue)
         if not line:
             del self.waiters[waiter.queue]
         # A receive that may wait for an hour and is served at once would be remembered for an hour.
@@ -144,6 +148,8 @@ class Demand:
         """A consumer leaves the ring; its leases stay its holder's, until `let_go`."""
         del self.sessions[consumer.ask.caller.number].consumers[consumer.number]
         consumer.attached = False
+        self._leave(consumer.queue)
+        self.stir(consumer.queue)
         ring = self.consumers[consumer.queue]
         ring.remove(consumer)
         if not ring:
@@ -174,12 +180,24 @@ class Demand:
         session.own[queue] = holder
         session.holders.append((queue, holder))
 
-    def next_consumer(self, queue: int, may_lease: bool) -> Consumer | None:
+    def wants(self, queue: int) -> bool:
+        """Whether anybody waits at a queue."""
+        return queue in self.waiters or queue in self.consumers
+
+    def next_consumer(self, queue: int, may_lease: bool, oldest: bool) -> Consumer | None:
         """The next consumer of the ring that has credit; it goes to the end of the ring. Those that
-        lease are passed over while the queue may lease no more."""
+        lease are passed over while the queue may lease no more. `oldest`: all but the consumer
+        attached first are passed over."""
         ring = self.consumers.get(queue)
         if ring is None:
             return None
+        if oldest:
+            first = min([consumer.holder for consumer in ring])
+            while ring[0].holder != first:
+                ring.rotate(-1)
+            consumer = ring[0]
+            may = consumer.credit > 0 and (may_lease or not consumer.leased)
+            return consumer if may else None
         for _ in range(len(ring)):
             consumer = ring[0]
             ring.rotate(-1)
@@ -189,7 +207,7 @@ class Demand:
 
     def stir(self, queue: int) -> None:
         """Something may be ready, or somebody may want more."""
-        if queue in self.waiters or queue in self.consumers:
+        if self.wants(queue):
             self.stirred[queue] = None
 
     def credit_back(self, holder: int, count: int) -> None:
@@ -220,6 +238,10 @@ class Demand:
             self.detach(consumer)
             self.let_go(consumer.holder)
         return list(self.waiters.get(queue, ()))
+
+    def _leave(self, queue: int) -> None:
+        if queue in self.watched:
+            self.left[queue] = None
 
     def _session(self, caller: Caller) -> Session:
         session = self.sessions.get(caller.number)

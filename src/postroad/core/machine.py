@@ -21,6 +21,7 @@ from postroad.core.exchanges.publish import published_to
 from postroad.core.handout import Library, split
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.kv.together import sets_of
+from postroad.core.life import Life
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
@@ -87,7 +88,8 @@ class Core:
         self.world = World(self.state, library)
         self.demand = Demand()
         self.schedule = Schedule()
-        self.server = Server(self.world, self.demand, self._apply_all)
+        self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
+        self.life = Life(self.world, self.demand)
         self.desk = Desk(self.world, self.server, self._apply_all)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
@@ -99,6 +101,9 @@ class Core:
         if not self.state.catalog.salt:
             records.append(facts.Born(salt, now))
         self._apply_all(records)
+        self.server.rates.begun_ms = now
+        over = self.life.begin(now)
+        self._apply_all(over)
         for queue in [*self.state.queues.values(), *self.state.buried.values()]:
             if queue.swept_next(1):
                 self.schedule.sweeping[queue.id] = None
@@ -107,7 +112,7 @@ class Core:
                 # Not "all of them": new sessions may hold leases before the last slice.
                 for holder in queue.leases.by_holder:
                     self.schedule.ending.append((queue.id, holder, False))
-        return Step(records, [], False)
+        return Step(records + over, [], False)
 
     def handle(self, ask: Ask, now: int) -> Step | Missing:
         """One ask."""
@@ -115,10 +120,14 @@ class Core:
         wrong = unsound(command)
         if wrong is not None:
             return self._seal(self._refused(ask, wrong))
+        locked = self.life.refusal(ask) if self.life.owner_of else None
+        if locked is not None:
+            return self._seal(Step([], [Answer(ask, locked, 0)], False))
         decider = DECIDERS.get(type(command))
         if decider is None:
             if isinstance(command, SERVED):
                 return self._seal(self.desk.handle(ask, now))
+            self.life.heed(ask, now)
             return self._seal(self.server.handle(ask, now))
         try:
             decision = decider(self.world, command, now)
@@ -132,6 +141,7 @@ class Core:
             return decision
         records = decision.records
         self._apply_all(records)
+        self.life.heed(ask, now)
         if records:
             records = records + self._after(command, records)
         return self._seal(Step(records, [self._answer(ask, decision)], True))
@@ -206,7 +216,10 @@ class Core:
         silent = self.desk.silent(now)
         if ended or silent:
             return self._seal(Step(silent, ended, False))
-        records = slice_of_time(self.world, self.schedule, now)
+        for id in self.server.rates.take_due(now):
+            self.demand.stir(id)
+        records = self.life.records(now) or slice_of_time(self.world, self.schedule, now)
+        self._take_over()
         if isinstance(records, Missing):
             return records
         if not records:
@@ -217,14 +230,22 @@ class Core:
 
     def next_due(self) -> int:
         """When `tick` has something to do, in ms: 0 for never."""
-        times = (self.schedule.next_ms(self.world), self.demand.next_end(), self.desk.next_end())
+        waits = (self.demand.next_end(), self.desk.next_end(), self.server.rates.next_due())
+        times = (self.schedule.next_ms(self.world), self.life.next_ms(), *waits)
         return min([one for one in times if one], default=0)
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: what it waited for is forgotten, its leases end in slices."""
         self.desk.forget(caller)
+        self.life.forget(caller)
         for queue, holder in self.demand.forget(caller):
             self.schedule.ending.append((queue, holder, True))
+
+    def _take_over(self) -> None:
+        """Where a session's leases are all back its queue may have waited for that."""
+        for id in self.schedule.ended:
+            self.demand.stir(id)
+        self.schedule.ended.clear()
 
     def place(self, placed: Sequence[facts.Placed | facts.Rewritten | facts.Closed]) -> Step:
         """Blocks rest in the store, or take no more messages."""
@@ -238,26 +259,7 @@ class Core:
 
     def touch_everything(self) -> None:
         """A checkpoint failed: the next one writes every row."""
-        state = self.state
-        state.ledger.give_up()
-        state.ledger.touch(state.catalog)
-        for queue in [*state.queues.values(), *state.buried.values()]:
-            state.ledger.touch(queue)
-            for page in queue.pages.all.values():
-                state.ledger.touch(page)
-            for segment in queue.leases.segments.values():
-                state.ledger.touch(segment)
-            for known in queue.dedup.pages.values():
-                state.ledger.touch(known)
-        for shelf in state.shelves.values():
-            state.ledger.touch(shelf)
-            for group in shelf.groups:
-                state.ledger.touch(group)
-        for row in [*state.routes.values(), *state.tasks.values()]:
-            state.ledger.touch(row)
-        for realm in state.realms:
-            for one in realm.rows():
-                state.ledger.touch(one)
+        self.state.touch_everything()
 
     def live_bits(self, shelf: int, first: int, count: int) -> int:
         """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is
@@ -302,18 +304,14 @@ class Core:
 
     def _after(self, command: object, records: list[facts.Record]) -> list[facts.Record]:
         """What must follow a command in the same step, and who must know of it."""
-        state = self.state
         if isinstance(command, commands.Publish):
             return self._relieve(command.queues)
         if isinstance(command, PublishTo):
-            return self._relieve(published_to(state, records))
+            return self._relieve(published_to(self.state, records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
         if isinstance(command, commands.Move):
             return self._relieve_of_moved(records)
-        if isinstance(command, commands.DeleteQueue):
-            for queue in state.buried.values():
-                self.schedule.sweeping[queue.id] = None
         return []
 
     def _relieve(self, names: tuple[str, ...]) -> list[facts.Record]:
@@ -386,6 +384,10 @@ class Core:
             self.schedule.sweeping[id] = None
 
     def _gone(self, id: int) -> None:
+        if id in self.state.buried:
+            self.schedule.sweeping[id] = None
+        self.life.gone(id)
+        self.server.rates.forget(id)
         for waiter in self.demand.forget_queue(id):
             self.demand.end_wait(waiter)
             reply = Refused(Why.NO_SUCH_QUEUE, "the queue was deleted while waiting for it")

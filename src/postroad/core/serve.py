@@ -20,6 +20,7 @@ from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
 from postroad.core.demand import Consumer, Demand, Waiter
 from postroad.core.handout import Handout
 from postroad.core.queue import Queue
+from postroad.core.rates import Rates
 from postroad.limits import LAPSE_SLICE, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import (
@@ -34,18 +35,21 @@ from postroad.model.replies import Done, Received, Refused, Why
 
 
 class Server:
-    """Serves standing asks. `said`: answers that came up on the way and go with the next
-    step."""
+    """Serves standing asks. `said`: answers that came up on the way and go with the next step.
+    `ending`: (queue, holder, counted) of leases whose sessions are over."""
 
     def __init__(
         self,
         world: World,
         demand: Demand,
+        ending: list[tuple[int, int, bool]],
         apply_all: Callable[[Sequence[facts.Record]], None],
     ) -> None:
         self.world = world
         self.demand = demand
+        self.ending = ending
         self.apply_all = apply_all
+        self.rates = Rates()
         self.next_holder = 1
         self.said: list[Answer] = []
 
@@ -125,12 +129,16 @@ class Server:
             if not room and not wait_ms:
                 text = f"queue `{queue.name}` has as many leased messages as it may"
                 return self._say(ask, Refused(Why.TOO_MANY_LEASED, text))
-            if room and is_open(queue):
+            room = self._room(queue, room, now)
+            if room:
                 return self._hand_out(ask, queue, room, lease_ms, leased, now)
         if wait_ms <= 0:
             return self._say(ask, Received([]), queue.touched)
         waiter = Waiter(ask, queue.id, count, lease_ms, leased)
         self.demand.wait(waiter, now + min(wait_ms, WAIT_MS_MAX))
+        if queue.pages.ready:
+            # What is there may only have to wait for its turn: `pump` finds out when that is.
+            self.demand.stir(queue.id)
         return Step([], [], False)
 
     def _hand_out(
@@ -173,6 +181,7 @@ class Server:
                 count -= one[1].bit_count()
             if queue.pages.lanes is not None:
                 break
+        self._spend(queue, handout)
         return records
 
     def _pop(self, queue: Queue, count: int, handout: Handout) -> list[facts.Record]:
@@ -188,25 +197,46 @@ class Server:
                 count -= one[1].bit_count()
             if queue.pages.lanes is not None:
                 break
+        self._spend(queue, handout)
         return records
+
+    def _spend(self, queue: Queue, handout: Handout) -> None:
+        if queue.settings.per_second is not None:
+            self.rates.spend(queue, handout.count())
 
     def _serve_next(self, queue: Queue, now: int) -> Step | None:
         """The next in line of one queue gets what is ready; `None` when nobody can be served."""
-        if not is_open(queue):
+        room = self._room(queue, RECEIVE_MAX, now)
+        if not room:
+            self.rates.plan(queue.id, self.rates.next_ms(queue))
             return None
         waiter = self.demand.next_waiter(queue.id)
         if waiter is not None:
-            room = free_slots(queue, waiter.count) if waiter.leased else waiter.count
-            if room:
+            count = min(room, waiter.count)
+            count = free_slots(queue, count) if waiter.leased else count
+            if count:
                 self.demand.end_wait(waiter)
-                return self._hand_out(waiter.ask, queue, room, waiter.lease_ms, waiter.leased, now)
-        consumer = self.demand.next_consumer(queue.id, free_slots(queue, 1) > 0)
+                return self._hand_out(waiter.ask, queue, count, waiter.lease_ms, waiter.leased, now)
+        alone = queue.settings.single_active_consumer
+        if alone and self._comes_back(queue):
+            return None
+        consumer = self.demand.next_consumer(queue.id, free_slots(queue, 1) > 0, alone)
         if consumer is None:
             return None
-        return self._push(queue, consumer, now)
+        return self._push(queue, consumer, room, now)
 
-    def _push(self, queue: Queue, consumer: Consumer, now: int) -> Step | None:
-        count = min(consumer.credit, PUSH_BATCH)
+    def _room(self, queue: Queue, count: int, now: int) -> int:
+        """How many of `count` messages may leave now."""
+        if queue.settings.paused or not is_open(queue):
+            return 0
+        return self.rates.room(queue, count, now)
+
+    def _comes_back(self, queue: Queue) -> bool:
+        """Whether messages of a session that is over are still on their way back."""
+        return any(id == queue.id for id, _, _ in self.ending)
+
+    def _push(self, queue: Queue, consumer: Consumer, room: int, now: int) -> Step | None:
+        count = min(consumer.credit, PUSH_BATCH, room)
         handout = Handout(queue.id, now, consumer.number)
         if not consumer.leased:
             records = self._pop(queue, count, handout)

@@ -43,13 +43,14 @@ CLOCKS = (
 
 class Schedule:
     """Which queue has something to do when. `dying`: queues that may have dead messages to move;
-    `ending`: (queue, holder) whose session is gone; `sweeping`: queues with pages to free. All
-    derived."""
+    `ending`: (queue, holder) whose session is gone; `ended`: queues where one of those is over;
+    `sweeping`: queues with pages to free. All derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
         self.dying: dict[int, None] = {}
         self.ending: list[tuple[int, int, bool]] = []
+        self.ended: list[int] = []
         self.sweeping: dict[int, None] = {}
         self.cleaner = cleaner.Cleaner()
         self.clocks = (*CLOCKS, Clock(self.cleaner.next_ms, self.cleaner.slice))
@@ -183,6 +184,7 @@ def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:
     queue = world.state.queues.get(id)
     if queue is None or not queue.leases.held_by(holder, 1):
         schedule.ending.pop(0)
+        schedule.ended.append(id)
         if queue is not None:
             queue.leases.forget_holder(holder)
         return []

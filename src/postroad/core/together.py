@@ -20,6 +20,7 @@ from postroad.limits import RECEIVE_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import ACK, SESSION_LEASE, Receive, Settle
 from postroad.model.kv import KvSet
+from postroad.model.policy import QueueSettings
 from postroad.model.sound import unsound
 
 
@@ -75,7 +76,7 @@ def leasing_of(world: World, demand: Demand, asks: list[Ask], now: int) -> Leasi
     if not isinstance(command, Receive) or not _sound(asks):
         return None
     queue = world.state.by_name.get(command.queue)
-    if queue is None or queue.settings.leased_max is not None or queue.pages.lanes is not None:
+    if queue is None or queue.pages.lanes is not None or not _is_plain(queue.settings):
         return None
     lease_ms = command.lease_ms
     if (lease_ms is not None and lease_ms < SESSION_LEASE) or too_long(lease_ms):
@@ -94,6 +95,13 @@ def leasing_of(world: World, demand: Demand, asks: list[Ask], now: int) -> Leasi
     return Leasing(queue, counts, deadline_ms, now)
 
 
+def _is_plain(settings: QueueSettings) -> bool:
+    """Whether anybody is given what is ready, at once and as much as one likes."""
+    if settings.paused or settings.exclusive or settings.expires_ms is not None:
+        return False
+    return settings.leased_max is None and settings.per_second is None
+
+
 def acks_of(world: World, asks: list[Ask]) -> list[facts.Record] | None:
     """The records of acks that `go_together`, or `None` where they must be decided one by one:
     where a message is named twice, is gone, or is not held by the lease that is named."""
@@ -101,7 +109,7 @@ def acks_of(world: World, asks: list[Ask]) -> list[facts.Record] | None:
     if not isinstance(command, Settle) or not _sound(asks):
         return None
     queue = world.state.by_name.get(command.queue)
-    if queue is None or command.queue_id not in (None, queue.id):
+    if queue is None or command.queue_id not in (None, queue.id) or queue.settings.exclusive:
         return None
     held = Held(queue, False, False, True)
     try:

@@ -85,6 +85,7 @@ class AsyncDriver:
         self.failed: asyncio.Future[str] = self._loop.create_future()
         self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
         self._sessions = (self.report.epoch << 40) + 1
+        self._own_session = self._sessions
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
@@ -135,7 +136,7 @@ class AsyncDriver:
         answer: asyncio.Future[Reply] = self._create_future()
         self._sessions += 1
         call = Call(answer)
-        caller = Caller(self._sessions, call.take)
+        caller = Caller(self._sessions, call.take, self._own_session)
         self._calls.add(answer)
         self.engine.submit(Ask(caller, 0, command))
         if not self._turn_is_due:

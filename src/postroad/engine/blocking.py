@@ -61,6 +61,7 @@ class BlockingDriver:
         self._taken: dict[int, Job] = {}
         self._waiting: deque[Call] = deque()
         self._sessions = (self.report.epoch << 40) + 1
+        self._own_session = self._sessions
         self._keeper: threading.Thread | None = None
         self._keeper_bell = threading.Event()
         self._keeper_plan_ms = FOREVER_MS
@@ -76,7 +77,7 @@ class BlockingDriver:
     def ask(self, command: Command) -> Reply:
         """Ask, and wait for the answer. Raises `BrokerClosed`, `JournalFailed`."""
         call = Call()
-        caller = Caller(0, call.take)
+        caller = Caller(0, call.take, self._own_session)
         try:
             with self._mutex:
                 if self._closed or self._closing:

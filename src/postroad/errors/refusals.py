@@ -36,6 +36,12 @@ class SettingsDiffer(Refusal):
     why = "settings_differ"
 
 
+class QueueLocked(Refusal):
+    """The queue is exclusive to the session that declared it; use another one."""
+
+    why = "locked"
+
+
 class BadName(Refusal):
     """The name cannot be a queue's."""
 

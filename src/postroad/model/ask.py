@@ -10,15 +10,16 @@ from postroad.model.replies import Reply
 
 
 class Caller:
-    """One connection, task or thread that asks. `number` is its session's number (never used twice
-    in the life of
-    a data directory); `sink(ask number, reply)` takes its answers, in order."""
+    """One connection, task or thread that asks. `number` is never used twice in the life of a data
+    directory; `sink(ask number, reply)` takes its answers, in order. `session`: the number of the
+    session it is part of, 0 where it is one of its own; what is exclusive is a session's."""
 
-    __slots__ = ("number", "sink")
+    __slots__ = ("number", "session", "sink")
 
-    def __init__(self, number: int, sink: Callable[[int, Reply], None]) -> None:
+    def __init__(self, number: int, sink: Callable[[int, Reply], None], session: int = 0) -> None:
         self.number = number
         self.sink = sink
+        self.session = session
 
 
 class Ask:

@@ -32,6 +32,7 @@ class Why(IntEnum):
     TOO_MANY_LEASED = 12
     STOPPING = 13
     BAD_COMMAND = 14
+    LOCKED = 15
     NO_SUCH_EXCHANGE = 30
     NO_SUCH_BINDING = 31
     EXCHANGE_IN_USE = 32

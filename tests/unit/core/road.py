@@ -137,13 +137,18 @@ class Road:
 
     def ask(self, command: Command, caller: Caller | None = None) -> Reply | None:
         """The reply to a command, or `None` when it waits."""
-        self.asked += 1
-        number = self.asked
-        step = self.core.handle(Ask(caller or self.caller, number, command), self.now)
+        asked = self.ask_of(caller or self.caller, command)
+        number = asked.number
+        step = self.core.handle(asked, self.now)
         assert not isinstance(step, Missing), "the bodies are all here"
         self.take(step)
         self.pump()
         return next((reply for one, reply in self.told if one == number), None)
+
+    def ask_of(self, caller: Caller, command: Command) -> Ask:
+        """A question that nobody has been asked yet."""
+        self.asked += 1
+        return Ask(caller, self.asked, command)
 
     def pump(self) -> None:
         step = self.core.pump(self.now)

@@ -100,6 +100,9 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
     if settings.kind != queue.settings.kind:
         text = f"queue `{queue.name}` is and stays of kind {queue.settings.kind}"
         return refuse(Why.BAD_SETTINGS, text, queue.touched)
+    if settings.exclusive != queue.settings.exclusive:
+        text = f"whether queue `{queue.name}` is exclusive was said when it was declared"
+        return refuse(Why.BAD_SETTINGS, text, queue.touched)
     extras = _merged(queue.extras, command.extras)
     labels = _merged(queue.labels, command.labels)
     return Decision([facts.QueueChanged(queue.id, settings, extras, labels, now)], Done())

@@ -1,0 +1,172 @@
+"""Whose queues are, and which of them must go: those of a session that is over, and those that
+nobody has used for as long as they say.
+
+One rule: all of it is volatile. At a start the sessions of before are over, and so are their
+queues; the time without use begins anew.
+"""
+
+from heapq import heappop, heappush
+
+from postroad.core import records as facts
+from postroad.core.decide.declare import decide_delete
+from postroad.core.decision import World
+from postroad.core.demand import Demand
+from postroad.core.queue import Queue
+from postroad.model import commands
+from postroad.model.ask import Ask, Caller
+from postroad.model.exchanges import Bind, Unbind
+from postroad.model.replies import Refused, Why
+
+GUARDED: dict[type, str] = {
+    commands.DeclareQueue: "name",
+    commands.ChangeQueue: "name",
+    commands.DeleteQueue: "name",
+    commands.PurgeQueue: "name",
+    commands.Receive: "queue",
+    commands.Pop: "queue",
+    commands.Attach: "queue",
+    commands.Settle: "queue",
+    commands.Extend: "queue",
+    commands.Peek: "queue",
+    commands.Move: "source",
+    commands.StartMoveTask: "source",
+    Bind: "target",
+    Unbind: "target",
+}
+"""Commands only its session may give about an exclusive queue, and the field that names it. Anybody
+may publish to it, and see that it is there."""
+
+USES: dict[type, str] = {
+    commands.DeclareQueue: "name",
+    commands.ChangeQueue: "name",
+    commands.Receive: "queue",
+    commands.Pop: "queue",
+    commands.Peek: "queue",
+    commands.Attach: "queue",
+}
+"""Commands that keep a queue from expiring, and the field that names it. To change it is to say
+anew how long it may be idle."""
+
+
+class Life:
+    """`owner_of`: exclusive queue -> session. `doomed`: queues that go with the next ticks. `used`:
+    when each queue that may expire was used last."""
+
+    def __init__(self, world: World, demand: Demand) -> None:
+        self.world = world
+        self.demand = demand
+        self.owner_of: dict[int, int] = {}
+        self.owned: dict[int, list[int]] = {}
+        self.doomed: dict[int, None] = {}
+        self.used = demand.watched
+        self.dues: list[tuple[int, int]] = []
+        self.planned: dict[int, int] = {}
+
+    def begin(self, now: int) -> list[facts.Record]:
+        """Sessions of before are over; the others' time begins anew."""
+        records: list[facts.Record] = []
+        for queue in list(self.world.state.queues.values()):
+            if queue.settings.exclusive:
+                records.extend(self._deletion(queue, now))
+            else:
+                self._use(queue, now)
+        return records
+
+    def refusal(self, ask: Ask) -> Refused | None:
+        """Why a caller may not do this to another session's queue, or `None`."""
+        queue = self._named(GUARDED, ask.command)
+        owner = 0 if queue is None else self.owner_of.get(queue.id, 0)
+        if queue is None or not owner or session_of(ask.caller) in (owner, 0):
+            return None
+        if isinstance(ask.command, Bind | Unbind) and ask.command.target_kind != "queue":
+            return None
+        return Refused(Why.LOCKED, f"queue `{queue.name}` is exclusive to another session")
+
+    def heed(self, ask: Ask, now: int) -> None:
+        """A command was carried out: whose its queue is, and that it is in use."""
+        queue = self._named(USES, ask.command)
+        if queue is None:
+            return
+        self._use(queue, now)
+        if queue.settings.exclusive and queue.id not in self.owner_of:
+            # It was declared just now: those of before went at the start.
+            session = session_of(ask.caller)
+            self.owner_of[queue.id] = session
+            self.owned.setdefault(session, []).append(queue.id)
+
+    def forget(self, caller: Caller) -> None:
+        """A session is over, and so are its queues."""
+        if session_of(caller) == caller.number:
+            for id in self.owned.pop(caller.number, ()):
+                self.doomed[id] = None
+
+    def gone(self, id: int) -> None:
+        """A queue was deleted."""
+        self.doomed.pop(id, None)
+        self.used.pop(id, None)
+        self.planned.pop(id, None)
+        owner = self.owner_of.pop(id, 0)
+        if owner in self.owned:
+            self.owned[owner].remove(id)
+            if not self.owned[owner]:
+                del self.owned[owner]
+
+    def next_ms(self) -> int:
+        """When `records` has something to do; 0 for never."""
+        if self.doomed or self.demand.left:
+            return 1
+        while self.dues and self.planned.get(self.dues[0][1]) != self.dues[0][0]:
+            heappop(self.dues)
+        return self.dues[0][0] if self.dues else 0
+
+    def records(self, now: int) -> list[facts.Record]:
+        """The end of one queue, or nothing."""
+        for id in self.demand.left:
+            if id in self.used:
+                self.used[id] = now
+        self.demand.left.clear()
+        if self.doomed:
+            return self._deletion(self.world.state.queues[next(iter(self.doomed))], now)
+        due = self.next_ms()
+        if not due or due > now:
+            return []
+        queue = self.world.state.queues[heappop(self.dues)[1]]
+        del self.planned[queue.id]
+        if self.demand.wants(queue.id):
+            self.used[queue.id] = now
+        idle_ms = queue.settings.expires_ms
+        if idle_ms is not None and self.used[queue.id] + idle_ms <= now:
+            return self._deletion(queue, now)
+        self._plan(queue)
+        return []
+
+    def _use(self, queue: Queue, now: int) -> None:
+        if queue.settings.expires_ms is not None:
+            self.used[queue.id] = now
+            self._plan(queue)
+
+    def _plan(self, queue: Queue) -> None:
+        """Look at it when it may have been idle for long enough; not at each use."""
+        idle_ms = queue.settings.expires_ms
+        if idle_ms is None:
+            self.used.pop(queue.id, None)
+            return
+        due = self.used[queue.id] + idle_ms
+        known = self.planned.get(queue.id, 0)
+        if not known or due < known:
+            self.planned[queue.id] = due
+            heappush(self.dues, (due, queue.id))
+
+    def _deletion(self, queue: Queue, now: int) -> list[facts.Record]:
+        return decide_delete(self.world, commands.DeleteQueue(queue.name), now).records
+
+    def _named(self, fields: dict[type, str], command: object) -> Queue | None:
+        field = fields.get(type(command))
+        if field is None:
+            return None
+        return self.world.state.by_name.get(getattr(command, field))
+
+
+def session_of(caller: Caller) -> int:
+    """The number of a caller's session; 0 where it is the broker itself."""
+    return caller.session or caller.number
