@@ -11,8 +11,9 @@ from postroad import AsyncBroker, Broker, errors
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
 from postroad.cli.main import app
-from postroad.model import commands, policy, replies
+from postroad.model import commands, groups, policy, replies
 from postroad.model.message import Delivery, Note
+from postroad.model.topics import TopicSettings
 from postroad.server.config import SETTINGS
 from tests.docs.pages import name, pages, prose
 from tests.tidy.sources import ROOT
@@ -95,9 +96,9 @@ def known_names() -> set[str]:
     """The names with a unit that a program can meet: settings, parameters, attributes."""
     found = {*BrokerOptions.__annotations__}
     found.update(setting.toml.rpartition(".")[2] for setting in SETTINGS)
-    for struct in (policy.QueueSettings, policy.RetryPolicy, Delivery, Note):
+    for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note):
         found.update(struct.__struct_fields__)
-    for module in (commands, replies):
+    for module in (commands, replies, groups):
         for one in vars(module).values():
             found.update(getattr(one, "__dataclass_fields__", ()))
     for face in (Operations, Broker, AsyncBroker):

@@ -42,6 +42,14 @@ PRINTS = {
         "at first: paid [12, 14], reserved [12, 14], dead letters 1",
         "fixed and redriven: paid [12, 13, 14], reserved [12, 13, 14], dead letters 0",
     ],
+    "10_topics": [
+        "billing reads 6 orders of 2 logs",
+        "billing again: 0",
+        "billing from the start: 6",
+        "packed: 5 failed: ['order 4']",
+        "prices: {'coffee': '18', 'tea': '19'}",
+        "kept: 2",
+    ],
     "11_kv": [
         "mine: True",
         "yours: False",

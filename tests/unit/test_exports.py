@@ -87,6 +87,7 @@ METHODS = {
     "change_exchange",
     "close",
     "consume",
+    "consumer",
     "declare",
     "declare_exchange",
     "delete",
@@ -117,6 +118,8 @@ METHODS = {
     "resume",
     "retry",
     "start_move",
+    "topic",
+    "topics",
     "unbind",
 }
 

@@ -5,7 +5,7 @@ It stands over `AsyncDriver`. The rule kept here: the loop never waits for the d
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
 from postroad.api.faces import dress
+from postroad.api.logs import AsyncConsumer, AsyncTopic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
+from postroad.api.readers import ReaderOptions, reader_of
 from postroad.api.spaces import AsyncKv
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.clock import Clock
@@ -156,6 +158,27 @@ class AsyncBroker:
     bindings = _awaited(Operations.bindings)
     publish_to = _awaited(Operations.publish_to)
     publish_many_to = _awaited(Operations.publish_many_to)
+
+    topics = _awaited(Operations.topics)
+
+    def topic(self, name: str) -> AsyncTopic:
+        """A topic: a log in partitions that is read by offset, kept by time, size or key. It need
+        not exist yet; its `declare` makes it.
+        """
+        return AsyncTopic(name, self._run, self._operations.learn)
+
+    def consumer(
+        self,
+        topics: str | Sequence[str],
+        *,
+        group: str,
+        idle_ms: int | None = None,
+        **options: Unpack[ReaderOptions],
+    ) -> AsyncConsumer:
+        """A member of a group that shares out the partitions of topics among its members; iterate
+        over it for messages. With `idle_ms` that ends when nothing came for so long.
+        """
+        return AsyncConsumer(reader_of(topics, group, options), self._run, idle_ms)
 
     def kv(self, space: str = "default") -> AsyncKv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

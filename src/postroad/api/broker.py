@@ -5,7 +5,7 @@ is left behind.
 """
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,10 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
 from postroad.api.faces import dress
+from postroad.api.logs import Consumer, Topic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
+from postroad.api.readers import ReaderOptions, reader_of
 from postroad.api.spaces import Kv
 from postroad.engine.blocking import BlockingDriver
 from postroad.engine.clock import Clock
@@ -115,6 +117,27 @@ class Broker:
     bindings = _blocking(Operations.bindings)
     publish_to = _blocking(Operations.publish_to)
     publish_many_to = _blocking(Operations.publish_many_to)
+
+    topics = _blocking(Operations.topics)
+
+    def topic(self, name: str) -> Topic:
+        """A topic: a log in partitions that is read by offset, kept by time, size or key. It need
+        not exist yet; its `declare` makes it.
+        """
+        return Topic(name, self._run, self._operations.learn)
+
+    def consumer(
+        self,
+        topics: str | Sequence[str],
+        *,
+        group: str,
+        idle_ms: int | None = None,
+        **options: Unpack[ReaderOptions],
+    ) -> Consumer:
+        """A member of a group that shares out the partitions of topics among its members; iterate
+        over it for messages. With `idle_ms` that ends when nothing came for so long.
+        """
+        return Consumer(reader_of(topics, group, options), self._run, idle_ms)
 
     def kv(self, space: str = "default") -> Kv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

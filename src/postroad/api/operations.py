@@ -40,6 +40,7 @@ from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Described, PeekedMessage, Reply, TaskInfo, Why
+from postroad.model.topics import ListTopics
 
 Several = list[str] | tuple[str, ...]
 """Queue names that get the same messages."""
@@ -48,10 +49,12 @@ _NO_SETTINGS: Final = QueueSettings()
 
 
 class Operations(ExchangeOperations):
-    """Every operation; it remembers the names of the queues it met."""
+    """Every operation; it remembers the names of the queues it met, and of those it is told of by
+    `learn`."""
 
     def __init__(self) -> None:
         self._names = Names()
+        self.learn = self._names.learn
 
     def declare(
         self,
@@ -124,6 +127,17 @@ class Operations(ExchangeOperations):
         while more:
             after = names[-1] if names else ""
             page = expect((yield commands.ListQueues(prefix, after, PAGE_NAMES)), replies.Listed)
+            names.extend(page.names)
+            more = page.more
+        return names
+
+    def topics(self, prefix: str = "") -> Asks[list[str]]:
+        """The names of all topics that start with `prefix`, in order."""
+        names: list[str] = []
+        more = True
+        while more:
+            after = names[-1] if names else ""
+            page = expect((yield ListTopics(prefix, after, PAGE_NAMES)), replies.Listed)
             names.extend(page.names)
             more = page.more
         return names

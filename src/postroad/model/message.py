@@ -20,6 +20,8 @@ OWN_KEY = "\0key"
 """Name under which a head keeps the message's ordering key."""
 OWN_DEDUP = "\0dedup"
 """Name under which a head keeps the deduplication id it came with."""
+OWN_TOMBSTONE = "\0tombstone"
+"""Name under which a head says that the message ends its key."""
 OWN_PRIORITY = "\0priority"
 """Name under which a head keeps the message's priority."""
 
@@ -128,6 +130,31 @@ def own_of(head: bytes, name: str) -> str | None:
         return kept if isinstance(kept, str) else None
     pair = _unpack_typed(head[1:]).get(name)
     return pair[1] if pair is not None and isinstance(pair[1], str) else None
+
+
+def keyed_head(
+    headers: dict[str, HeaderValue] | None, key: str | bytes, tombstone: bool = False
+) -> bytes:
+    """Headers of the Python API as the stored head of a message in a topic, with its key."""
+    own: dict[str, HeaderValue] = {OWN_KEY: key}
+    if tombstone:
+        own[OWN_TOMBSTONE] = True
+    return bytes((HEAD_PLAIN,)) + _pack({**(headers or {}), **own})
+
+
+def key_of(head: bytes) -> tuple[bytes | None, bool]:
+    """The key that a stored head keeps, and whether the message ends it."""
+    if not head:
+        return None, False
+    if head[0] == HEAD_PLAIN:
+        kept = _unpack_plain(head[1:])
+        key = kept.get(OWN_KEY)
+        ends = kept.get(OWN_TOMBSTONE) is True
+    else:
+        key, ends = _unpack_typed(head[1:]).get(OWN_KEY, ("", None))[1], False
+    if isinstance(key, str):
+        return key.encode(), ends
+    return (key if isinstance(key, bytes) else None), ends
 
 
 def typed_head(headers: dict[str, tuple[str, str | bytes]]) -> bytes:

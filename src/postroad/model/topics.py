@@ -91,8 +91,8 @@ class Append:
 
     `partition` None: messages with a key go where the key's hash says, the others together to one
     partition after another. `keys`: one per message, `None` in it for none; a head that shall tell
-    the key to readers is made by `keyed_head`. `tombstones`: which messages say that their key is
-    gone. Answer: `Appended`.
+    the key to readers is made by `message.keyed_head`. `tombstones`: which messages say that their
+    key is gone. Answer: `Appended`.
     """
 
     topic: str

@@ -174,8 +174,8 @@ class Desk:
         return Answer(standing.ask, Received([]), 0)
 
     def _fetch(self, ask: Ask, command: Fetch, now: int) -> Step:
-        if not 1 <= len(command.spans) <= FETCH_SPANS_MAX or too_long(command.wait_ms):
-            text = f"a fetch reads from 1 to {FETCH_SPANS_MAX:,} partitions; {TOO_LONG}"
+        if len(command.spans) > FETCH_SPANS_MAX or too_long(command.wait_ms):
+            text = f"a fetch reads at most {FETCH_SPANS_MAX:,} partitions; {TOO_LONG}"
             return self._refuse(ask, Why.BAD_COMMAND, text)
         reading = read(self.world, command, now)
         if command.wait_ms <= 0 or _is_enough(reading, command):

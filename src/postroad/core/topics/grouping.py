@@ -147,18 +147,23 @@ def decide_describe(world: World, command: DescribeGroup, _now: int) -> Decision
     ]
     parts: list[GroupPart] = []
     touched = group.touched
-    ids = dict.fromkeys(
-        [*group.offsets, *(id for one in group.members.values() for id in one.owned)]
-    )
-    for id in ids:
-        log = topics.partitions.get(id)
-        if log is None or log.buried:
-            continue
+    for log in _logs_of(world, group):
         touched = max(touched, log.touched)
         parts.append(_group_part(world, group, log))
-    parts.sort(key=lambda part: (part.topic, part.partition))
     described = GroupDescribed(group.name, OFFSET, group.generation, group.strategy, members, parts)
     return Decision([], described, touched)
+
+
+def _logs_of(world: World, group: Group) -> list[Partition]:
+    """All partitions of the topics that a group has read or its members want to."""
+    topics = world.state.topics
+    wanted = {name for one in group.members.values() for name in one.topics}
+    for id in group.offsets:
+        log = topics.partitions.get(id)
+        if log is not None and not log.buried:
+            wanted.add(topics.all[log.topic].name)
+    found = [topics.by_name[name] for name in sorted(wanted) if name in topics.by_name]
+    return [topics.partitions[id] for topic in found for id in topic.partitions]
 
 
 def _named(world: World, partitions: set[int]) -> tuple[tuple[str, int], ...]:
