@@ -15,6 +15,7 @@ SCENARIOS = {
     "kv": "bench.scenarios.kv",
     "sqs-raw": "bench.scenarios.sqs_raw",
     "sqs-boto": "bench.scenarios.sqs_boto",
+    "sqs-groups": "bench.scenarios.sqs_groups",
     "sqs-idle": "bench.scenarios.sqs_idle",
     "soak": "bench.scenarios.soak",
 }

@@ -46,7 +46,7 @@ def run(scale: float) -> list[Figure]:
 
 def _rate(host: str, port: int, seconds: float) -> tuple[float, float]:
     """Messages per second of all clients, and their processor time in percent of all cores."""
-    client = _client(host, port)
+    client = boto(host, port)
     attributes = {"VisibilityTimeout": "300"}
     url = client.create_queue(QueueName="bench", Attributes=attributes)["QueueUrl"]
     context = multiprocessing.get_context("fork")
@@ -56,7 +56,8 @@ def _rate(host: str, port: int, seconds: float) -> tuple[float, float]:
     return sum(count / took_s for count, took_s, _ in found), share
 
 
-def _client(host: str, port: int) -> Any:
+def boto(host: str, port: int) -> Any:
+    """A client that tries once."""
     import boto3
     from botocore.config import Config
 
@@ -72,7 +73,7 @@ def _client(host: str, port: int) -> Any:
 
 def _load(host: str, port: int, url: str, seconds: float) -> tuple[int, float, float]:
     """(messages, seconds, processor seconds) of one client."""
-    client = _client(host, port)
+    client = boto(host, port)
     entries = [{"Id": str(number), "MessageBody": BODY} for number in range(10)]
     count = 0
     for _ in range(3):

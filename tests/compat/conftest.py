@@ -61,6 +61,23 @@ def make_queue(sqs: Any) -> MakeQueue:
 
 
 @pytest.fixture
+def make_fifo(sqs: Any) -> MakeQueue:
+    """Make a FIFO queue that no other test has; its messages need no ids of their own."""
+
+    def make(**attributes: str) -> Queue:
+        given = {"FifoQueue": "true", "ContentBasedDeduplication": "true", **attributes}
+        return Queue(sqs, f"queue-{next(_numbers)}.fifo", **given)
+
+    return make
+
+
+@pytest.fixture
+def line(make_fifo: MakeQueue) -> Queue:
+    """A FIFO queue with the defaults, and content that stands for ids."""
+    return make_fifo()
+
+
+@pytest.fixture
 def mail(make_queue: MakeQueue) -> Queue:
     """A queue with the defaults."""
     return make_queue()

@@ -1,10 +1,11 @@
 """A queue core of the simplest kind, for tests of the SQS side alone.
 
 It answers the model's commands from lists in memory, one after another, and knows just enough of
-leases, delays and dead letters for what SQS shows of them.
+leases, delays, keys and dead letters for what SQS shows of them.
 """
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from postroad.model import commands as c
 from postroad.model import replies as r
 from postroad.model.message import Delivery, Note
-from postroad.model.policy import QueueSettings
+from postroad.model.policy import DEDUP_KEY, FIFO, QueueSettings
 from postroad.model.replies import Why
 
 
@@ -23,6 +24,7 @@ class Held:
         self.head = head
         self.published_ms = now_ms
         self.due_ms = due_ms
+        self.key: str | None = None
         self.lease = 0
         self.count = 0
         self.first_ms = 0
@@ -38,6 +40,7 @@ class Queue:
         self.created_ms = self.changed_ms = now_ms
         self.messages: dict[int, Held] = {}
         self.next_offset = 0
+        self.known: dict[tuple[str | None, str], tuple[int, int]] = {}
 
 
 class NaiveCore:
@@ -69,6 +72,7 @@ class NaiveCore:
             c.ListQueues: self.list_queues,
             c.Publish: self.publish,
             c.Receive: self.receive,
+            c.Peek: self.peek,
             c.Settle: self.settle,
             c.Extend: self.extend,
             c.StartMoveTask: self.start_move_task,
@@ -146,12 +150,30 @@ class NaiveCore:
             for body, head in zip(command.bodies, heads, strict=True):
                 if len(body) + len(head) > largest:
                     return r.Refused(Why.TOO_LARGE)
-        first = queue.next_offset
+        offsets: list[int] = []
         for index, body in enumerate(command.bodies):
             delay_ms = command.delays_ms[index] if command.delays_ms else None
             due_ms = self.now_ms + (queue.settings.delay_ms if delay_ms is None else delay_ms)
-            self.put(queue, Held(0, body, heads[index], self.now_ms, due_ms))
-        return r.Published(((queue.number, first),), self.now_ms)
+            held = Held(0, body, heads[index], self.now_ms, due_ms)
+            held.key = command.keys[index] if command.keys else None
+            dedup_id = command.dedup_ids[index] if command.dedup_ids else None
+            offsets.append(self.put_once(queue, held, dedup_id))
+        return r.Published(((queue.number, offsets[0]),), self.now_ms, tuple(offsets))
+
+    def put_once(self, queue: Queue, held: Held, dedup_id: str | None) -> int:
+        window_ms = queue.settings.dedup_window_ms
+        if dedup_id is None and queue.settings.dedup_by_content:
+            dedup_id = sha256(held.body).hexdigest()
+        if window_ms is None or dedup_id is None:
+            self.put(queue, held)
+            return held.offset
+        scope = held.key if queue.settings.dedup_scope == DEDUP_KEY else None
+        offset, taken_ms = queue.known.get((scope, dedup_id), (-1, 0))
+        if offset < 0 or taken_ms + window_ms <= self.now_ms:
+            self.put(queue, held)
+            offset = held.offset
+            queue.known[scope, dedup_id] = (offset, self.now_ms)
+        return offset
 
     def put(self, queue: Queue, held: Held) -> None:
         held.offset = queue.next_offset
@@ -162,8 +184,13 @@ class NaiveCore:
         queue = self.queues[command.queue]
         lease_ms = queue.settings.lease_ms if command.lease_ms is None else command.lease_ms
         found: list[Held] = []
+        locked = {
+            one.key
+            for one in queue.messages.values()
+            if queue.settings.kind == FIFO and one.lease and one.due_ms > self.now_ms
+        }
         for held in list(queue.messages.values()):
-            if held.due_ms > self.now_ms or len(found) == command.count:
+            if held.due_ms > self.now_ms or len(found) == command.count or held.key in locked:
                 continue
             limit = queue.settings.deliveries_max
             if limit is not None and held.count >= limit:
@@ -174,13 +201,25 @@ class NaiveCore:
             held.first_ms = held.first_ms or self.now_ms
             held.due_ms = self.now_ms + lease_ms
             found.append(held)
-        return r.Received([
-            Delivery(
-                queue.number, one.offset, one.lease, one.count, one.first_ms, one.published_ms,
-                one.body, one.head, one.note,
-            )
-            for one in found
-        ])  # fmt: skip
+        return r.Received([self.delivery(queue, one) for one in found])
+
+    def peek(self, command: c.Peek) -> r.Reply:
+        queue = self.queues[command.queue]
+        assert command.states == ("leased",)
+        found = [
+            one
+            for one in queue.messages.values()
+            if one.offset >= command.start and one.lease and one.due_ms > self.now_ms
+        ][: command.count]
+        return r.Peeked(
+            [r.PeekedMessage("leased", 0, self.delivery(queue, one)) for one in found], 0
+        )
+
+    def delivery(self, queue: Queue, one: Held) -> Delivery:
+        return Delivery(
+            queue.number, one.offset, one.lease, one.count, one.first_ms, one.published_ms,
+            one.body, one.head, one.note,
+        )  # fmt: skip
 
     def bury(self, name: str, queue: Queue, held: Held) -> None:
         del queue.messages[held.offset]
@@ -200,7 +239,8 @@ class NaiveCore:
         failed = []
         for index, (offset, lease) in enumerate(zip(command.offsets, command.leases, strict=True)):
             held = queue.messages.get(offset)
-            if held is None or held.lease != lease:
+            late = command.strict and held is not None and held.due_ms <= self.now_ms
+            if held is None or held.lease != lease or late:
                 failed += (
                     []
                     if command.outcome == c.ACK and held is None

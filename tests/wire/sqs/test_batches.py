@@ -29,7 +29,7 @@ def test_a_batch_is_one_publish_and_tells_of_each_bad_entry_alone(
         {"Id": "good", "MessageBody": "x", "MessageAttributes": {"a": TEXT}},
         {"Id": "control", "MessageBody": "\x01"},
         {"Id": "late", "MessageBody": "x", "DelaySeconds": 901},
-        {"Id": "fifo", "MessageBody": "x", "MessageGroupId": "g"},
+        {"Id": "fifo", "MessageBody": "x", "MessageDeduplicationId": "d"},
         {"Id": "also_good", "MessageBody": "y", "DelaySeconds": 5},
     ]
     answer = sqs.send_message_batch(QueueUrl=mail, Entries=entries)
@@ -37,7 +37,7 @@ def test_a_batch_is_one_publish_and_tells_of_each_bad_entry_alone(
     assert {one["Id"]: one["Code"] for one in answer["Failed"]} == {
         "control": "InvalidMessageContents",
         "late": "InvalidParameterValue",
-        "fifo": "AWS.SimpleQueueService.UnsupportedOperation",
+        "fifo": "InvalidParameterValue",
     }
     assert all(one["SenderFault"] for one in answer["Failed"])
     published = rig.core.seen[-1]

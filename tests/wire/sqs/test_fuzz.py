@@ -39,6 +39,8 @@ ENTRY = st.fixed_dictionaries(
         "ReceiptHandle": st.text(max_size=5),
         "VisibilityTimeout": st.integers(-1, 43_201),
         "DelaySeconds": st.integers(-1, 901),
+        "MessageGroupId": st.text(max_size=5),
+        "MessageDeduplicationId": st.text(max_size=5),
         "MessageAttributes": ATTRIBUTES,
     },
 )
@@ -51,7 +53,8 @@ POLICY = st.builds(
     st.integers(-1, 1_001) | st.text(max_size=3),
 )
 LIKELY: dict[str, st.SearchStrategy[Any]] = {
-    "QueueUrl": st.just(URL) | st.text(max_size=10),
+    "QueueUrl": st.just(URL) | st.just(URL + ".fifo") | st.text(max_size=10),
+    "ReceiveRequestAttemptId": st.sampled_from(["a", "b", "", " "]),
     "QueueName": st.sampled_from(["mail", "mail.fifo", "a b", "%", "%2"]),
     "Entries": st.lists(ENTRY, max_size=12),
     "MessageAttributes": ATTRIBUTES,
@@ -129,7 +132,9 @@ def test_any_input_gets_an_answer_and_none_of_them_is_the_server_s_fault(
     calls: list[tuple[str, dict[str, Any]]],
 ) -> None:
     rig = Rig()
-    rig.client().create_queue(QueueName="mail")
+    sqs = rig.client()
+    sqs.create_queue(QueueName="mail")
+    sqs.create_queue(QueueName="mail.fifo", Attributes={"FifoQueue": "true"})
     for action, shape in calls:
         answer = rig.post(action, msgspec.json.encode(shape))
         assert answer.status in REASONS

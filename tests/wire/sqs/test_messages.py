@@ -273,13 +273,6 @@ def test_a_message_of_1_mib_may_come_in_escapes_three_times_as_long(sqs: Any, ma
     assert got["Body"] == body
 
 
-@pytest.mark.parametrize("member", ["MessageGroupId", "MessageDeduplicationId"])
-def test_fifo_and_fair_queues_are_refused_with_a_reason(sqs: Any, mail: str, member: str) -> None:
-    with pytest.raises(ClientError, match="next release") as refused:
-        sqs.send_message(QueueUrl=mail, MessageBody="x", **{member: "a"})
-    assert code_of(refused) == "AWS.SimpleQueueService.UnsupportedOperation"
-
-
 def test_too_many_leased_is_told_to_a_short_poll_and_is_nothing_to_a_long_one(
     rig: Rig, sqs: Any, mail: str
 ) -> None:

@@ -95,18 +95,6 @@ def test_a_name_the_service_does_not_allow_is_refused(sqs: Any, name: str) -> No
     assert code_of(refused) == "InvalidParameterValue"
 
 
-@pytest.mark.parametrize(
-    ("name", "attributes"),
-    [("a.fifo", {"FifoQueue": "true"}), ("a.fifo", {}), ("a", {"FifoQueue": "true"})],
-)
-def test_fifo_queues_come_with_the_next_release(
-    sqs: Any, name: str, attributes: dict[str, str]
-) -> None:
-    with pytest.raises(ClientError, match="next release") as refused:
-        sqs.create_queue(QueueName=name, Attributes=attributes)
-    assert code_of(refused) == "AWS.SimpleQueueService.UnsupportedOperation"
-
-
 def test_a_queue_is_found_by_name_until_it_is_deleted(sqs: Any, mail: str) -> None:
     assert sqs.get_queue_url(QueueName="mail")["QueueUrl"] == mail
     owner = {"QueueName": "mail", "QueueOwnerAWSAccountId": "000000000000"}

@@ -12,22 +12,31 @@ from postroad.limits import NAME_BYTES_MAX, SQS_KNOWN_MAX, SQS_NAME_CHARS_MAX
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.errors import fault
+from postroad.protocols.sqs.ordering import FIFO_SUFFIX, is_fifo
 
-FIFO_SUFFIX: Final = ".fifo"
 _SPELLABLE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is what SQS allows for names and labels."""
+    return 0 < len(text) <= SQS_NAME_CHARS_MAX and _SPELLABLE.issuperset(text)
 
 
 def spellable(name: str) -> bool:
     """Whether SQS can name this queue."""
-    return 0 < len(name) <= SQS_NAME_CHARS_MAX and _SPELLABLE.issuperset(name)
+    return len(name) <= SQS_NAME_CHARS_MAX and is_word(name.removesuffix(FIFO_SUFFIX))
 
 
-def bad_new_name(name: str) -> Fault | None:
+def bad_new_name(name: str, *, fifo: bool) -> Fault | None:
     """What is wrong with the name of a queue to be made."""
-    if name.endswith(FIFO_SUFFIX) and spellable(name.removesuffix(FIFO_SUFFIX)):
-        return fault("UnsupportedOperation", "FIFO queues come with the next release.")
-    if spellable(name):
+    if spellable(name) and is_fifo(name) == fifo:
         return None
+    if fifo:
+        return Fault(
+            INVALID_PARAMETER,
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or"
+            " underscores, must end with .fifo suffix and be 1 to 80 in length",
+        )
     return Fault(
         INVALID_PARAMETER,
         "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",

@@ -14,6 +14,7 @@ from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
 from postroad.protocols.sqs.errors import fault
 from postroad.protocols.sqs.inputs import Attributes, AttributeValue, SendEntry, SendMessage
 from postroad.protocols.sqs.md5 import attributes_md5, body_md5
+from postroad.protocols.sqs.ordering import bad_ids, own_names
 from postroad.protocols.sqs.spec import TRACE_HEADER
 
 Typed = dict[str, tuple[str, str | bytes]]
@@ -32,7 +33,8 @@ _BAD_TEXT: Final = (
 
 @value
 class Prepared:
-    """A message ready to be published. `size_bytes` is what SQS counts: body and attributes."""
+    """A message ready to be published. `size_bytes` is what SQS counts: body and attributes.
+    `group`, `dedup_id`: what it said of its place among others."""
 
     body: bytes
     head: bytes
@@ -41,6 +43,8 @@ class Prepared:
     body_md5: str
     attributes_md5: str
     system_md5: str
+    group: str | None = None
+    dedup_id: str | None = None
 
 
 def is_text(encoded: bytes) -> bool:
@@ -58,15 +62,20 @@ def prepare(given: SendMessage | SendEntry) -> Prepared | Fault:
     if not (text.isascii() and text.isprintable()) and not is_text(body):
         return fault("InvalidMessageContents", _BAD_TEXT)
     delay_ms = None if given.DelaySeconds is None else given.DelaySeconds * 1_000
-    if not given.MessageAttributes and not given.MessageSystemAttributes:
+    bare = given.MessageGroupId is None and given.MessageDeduplicationId is None
+    if bare and not given.MessageAttributes and not given.MessageSystemAttributes:
         return Prepared(body, b"", delay_ms, len(body), body_md5(body), "", "")
+    wrong = bad_ids(given)
+    if wrong is not None:
+        return wrong
     typed = _message_attributes(given.MessageAttributes or {})
     if isinstance(typed, Fault):
         return typed
     system = _system_attributes(given.MessageSystemAttributes or {})
     if isinstance(system, Fault):
         return system
-    head = typed_head(typed | {OWN + name: one for name, one in system.items()})
+    own = {OWN + name: one for name, one in system.items()}
+    head = typed_head(typed | own | own_names(given))
     size_bytes = len(body) + sum(
         len(name.encode()) + len(kind.encode()) + _size(content)
         for name, (kind, content) in typed.items()
@@ -79,6 +88,8 @@ def prepare(given: SendMessage | SendEntry) -> Prepared | Fault:
         body_md5(body),
         attributes_md5(typed) if typed else "",
         attributes_md5(system) if system else "",
+        given.MessageGroupId,
+        given.MessageDeduplicationId,
     )
 
 

@@ -14,15 +14,17 @@ from postroad.limits import (
     SQS_PURGE_INTERVAL_MS,
 )
 from postroad.protocols.aws.signature import Keyring
+from postroad.protocols.sqs.attempts import Attempts
 from postroad.protocols.sqs.receipts import Names
 
 
 class Memory:
-    """Queue names by address, and names deleted lately; each bounded."""
+    """Queue names by address, names deleted lately, receives by attempt id; each bounded."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         self.deleted_ms: dict[str, int] = {}
+        self.attempts = Attempts()
 
     def know_deleted(self, name: str, now_ms: int) -> None:
         """Remember when a queue was deleted; the oldest is forgotten when there are too many."""

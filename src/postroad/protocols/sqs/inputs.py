@@ -26,7 +26,6 @@ class Rule:
     """What holds for one member.
 
     `required`: an absent or empty one is MissingParameter. `low`, `high`: the range of a number.
-    `later`: why a member that is given is refused in this release.
     `form`: its spelling in the Query form where that is another; `key`, `content`: those of a
     map's halves.
     """
@@ -34,7 +33,6 @@ class Rule:
     required: bool = False
     low: int | None = None
     high: int | None = None
-    later: str = ""
     form: str = ""
     key: str = "Name"
     content: str = "Value"
@@ -45,8 +43,6 @@ _NEEDED: Final = Rule(required=True)
 _DELAY: Final = Rule(low=0, high=SQS_DELAY_S_MAX)
 _LEASE: Final = Rule(low=0, high=SQS_LEASE_S_MAX)
 _PAGE: Final = Rule(low=1, high=SQS_LIST_MAX)
-_FIFO: Final = Rule(later="FIFO queues come with the next release")
-_FAIR: Final = Rule(later="FIFO and fair queues come with the next release")
 _TAGS: Final = Rule(form="Tag", key="Key")
 _ATTRIBUTES: Final = Rule(form="Attribute")
 _MESSAGE_ATTRIBUTES: Final = Rule(form="MessageAttribute")
@@ -74,8 +70,8 @@ class SendEntry(Struct):
     DelaySeconds: Annotated[int | None, _DELAY] = None
     MessageAttributes: Annotated[Attributes | None, _MESSAGE_ATTRIBUTES] = None
     MessageSystemAttributes: Annotated[Attributes | None, _SYSTEM_ATTRIBUTES] = None
-    MessageDeduplicationId: Annotated[str | None, _FIFO] = None
-    MessageGroupId: Annotated[str | None, _FAIR] = None
+    MessageDeduplicationId: str | None = None
+    MessageGroupId: str | None = None
 
 
 class DeleteEntry(Struct):
@@ -206,7 +202,7 @@ class ReceiveMessage(Struct):
     MaxNumberOfMessages: Annotated[int | None, Rule(low=1, high=SQS_RECEIVE_MAX)] = None
     VisibilityTimeout: Annotated[int | None, _LEASE] = None
     WaitTimeSeconds: Annotated[int | None, Rule(low=0, high=SQS_WAIT_S_MAX)] = None
-    ReceiveRequestAttemptId: Annotated[str | None, _FIFO] = None
+    ReceiveRequestAttemptId: str | None = None
 
 
 class RemovePermission(Struct):
@@ -224,8 +220,8 @@ class SendMessage(Struct):
     DelaySeconds: Annotated[int | None, _DELAY] = None
     MessageAttributes: Annotated[Attributes | None, _MESSAGE_ATTRIBUTES] = None
     MessageSystemAttributes: Annotated[Attributes | None, _SYSTEM_ATTRIBUTES] = None
-    MessageDeduplicationId: Annotated[str | None, _FIFO] = None
-    MessageGroupId: Annotated[str | None, _FAIR] = None
+    MessageDeduplicationId: str | None = None
+    MessageGroupId: str | None = None
 
 
 class SendMessageBatch(Struct):

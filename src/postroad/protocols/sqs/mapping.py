@@ -6,15 +6,17 @@ becomes a message that any SQS client can read.
 
 from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final
 
 from postroad.model.commands import Extend, Settle
-from postroad.model.message import Delivery, typed_headers_of
+from postroad.model.message import OWN_DEDUP, OWN_KEY, Delivery, typed_headers_of
 from postroad.model.value import value
 from postroad.protocols.sqs.addresses import arn_of
 from postroad.protocols.sqs.attributes import OWN, Typed, is_text
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.md5 import attributes_md5, body_md5
+from postroad.protocols.sqs.ordering import DEDUP, GROUP, is_fifo, sequence_number
 from postroad.protocols.sqs.receipts import Receipt
 from postroad.protocols.sqs.spec import SYSTEM_ATTRIBUTES, TRACE_HEADER
 from postroad.protocols.sqs.wire import Shape
@@ -56,13 +58,13 @@ class Reader:
     """Turns deliveries from one queue into messages as one receive wants them."""
 
     def __init__(
-        self, config: SqsConfig, queue: str, view: View, *, region: str, now_ms: int
+        self, config: SqsConfig, queue: str, view: View, *, region: str, received_s: int
     ) -> None:
         self._config = config
         self._queue = queue
         self._view = view
         self._region = region
-        self._received_s = now_ms // 1_000
+        self._received_s = received_s
 
     def message(self, delivery: Delivery) -> Shape:
         """One message."""
@@ -124,8 +126,20 @@ class Reader:
         if note is not None and note.deaths and note.deaths[-1][0] != self._queue:
             source = arn_of(self._config, self._region, note.deaths[-1][0])
             known["DeadLetterQueueSourceArn"] = source
+        self._add_place(known, delivery, typed)
         wanted = self._view.system
         return {name: text for name, text in known.items() if name in wanted}
+
+    def _add_place(self, known: dict[str, str], delivery: Delivery, typed: Typed) -> None:
+        """A message's place among others; content that stands for an id is hashed only here."""
+        for name, own in ((GROUP, OWN_KEY), (DEDUP, OWN_DEDUP)):
+            text = str(typed[own][1]) if own in typed else ""
+            if text and is_text(text.encode()):
+                known[name] = text
+        if is_fifo(self._queue):
+            known["SequenceNumber"] = sequence_number(delivery.offset)
+            if DEDUP not in known and DEDUP in self._view.system:
+                known[DEDUP] = sha256(delivery.body).hexdigest()
 
 
 def _rendered(kind: str, content: str | bytes) -> Shape:
@@ -134,7 +148,8 @@ def _rendered(kind: str, content: str | bytes) -> Shape:
 
 
 def settle(queue: str, receipts: Sequence[Receipt], outcome: int) -> Settle:
-    """The command that settles the messages of some receipts, all of one queue."""
+    """The command that settles the messages of some receipts, all of one queue; in a FIFO queue
+    none whose lease is over, for others of its group may be on their way since."""
     return Settle(
         queue,
         [receipt.offset for receipt in receipts],
@@ -142,6 +157,7 @@ def settle(queue: str, receipts: Sequence[Receipt], outcome: int) -> Settle:
         [receipt.count for receipt in receipts],
         outcome,
         after_ms=0,
+        strict=is_fifo(queue),
         queue_id=receipts[0].queue,
     )
 

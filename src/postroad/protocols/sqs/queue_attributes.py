@@ -10,15 +10,20 @@ from typing import Any, Final
 import msgspec
 
 from postroad.limits import SQS_POLICY_CHARS_MAX
+from postroad.model.policy import DEDUP_KEY, DEDUP_QUEUE, FIFO
 from postroad.model.replies import Described
 from postroad.protocols.aws.faults import Fault, invalid
 from postroad.protocols.sqs.addresses import arn_of, queue_of_arn
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.errors import fault
 from postroad.protocols.sqs.spec import (
+    BY_CONTENT,
+    DEDUP_SCOPES,
     EXTRA,
-    FIFO_ONLY,
+    KIND,
     NUMBER,
+    PER_GROUP,
+    PER_QUEUE,
     POLICY,
     QUEUE_ATTRIBUTES,
     READ_ONLY,
@@ -28,17 +33,24 @@ from postroad.protocols.sqs.spec import (
     REDRIVE_PERMISSIONS,
     REDRIVE_SETTINGS,
     REDRIVE_SOURCES_MAX,
+    SCOPE,
     TEXT,
+    THROUGHPUT,
     TRUTH,
     QueueAttribute,
 )
 
+LIMIT: Final = EXTRA + "FifoThroughputLimit"
+"""The extra that keeps a FIFO queue's throughput limit, which is shown and not enforced."""
+_MUST_BE_FIFO: Final = "You can specify the {} only when FifoQueue is set to true."
+
 
 class Wanted:
     """What a client wants of a queue: core settings by field, and extras (`None`: to be removed).
-    `dead_letters`: the dead-letter queue it names, which must exist."""
+    `dead_letters`: the dead-letter queue it names, which must exist. `fifo`: what the queue is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fifo: bool) -> None:
+        self.fifo = fifo
         self.settings: dict[str, Any] = {}
         self.extras: dict[str, str | None] = {}
         self.dead_letters: str | None = None
@@ -67,13 +79,14 @@ _redrive_allow: Final = msgspec.json.Decoder(RedriveAllowPolicy).decode
 _policy: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def read_attributes(attributes: Mapping[str, str]) -> Wanted | Fault:
-    """What attributes given by a client mean, or what is wrong with them."""
-    wanted = Wanted()
+def read_attributes(attributes: Mapping[str, str], *, fifo: bool) -> Wanted | Fault:
+    """What attributes given by a client mean for a FIFO queue or another, or what is wrong with
+    them."""
+    wanted = Wanted(fifo=fifo)
     for name, text in attributes.items():
         attribute = QUEUE_ATTRIBUTES.get(name)
         if attribute is None or attribute.kind == READ_ONLY:
-            return fault("InvalidAttributeName", f"Unknown Attribute {name[:80]}.")
+            return _unknown(name)
         wrong = _READERS[attribute.kind](wanted, name, attribute, text)
         if wrong is not None:
             return wrong
@@ -83,7 +96,7 @@ def read_attributes(attributes: Mapping[str, str]) -> Wanted | Fault:
 def _number(wanted: Wanted, name: str, attribute: QueueAttribute, text: str) -> Fault | None:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else -1
     if not attribute.low <= number <= attribute.high:
-        return fault("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+        return _invalid_value(name)
     if attribute.setting:
         wanted.settings[attribute.setting] = _scaled(attribute, number)
     else:
@@ -100,14 +113,14 @@ def _scaled(attribute: QueueAttribute, number: int) -> int:
 
 def _truth(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
     if text.lower() not in ("true", "false"):
-        return fault("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+        return _invalid_value(name)
     wanted.extras[EXTRA + name] = text.lower()
     return None
 
 
 def _text(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
     if len(text) > SQS_POLICY_CHARS_MAX:
-        return fault("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+        return _invalid_value(name)
     wanted.extras[EXTRA + name] = text or None
     return None
 
@@ -117,7 +130,7 @@ def _policy_text(wanted: Wanted, name: str, attribute: QueueAttribute, text: str
         try:
             _policy(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return fault("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+            return _invalid_value(name)
     return _text(wanted, name, attribute, text)
 
 
@@ -169,12 +182,49 @@ def _redrive_allow_policy(
     return _text(wanted, name, attribute, text)
 
 
-def _fifo_only(_: Wanted, name: str, __: QueueAttribute, text: str) -> Fault | None:
-    if text.lower() == "false":
-        return fault("InvalidAttributeName", f"Unknown Attribute {name}.")
-    return fault(
-        "UnsupportedOperation", f"{name} is not supported: FIFO queues come with the next release."
-    )
+def _kind(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
+    if not wanted.fifo:
+        return _unknown(name)
+    if text.lower() != "true":
+        return _invalid_value(name, "Modifying queue type is not supported.")
+    wanted.settings["kind"] = FIFO
+    return None
+
+
+def _by_content(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
+    if not wanted.fifo:
+        return _unknown(name)
+    if text.lower() not in ("true", "false"):
+        return _invalid_value(name)
+    wanted.settings["dedup_by_content"] = text.lower() == "true"
+    return None
+
+
+def _scope(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
+    if not wanted.fifo:
+        return fault("InvalidAttributeName", _MUST_BE_FIFO.format(name))
+    if text not in DEDUP_SCOPES:
+        return _invalid_value(name)
+    wanted.settings["dedup_scope"] = DEDUP_SCOPES[text]
+    return None
+
+
+def _throughput(wanted: Wanted, name: str, _: QueueAttribute, text: str) -> Fault | None:
+    if not wanted.fifo:
+        return fault("InvalidAttributeName", _MUST_BE_FIFO.format(name))
+    if text not in (PER_QUEUE, PER_GROUP):
+        return _invalid_value(name)
+    wanted.extras[LIMIT] = text
+    return None
+
+
+def _unknown(name: str) -> Fault:
+    return fault("InvalidAttributeName", f"Unknown Attribute {name[:80]}.")
+
+
+def _invalid_value(name: str, reason: str = "") -> Fault:
+    text = f"Invalid value for the parameter {name}."
+    return fault("InvalidAttributeValue", f"{text} Reason: {reason}" if reason else text)
 
 
 _READERS: Final[dict[str, Callable[[Wanted, str, QueueAttribute, str], Fault | None]]] = {
@@ -184,8 +234,32 @@ _READERS: Final[dict[str, Callable[[Wanted, str, QueueAttribute, str], Fault | N
     POLICY: _policy_text,
     REDRIVE: _redrive_policy,
     REDRIVE_ALLOW: _redrive_allow_policy,
-    FIFO_ONLY: _fifo_only,
+    KIND: _kind,
+    BY_CONTENT: _by_content,
+    SCOPE: _scope,
+    THROUGHPUT: _throughput,
 }
+
+
+def limits_throughput(wanted: Wanted) -> bool:
+    """Whether a client wants something that `bad_throughput` must look at."""
+    return LIMIT in wanted.extras or "dedup_scope" in wanted.settings
+
+
+def bad_throughput(wanted: Wanted, now: Described | None) -> Fault | None:
+    """Whether a limit for each group goes without ids for each group; `now`: what the queue is set
+    to so far."""
+    limit, scope = PER_QUEUE, DEDUP_QUEUE
+    if now is not None:
+        limit, scope = now.extras.get(LIMIT, PER_QUEUE), now.settings.dedup_scope
+    limit = wanted.extras.get(LIMIT) or limit
+    scope = wanted.settings.get("dedup_scope", scope)
+    if limit != PER_GROUP or scope == DEDUP_KEY:
+        return None
+    return _invalid_value(
+        "FifoThroughputLimit",
+        "It can be perMessageGroupId only where DeduplicationScope is messageGroup.",
+    )
 
 
 def redrive_allowed(target: Described, source: str) -> bool:
@@ -212,6 +286,12 @@ def all_attributes(config: SqsConfig, region: str, described: Described) -> dict
         elif (text := described.extras.get(EXTRA + name)) is not None:
             found[name] = text
     found.setdefault("SqsManagedSseEnabled", "false")
+    if settings.kind == FIFO:
+        found["FifoQueue"] = "true"
+        found["ContentBasedDeduplication"] = str(settings.dedup_by_content).lower()
+        by_key = settings.dedup_scope == DEDUP_KEY
+        found["DeduplicationScope"] = "messageGroup" if by_key else "queue"
+        found.setdefault("FifoThroughputLimit", PER_QUEUE)
     if settings.dead_letter_queue is not None:
         target = arn_of(config, region, settings.dead_letter_queue)
         policy = {"deadLetterTargetArn": target, "maxReceiveCount": settings.deliveries_max or 1}

@@ -1,8 +1,9 @@
 """One connection of SQS: HTTP requests in, commands out, replies in, HTTP answers out.
 
 It stands between the sockets and the actions. The rule kept here: each request is one running
-action; answers leave in the order of the requests, whichever action ends first. Actions on messages
-run side by side, since each asks once; any other holds back the requests behind it while it runs.
+action; answers leave in the order of the requests, whichever action ends first. Actions that begin
+with a command on messages run side by side; any other holds back the requests behind it while it
+runs, so that what it looks up first does not change the order of what is sent.
 """
 
 from collections import deque
@@ -22,7 +23,7 @@ from postroad.protocols.interface import Output
 from postroad.protocols.sqs.actions.call import Call, Script
 from postroad.protocols.sqs.actions.table import ACTIONS
 from postroad.protocols.sqs.config import SqsConfig
-from postroad.protocols.sqs.spec import MESSAGE_ACTIONS, TARGET_PREFIX
+from postroad.protocols.sqs.spec import MESSAGE_COMMANDS, TARGET_PREFIX
 from postroad.protocols.sqs.validation import check
 from postroad.protocols.sqs.wire import Answering, read_json, read_parameters, read_query
 
@@ -131,7 +132,7 @@ class SqsSession:
         except StopIteration as stop:
             exchange.answer = answering.answer(stop.value)
         else:
-            if answering.action not in MESSAGE_ACTIONS:
+            if not isinstance(command, MESSAGE_COMMANDS):
                 self._alone = exchange
             self._ask(_Running(exchange, call, answering, script), command, asks)
 

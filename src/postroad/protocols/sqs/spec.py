@@ -13,6 +13,8 @@ from postroad.limits import (
     SQS_MESSAGE_BYTES_MAX,
     SQS_WAIT_S_MAX,
 )
+from postroad.model.commands import Extend, Publish, Receive, Settle
+from postroad.model.policy import DEDUP_KEY, DEDUP_QUEUE
 from postroad.model.value import value
 from postroad.protocols.aws.faults import FaultKind
 from postroad.protocols.aws.xml import Spelling
@@ -46,18 +48,8 @@ INPUTS: Final[dict[str, type[Struct]]] = {
     "TagQueue": inputs.TagQueue,
     "UntagQueue": inputs.UntagQueue,
 }
-MESSAGE_ACTIONS: Final = frozenset(
-    {
-        "ChangeMessageVisibility",
-        "ChangeMessageVisibilityBatch",
-        "DeleteMessage",
-        "DeleteMessageBatch",
-        "ReceiveMessage",
-        "SendMessage",
-        "SendMessageBatch",
-    }
-)
-"""Actions on messages, as against those on queues."""
+MESSAGE_COMMANDS: Final = (Publish, Receive, Settle, Extend)
+"""Commands on messages, as against those on queues."""
 RESULTLESS: Final = frozenset(
     {
         "AddPermission",
@@ -82,7 +74,10 @@ POLICY: Final = "policy"
 REDRIVE: Final = "redrive"
 REDRIVE_ALLOW: Final = "redrive-allow"
 READ_ONLY: Final = "read-only"
-FIFO_ONLY: Final = "fifo-only"
+KIND: Final = "kind"
+BY_CONTENT: Final = "by-content"
+SCOPE: Final = "scope"
+THROUGHPUT: Final = "throughput"
 EXTRA: Final = "sqs."
 """What the names of SQS settings begin with that the core only keeps."""
 
@@ -117,10 +112,10 @@ QUEUE_ATTRIBUTES: Final[dict[str, QueueAttribute]] = {
     "KmsMasterKeyId": QueueAttribute(TEXT),
     "KmsDataKeyReusePeriodSeconds": QueueAttribute(NUMBER, 60, 86_400, 300),
     "SqsManagedSseEnabled": QueueAttribute(TRUTH),
-    "FifoQueue": QueueAttribute(FIFO_ONLY),
-    "ContentBasedDeduplication": QueueAttribute(FIFO_ONLY),
-    "DeduplicationScope": QueueAttribute(FIFO_ONLY),
-    "FifoThroughputLimit": QueueAttribute(FIFO_ONLY),
+    "FifoQueue": QueueAttribute(KIND),
+    "ContentBasedDeduplication": QueueAttribute(BY_CONTENT),
+    "DeduplicationScope": QueueAttribute(SCOPE),
+    "FifoThroughputLimit": QueueAttribute(THROUGHPUT),
     "ApproximateNumberOfMessages": QueueAttribute(READ_ONLY),
     "ApproximateNumberOfMessagesNotVisible": QueueAttribute(READ_ONLY),
     "ApproximateNumberOfMessagesDelayed": QueueAttribute(READ_ONLY),
@@ -128,6 +123,9 @@ QUEUE_ATTRIBUTES: Final[dict[str, QueueAttribute]] = {
     "LastModifiedTimestamp": QueueAttribute(READ_ONLY),
     "QueueArn": QueueAttribute(READ_ONLY),
 }
+DEDUP_SCOPES: Final = {"queue": DEDUP_QUEUE, "messageGroup": DEDUP_KEY}
+PER_QUEUE: Final = "perQueue"
+PER_GROUP: Final = "perMessageGroupId"
 REDRIVE_SETTINGS: Final = ("dead_letter_queue", "deliveries_max")
 """The two settings a RedrivePolicy is kept in."""
 REDRIVE_COUNT_MAX: Final = 1_000

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from msgspec import Struct
 
 from postroad.protocols.aws.faults import Fault, invalid, missing
-from postroad.protocols.sqs.errors import fault
 from postroad.protocols.sqs.inputs import DeleteEntry, Rule, SendEntry, VisibilityEntry
 from postroad.protocols.sqs.spec import INPUTS
 
@@ -25,8 +24,6 @@ def check(given: Struct) -> Fault | None:
             assert rule.high is not None
             if not rule.low <= content <= rule.high:
                 return invalid(name, content, f"Must be between {rule.low} and {rule.high}.")
-        elif rule.later:
-            return fault("UnsupportedOperation", f"{name} is not supported: {rule.later}.")
     return None
 
 
@@ -36,7 +33,7 @@ def _rules(struct: type[Struct]) -> tuple[tuple[str, Rule], ...]:
     for name, hint in hints.items():
         if get_origin(hint) is Annotated:
             rule = get_args(hint)[1]
-            if rule.required or rule.low is not None or rule.later:
+            if rule.required or rule.low is not None:
                 found.append((name, rule))
     return tuple(found)
 

@@ -5,13 +5,15 @@ import json
 import msgspec
 import pytest
 
-from postroad.model.policy import QueueSettings
+from postroad.model.policy import FIFO, QueueSettings
 from postroad.model.replies import Described
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.queue_attributes import (
     Wanted,
     all_attributes,
+    bad_throughput,
+    limits_throughput,
     read_attributes,
     redrive_allowed,
 )
@@ -32,14 +34,14 @@ def told(settings: QueueSettings | None = None, **extras: str) -> dict[str, str]
     return all_attributes(SqsConfig(), "eu-west-1", described(settings, **extras))
 
 
-def wanted(**attributes: str) -> Wanted:
-    read = read_attributes(attributes)
+def wanted(*, fifo: bool = False, **attributes: str) -> Wanted:
+    read = read_attributes(attributes, fifo=fifo)
     assert isinstance(read, Wanted), read
     return read
 
 
-def refused(**attributes: str) -> Fault:
-    read = read_attributes(attributes)
+def refused(*, fifo: bool = False, **attributes: str) -> Fault:
+    read = read_attributes(attributes, fifo=fifo)
     assert isinstance(read, Fault)
     return read
 
@@ -83,11 +85,35 @@ def test_an_attribute_nobody_knows_is_an_invalid_name(name: str) -> None:
         ("FifoThroughputLimit", "perQueue"),
     ],
 )
-def test_attributes_of_fifo_queues_are_refused_with_a_reason(name: str, text: str) -> None:
-    wrong = refused(**{name: text})
-    assert wrong.kind.shape == "UnsupportedOperation"
-    assert "next release" in wrong.text
-    assert refused(**{name: "false"}).kind.shape == "InvalidAttributeName"
+def test_attributes_of_fifo_queues_are_no_names_to_others(name: str, text: str) -> None:
+    assert refused(**{name: text}).kind.shape == "InvalidAttributeName"
+    assert refused(fifo=True, **{name: "perhaps"}).kind.shape == "InvalidAttributeValue"
+    read = wanted(fifo=True, **{name: text})
+    assert len(read.compare()) == 1
+    settings = msgspec.structs.replace(QueueSettings(kind=FIFO), **read.settings)
+    extras = {key.removeprefix("sqs."): kept or "" for key, kept in read.extras.items()}
+    assert told(settings, **extras)[name] == text
+
+
+@pytest.mark.parametrize(
+    ("given", "scope", "limit", "right"),
+    [
+        ({"FifoThroughputLimit": "perMessageGroupId"}, "queue", "perQueue", False),
+        ({"FifoThroughputLimit": "perMessageGroupId"}, "key", "perQueue", True),
+        ({"FifoThroughputLimit": "perQueue"}, "queue", "perMessageGroupId", True),
+        ({"DeduplicationScope": "queue"}, "key", "perMessageGroupId", False),
+        ({"DeduplicationScope": "queue"}, "key", "perQueue", True),
+        ({"DeduplicationScope": "messageGroup"}, "queue", "perMessageGroupId", True),
+    ],
+)
+def test_a_limit_for_each_group_needs_ids_for_each_group(
+    given: dict[str, str], scope: str, limit: str, *, right: bool
+) -> None:
+    now = described(QueueSettings(kind=FIFO, dedup_scope=scope), FifoThroughputLimit=limit)
+    read = wanted(fifo=True, **given)
+    assert limits_throughput(read)
+    assert not limits_throughput(wanted(DelaySeconds="1"))
+    assert (bad_throughput(read, now) is None) is right
 
 
 def test_a_truth_is_true_or_false() -> None:

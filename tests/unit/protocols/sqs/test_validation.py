@@ -96,18 +96,6 @@ def test_a_required_member_is_missed_when_absent_or_empty(
         assert wrong.text == f"The request must contain the parameter {name}."
 
 
-@pytest.mark.parametrize(("action", "name", "rule"), ROWS)
-def test_what_this_release_does_not_serve_is_refused_with_a_reason(
-    action: str, name: str, rule: Rule
-) -> None:
-    if not rule.later:
-        return
-    wrong = fault_of(action, {**whole(INPUTS[action]), name: "a"})
-    assert wrong is not None
-    assert wrong.kind.shape == "UnsupportedOperation"
-    assert "next release" in wrong.text
-
-
 @pytest.mark.parametrize("action", INPUTS)
 def test_texts_where_others_belong_are_refused(action: str) -> None:
     for member in MEMBERS[action]:

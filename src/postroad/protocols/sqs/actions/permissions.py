@@ -14,7 +14,7 @@ from postroad.model.replies import Described
 from postroad.protocols.aws.faults import Fault, invalid
 from postroad.protocols.sqs import inputs
 from postroad.protocols.sqs.actions.call import Call, Script, describe, done
-from postroad.protocols.sqs.addresses import spellable
+from postroad.protocols.sqs.addresses import is_word
 from postroad.protocols.sqs.errors import fault
 from postroad.protocols.sqs.spec import EXTRA, PERMITTED_ACTIONS
 
@@ -57,7 +57,7 @@ def remove_permission(call: Call, given: inputs.RemovePermission) -> Script:
     statements = _statements(policy)
     left = [one for one in statements if _label(one) != given.Label]
     if len(left) == len(statements):
-        return invalid("Label", given.Label, "can't find label on existing policy.")
+        return invalid("Label", given.Label, "can't find label.")
     policy["Statement"] = left
     text = msgspec.json.encode(policy).decode() if left else None
     reply = yield ChangeQueue(name, extras={_POLICY: text})
@@ -65,7 +65,7 @@ def remove_permission(call: Call, given: inputs.RemovePermission) -> Script:
 
 
 def _bad_permission(given: inputs.AddPermission) -> Fault | None:
-    if not spellable(given.Label):
+    if not is_word(given.Label):
         return invalid(
             "Label", given.Label, "It has 1 to 80 letters, digits, hyphens, underscores."
         )
@@ -91,7 +91,7 @@ def _policy_of(described: Described, arn: str) -> Policy:
     if text:
         policy: Policy = msgspec.json.decode(text)
         return policy
-    return {"Version": "2012-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}
+    return {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}
 
 
 def _statements(policy: Policy) -> list[Any]:

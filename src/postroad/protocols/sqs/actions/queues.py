@@ -6,7 +6,7 @@ The rule kept here: what a queue is set to is asked of the core each time, never
 from collections.abc import Generator
 from typing import Final
 
-from postroad.limits import SQS_LIST_MAX
+from postroad.limits import SQS_DEDUP_WINDOW_MS, SQS_LIST_MAX
 from postroad.model.commands import (
     ChangeQueue,
     Command,
@@ -30,13 +30,17 @@ from postroad.protocols.sqs.addresses import (
 )
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.errors import fault, refusal
+from postroad.protocols.sqs.ordering import is_fifo
 from postroad.protocols.sqs.queue_attributes import (
+    LIMIT,
     Wanted,
     all_attributes,
+    bad_throughput,
+    limits_throughput,
     read_attributes,
     redrive_allowed,
 )
-from postroad.protocols.sqs.spec import ERRORS, EXTRA, QUEUE_ATTRIBUTES
+from postroad.protocols.sqs.spec import ERRORS, EXTRA, PER_QUEUE, QUEUE_ATTRIBUTES
 from postroad.protocols.sqs.wire import Shape
 
 PURGED: Final = EXTRA + "purged_ms"
@@ -46,10 +50,16 @@ PURGED: Final = EXTRA + "purged_ms"
 def create_queue(call: Call, given: inputs.CreateQueue) -> Script:
     """A queue, or the address of the one that is there already and agrees."""
     name = given.QueueName
-    wanted = read_attributes(given.Attributes or {})
+    attributes = given.Attributes or {}
+    fifo = attributes.get("FifoQueue", "").lower() == "true"
+    wrong = bad_new_name(name, fifo=fifo)
+    if wrong is not None:
+        return wrong
+    wanted = read_attributes(attributes, fifo=fifo)
     if isinstance(wanted, Fault):
         return wanted
-    wrong = bad_new_name(name) or bad_tags(given.tags or {}) or _deleted_recently(call, name)
+    wrong = bad_throughput(wanted, None) or bad_tags(given.tags or {})
+    wrong = wrong or _deleted_recently(call, name)
     if wrong is None:
         wrong = yield from _bad_dead_letters(call, name, wanted)
     if wrong is not None:
@@ -57,7 +67,7 @@ def create_queue(call: Call, given: inputs.CreateQueue) -> Script:
     reply = yield DeclareQueue(
         name,
         _new_settings(call.config, wanted),
-        extras={extra: text for extra, text in wanted.extras.items() if text is not None},
+        extras=_new_extras(wanted),
         labels=given.tags or {},
         compare=wanted.compare(),
     )
@@ -165,9 +175,16 @@ def set_queue_attributes(call: Call, given: inputs.SetQueueAttributes) -> Script
     name = call.queue(given.QueueUrl)
     if isinstance(name, Fault):
         return name
-    wanted = read_attributes(given.Attributes)
+    wanted = read_attributes(given.Attributes, fifo=is_fifo(name))
     if isinstance(wanted, Fault):
         return wanted
+    if limits_throughput(wanted):
+        described = yield from describe(name)
+        if isinstance(described, Fault):
+            return described
+        wrong = bad_throughput(wanted, described)
+        if wrong is not None:
+            return wrong
     wrong = yield from _bad_dead_letters(call, name, wanted)
     if wrong is not None:
         return wrong
@@ -183,7 +200,16 @@ def _new_settings(config: SqsConfig, wanted: Wanted) -> QueueSettings:
         for attribute in QUEUE_ATTRIBUTES.values()
         if attribute.setting and attribute.default is not None
     }
+    if wanted.fifo:
+        defaults["dedup_window_ms"] = SQS_DEDUP_WINDOW_MS
     return QueueSettings(**{**defaults, "leased_max": config.leased_max, **wanted.settings})
+
+
+def _new_extras(wanted: Wanted) -> dict[str, str]:
+    extras = {extra: text for extra, text in wanted.extras.items() if text is not None}
+    if wanted.fifo:
+        extras.setdefault(LIMIT, PER_QUEUE)
+    return extras
 
 
 def _deleted_recently(call: Call, name: str) -> Fault | None:
@@ -210,6 +236,10 @@ def _bad_dead_letters(
         if described.kind is not ERRORS["QueueDoesNotExist"]:
             return described
         return invalid("RedrivePolicy", arn, "Dead letter target does not exist.")
+    if is_fifo(target) != is_fifo(name):
+        return invalid(
+            "RedrivePolicy", arn, "Dead-letter queue must be same type of queue as the source."
+        )
     if not redrive_allowed(described, name):
         return invalid(
             "RedrivePolicy", arn, "The dead letter target's RedriveAllowPolicy does not allow it."

@@ -3,16 +3,22 @@
 The rule kept here: whatever waits, waits in the core; here only words are turned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
-from postroad.model.commands import Receive
-from postroad.model.replies import Received, Refused, Why
+from postroad.model.commands import Command, Receive
+from postroad.model.message import Delivery
+from postroad.model.replies import Received, Refused, Reply, Why
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sqs.actions.call import Call, Script
+from postroad.protocols.sqs.actions.repeat import keep, repeat
 from postroad.protocols.sqs.errors import fault, refusal
 from postroad.protocols.sqs.inputs import ReceiveMessage
 from postroad.protocols.sqs.mapping import Reader, view_of
+from postroad.protocols.sqs.ordering import bad_attempt, is_fifo
 from postroad.protocols.sqs.spec import QUEUE_ATTRIBUTES, SYSTEM_ATTRIBUTES
+
+_Got = tuple[Sequence[Delivery], int]
+"""Messages, and when they were received, in s."""
 
 
 def receive_message(call: Call, given: ReceiveMessage) -> Script:
@@ -23,6 +29,40 @@ def receive_message(call: Call, given: ReceiveMessage) -> Script:
     system = _system_names(given)
     if isinstance(system, Fault):
         return system
+    if given.ReceiveRequestAttemptId is None:
+        got = yield from _receive(call, name, given)
+    else:
+        got = yield from _receive_once(call, name, given, given.ReceiveRequestAttemptId)
+    if isinstance(got, Fault):
+        return got
+    deliveries, received_s = got
+    if not deliveries:
+        return {}
+    view = view_of(system, given.MessageAttributeNames or ())
+    region = call.region if view.system else ""
+    reader = Reader(call.config, name, view, region=region, received_s=received_s)
+    return {"Messages": [reader.message(one) for one in deliveries]}
+
+
+def _receive_once(
+    call: Call, name: str, given: ReceiveMessage, attempt_id: str
+) -> Generator[Command, Reply, _Got | Fault]:
+    """A receive that a client may ask for again under its id."""
+    wrong = bad_attempt(name, attempt_id)
+    if wrong is not None:
+        return wrong
+    again = yield from repeat(call, name, attempt_id, _lease_ms(given.VisibilityTimeout))
+    if again is not None:
+        return again
+    got = yield from _receive(call, name, given)
+    if not isinstance(got, Fault) and got[0]:
+        keep(call, name, attempt_id, got[0])
+    return got
+
+
+def _receive(
+    call: Call, name: str, given: ReceiveMessage
+) -> Generator[Command, Reply, _Got | Fault]:
     reply = yield Receive(
         name,
         count=given.MaxNumberOfMessages or 1,
@@ -30,17 +70,11 @@ def receive_message(call: Call, given: ReceiveMessage) -> Script:
         wait_ms=None if given.WaitTimeSeconds is None else given.WaitTimeSeconds * 1_000,
     )
     if isinstance(reply, Refused):
-        # As the service has it: a long poll that meets the cap finds nothing, a short one is told.
-        long_poll = bool(given.WaitTimeSeconds) and reply.why is Why.TOO_MANY_LEASED
-        return {} if long_poll else refusal(reply)
+        # As the service has it, only a short poll of a standard queue is told that it met the cap.
+        nothing = bool(given.WaitTimeSeconds) or is_fifo(name)
+        return ([], 0) if nothing and reply.why is Why.TOO_MANY_LEASED else refusal(reply)
     assert isinstance(reply, Received), reply
-    deliveries = reply.messages
-    if not deliveries:
-        return {}
-    view = view_of(system, given.MessageAttributeNames or ())
-    region = call.region if view.system else ""
-    reader = Reader(call.config, name, view, region=region, now_ms=call.now_ms)
-    return {"Messages": [reader.message(one) for one in deliveries]}
+    return reply.messages, call.now_ms // 1_000
 
 
 def _lease_ms(timeout_s: int | None) -> int | None:

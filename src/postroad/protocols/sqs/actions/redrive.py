@@ -38,6 +38,7 @@ from postroad.protocols.sqs.addresses import (
     token_after,
 )
 from postroad.protocols.sqs.errors import fault, refusal
+from postroad.protocols.sqs.ordering import is_fifo
 from postroad.protocols.sqs.wire import Shape
 
 
@@ -93,6 +94,10 @@ def start_message_move_task(_: Call, given: inputs.StartMessageMoveTask) -> Scri
             return named
         if named == source:
             return invalid("DestinationArn", given.DestinationArn, "Must not be the source.")
+        if is_fifo(named) != is_fifo(source):
+            return invalid(
+                "DestinationArn", given.DestinationArn, "Must be a queue of the source's type."
+            )
         target = named
     sources = yield from _sources_of(source, "", 1)
     if isinstance(sources, Fault):

@@ -30,6 +30,7 @@ from postroad.protocols.sqs.inputs import (
     VisibilityEntry,
 )
 from postroad.protocols.sqs.mapping import extend, settle
+from postroad.protocols.sqs.ordering import expired, expired_entry, is_fifo
 from postroad.protocols.sqs.receipts import Receipt
 from postroad.protocols.sqs.validation import check
 from postroad.protocols.sqs.wire import Shape
@@ -47,7 +48,12 @@ def delete_message(call: Call, given: DeleteMessage) -> Script:
     if isinstance(receipt, Fault):
         return receipt
     reply = yield settle(name, (receipt,), ACK)
-    return bad_handle(given.ReceiptHandle) if is_of_another_queue(reply) else done(reply)
+    if is_of_another_queue(reply):
+        return bad_handle(given.ReceiptHandle)
+    _forget(call, name, (receipt,))
+    if is_fifo(name) and isinstance(reply, Settled) and reply.failed:
+        return expired(given.ReceiptHandle)
+    return done(reply)
 
 
 def delete_message_batch(call: Call, given: DeleteMessageBatch) -> Script:
@@ -69,13 +75,18 @@ def delete_message_batch(call: Call, given: DeleteMessageBatch) -> Script:
             held = (entry.Id, entry.ReceiptHandle, receipt)
             groups.setdefault(receipt.queue, []).append(held)
     for group in groups.values():
-        reply = yield settle(name, [receipt for _, _, receipt in group], ACK)
+        receipts = [receipt for _, _, receipt in group]
+        reply = yield settle(name, receipts, ACK)
         if is_of_another_queue(reply):
             failed.extend(_bad_entries(group))
-        elif isinstance(reply, Refused):
+            continue
+        if isinstance(reply, Refused):
             return refusal(reply)
-        else:
-            successful.extend({"Id": entry_id} for entry_id, _, _ in group)
+        assert isinstance(reply, Settled), reply
+        _forget(call, name, receipts)
+        # A standard queue keeps a message that was received again, and that is no error.
+        failures = dict(reply.failed) if is_fifo(name) else {}
+        _sort(name, group, failures, successful, failed)
     return batch_answer(successful, failed)
 
 
@@ -94,8 +105,10 @@ def change_message_visibility(call: Call, given: ChangeMessageVisibility) -> Scr
     reply = yield _change(name, (receipt,), timeout_s)
     if is_of_another_queue(reply):
         return bad_handle(given.ReceiptHandle)
+    _forget(call, name, (receipt,))
     if isinstance(reply, Settled) and reply.failed:
-        return refusal(Refused(reply.failed[0][1]))
+        late = expired(given.ReceiptHandle)
+        return late if is_fifo(name) else refusal(Refused(reply.failed[0][1]))
     return done(reply)
 
 
@@ -119,14 +132,16 @@ def change_message_visibility_batch(call: Call, given: ChangeMessageVisibilityBa
             groups.setdefault((entry.VisibilityTimeout or 0, receipt.queue), []).append(held)
     successful: list[Shape] = []
     for (timeout_s, _), group in groups.items():
-        reply = yield _change(name, [receipt for _, _, receipt in group], timeout_s)
+        receipts = [receipt for _, _, receipt in group]
+        reply = yield _change(name, receipts, timeout_s)
         if is_of_another_queue(reply):
             failed.extend(_bad_entries(group))
             continue
         if isinstance(reply, Refused):
             return refusal(reply)
         assert isinstance(reply, Settled), reply
-        _sort(group, dict(reply.failed), successful, failed)
+        _forget(call, name, receipts)
+        _sort(name, group, dict(reply.failed), successful, failed)
     return batch_answer(successful, failed)
 
 
@@ -158,12 +173,23 @@ def _change(name: str, receipts: Sequence[Receipt], timeout_s: int) -> Command:
     return extend(name, receipts, timeout_s * 1_000)
 
 
+def _forget(call: Call, name: str, receipts: Sequence[Receipt]) -> None:
+    """A receive cannot be repeated once its messages were changed."""
+    if is_fifo(name):
+        call.config.memory.attempts.forget(receipts)
+
+
 def _sort(
-    held: Sequence[_Held], failures: dict[int, Why], successful: list[Shape], failed: list[Shape]
+    name: str,
+    held: Sequence[_Held],
+    failures: dict[int, Why],
+    successful: list[Shape],
+    failed: list[Shape],
 ) -> None:
     for index, (entry_id, _, _) in enumerate(held):
         why = failures.get(index)
         if why is None:
             successful.append({"Id": entry_id})
         else:
-            failed.append(failed_entry(entry_id, refusal(Refused(why))))
+            late = expired_entry() if is_fifo(name) else refusal(Refused(why))
+            failed.append(failed_entry(entry_id, late))
