@@ -13,6 +13,7 @@ SCENARIOS = {
     "turns": "bench.scenarios.turns",
     "kinds": "bench.scenarios.kinds",
     "kv": "bench.scenarios.kv",
+    "exchanges": "bench.scenarios.exchanges",
     "sqs-raw": "bench.scenarios.sqs_raw",
     "sqs-boto": "bench.scenarios.sqs_boto",
     "sqs-groups": "bench.scenarios.sqs_groups",

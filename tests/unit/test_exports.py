@@ -81,6 +81,7 @@ ERRORS = {
 METHODS = {
     "ack",
     "bind",
+    "bind_topic",
     "bindings",
     "cancel_move",
     "change",
@@ -121,6 +122,7 @@ METHODS = {
     "topic",
     "topics",
     "unbind",
+    "unbind_topic",
 }
 
 

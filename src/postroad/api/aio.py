@@ -155,6 +155,8 @@ class AsyncBroker:
     exchanges = _awaited(Operations.exchanges)
     bind = _awaited(Operations.bind)
     unbind = _awaited(Operations.unbind)
+    bind_topic = _awaited(Operations.bind_topic)
+    unbind_topic = _awaited(Operations.unbind_topic)
     bindings = _awaited(Operations.bindings)
     publish_to = _awaited(Operations.publish_to)
     publish_many_to = _awaited(Operations.publish_many_to)

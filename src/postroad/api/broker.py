@@ -114,6 +114,8 @@ class Broker:
     exchanges = _blocking(Operations.exchanges)
     bind = _blocking(Operations.bind)
     unbind = _blocking(Operations.unbind)
+    bind_topic = _blocking(Operations.bind_topic)
+    unbind_topic = _blocking(Operations.unbind_topic)
     bindings = _blocking(Operations.bindings)
     publish_to = _blocking(Operations.publish_to)
     publish_many_to = _blocking(Operations.publish_many_to)

@@ -25,6 +25,7 @@ from postroad.limits import BINDINGS_LISTED_MAX, PAGE_NAMES
 from postroad.model import exchanges, replies
 from postroad.model.commands import Publish
 from postroad.model.exchanges import (
+    OF_TOPIC,
     TO_QUEUE,
     BindingInfo,
     ExchangeDescribed,
@@ -125,8 +126,8 @@ class ExchangeOperations:
         filter: Policy | None = None,  # noqa: A002  (what it is called everywhere)
         filter_scope: str = ATTRIBUTES,
     ) -> Asks[int]:
-        """Let what an exchange gets go to a queue (or with `to="exchange"` to another exchange);
-        the number of the binding.
+        """Let what an exchange gets go to a queue (or with `to="exchange"` or `to="topic"` to one
+        of these); the number of the binding.
 
         `key`: routing key, pattern or weight, as the exchange's kind has it, or a mapping of the
         headers wanted. `filter`: a policy on headers, or with `filter_scope="body"` on a JSON body.
@@ -151,6 +152,32 @@ class ExchangeOperations:
         """
         command = exchanges.Unbind(exchange, target, *_rule(key), to)
         expect((yield command), replies.Done, exchange)
+
+    def bind_topic(
+        self,
+        topic: str,
+        target: str,
+        *,
+        to: str = TO_QUEUE,
+        filter: Policy | None = None,  # noqa: A002  (what it is called everywhere)
+        filter_scope: str = ATTRIBUTES,
+    ) -> Asks[int]:
+        """Let what is published to a topic go on to a queue (or, as `to` says, an exchange or
+        another topic), if `filter` lets it pass; the number of the binding. Raises as `bind` does,
+        and `TopicNotFound`.
+        """
+        text = None if filter is None else _policy(filter, topic)
+        command = exchanges.Bind(
+            topic, target, "", None, to, text, filter_scope, source_kind=OF_TOPIC
+        )
+        return expect((yield command), exchanges.Bound, topic).binding
+
+    def unbind_topic(self, topic: str, target: str, *, to: str = TO_QUEUE) -> Asks[None]:
+        """Remove a binding of a topic. Raises `TopicNotFound`, `QueueNotFound`,
+        `BindingNotFound`.
+        """
+        command = exchanges.Unbind(topic, target, "", None, to, OF_TOPIC)
+        expect((yield command), replies.Done, topic)
 
     def bindings(
         self, exchange: str | None = None, *, target: str | None = None, to: str = TO_QUEUE

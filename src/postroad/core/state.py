@@ -95,10 +95,10 @@ class State:
         self.closed_routes: dict[int, None] = {}
         self.tasks: dict[int, MoveTask] = {}
         self.freed: list[Freed] = []
-        self.exchanges = Exchanges(self.ledger, self.queues)
         self.kv = KvRealm(self.ledger, self.catalog)
         self.hidden: dict[str, Queue] = {}
         self.topics = Topics(self.ledger, self.shelves, self.queues)
+        self.exchanges = Exchanges(self.ledger, self.queues, self.topics.all)
         self.realms: list[Realm] = [self.exchanges, self.kv, self.topics]
         self.group = 0
         self.changed = 0

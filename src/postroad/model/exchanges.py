@@ -33,7 +33,11 @@ count only where the value says so."""
 
 TO_QUEUE = "queue"
 TO_EXCHANGE = "exchange"
-TARGET_KINDS = (TO_QUEUE, TO_EXCHANGE)
+TO_TOPIC = "topic"
+TARGET_KINDS = (TO_QUEUE, TO_EXCHANGE, TO_TOPIC)
+OF_EXCHANGE = "exchange"
+OF_TOPIC = "topic"
+SOURCE_KINDS = (OF_EXCHANGE, OF_TOPIC)
 
 
 class ExchangeSettings(Struct, frozen=True, array_like=True, gc=False):
@@ -106,8 +110,9 @@ class ListExchanges:
 
 @value
 class Bind:
-    """Let what an exchange gets go to a queue or another exchange, where `key` and `arguments` fit
-    it and `filter` (a JSON policy; `None`: none) lets it pass.
+    """Let what an exchange gets go to a queue, another exchange or a topic, where `key` and
+    `arguments` fit it and `filter` (a JSON policy; `None`: none) lets it pass. The source may be a
+    topic (`source_kind`): whatever is appended to it then goes on, whatever the key.
 
     Bindings of the same two differ by key and arguments; the same again is fine if the filter is
     the same too. `extras`: what a protocol keeps with it. Answer: `Bound`.
@@ -121,6 +126,7 @@ class Bind:
     filter: str | None = None
     filter_scope: str = ATTRIBUTES
     extras: dict[str, str] | None = None
+    source_kind: str = OF_EXCHANGE
 
 
 @value
@@ -133,6 +139,7 @@ class Unbind:
     key: str = ""
     arguments: dict[str, HeaderValue] | None = None
     target_kind: str = TO_QUEUE
+    source_kind: str = OF_EXCHANGE
 
 
 @value
@@ -156,14 +163,15 @@ class ChangeBinding:
 @value
 class ListBindings:
     """Bindings in order of their numbers, those after number `after`, at most `count`; `source`:
-    only those of this exchange, `target`: only those to this queue or exchange (`target_kind`).
-    Answer: `BindingsListed`."""
+    only those of this exchange or topic (`source_kind`), `target`: only those to this queue,
+    exchange or topic (`target_kind`). Answer: `BindingsListed`."""
 
     source: str | None = None
     target: str | None = None
     target_kind: str = TO_QUEUE
     after: int = 0
     count: int = 1_000
+    source_kind: str = OF_EXCHANGE
 
 
 @value
@@ -225,6 +233,7 @@ class BindingInfo:
     filter_scope: str
     extras: dict[str, str]
     created_ms: int
+    source_kind: str = OF_EXCHANGE
 
 
 @value
@@ -237,8 +246,8 @@ class BindingsListed:
 
 @value
 class RoutedGroup:
-    """Messages that went to the same queues: which they are (`indexes`, in order; `None`: all), and
-    `places` and `offsets` as in `Published`."""
+    """Messages that went to the same queues, or to one partition of a topic: which they are
+    (`indexes`, in order; `None`: all), and `places` and `offsets` as in `Published`."""
 
     indexes: Sequence[int] | None
     places: tuple[tuple[int, int], ...]

@@ -78,6 +78,7 @@ FIELDS: Shapes = {
         ("key", TEXT),
         ("arguments", MAYBE_DICT),
         ("target_kind", TEXT),
+        ("source_kind", TEXT),
         ("filter", MAYBE_TEXT),
         ("filter_scope", TEXT),
     ),
@@ -87,6 +88,7 @@ FIELDS: Shapes = {
         ("key", TEXT),
         ("arguments", MAYBE_DICT),
         ("target_kind", TEXT),
+        ("source_kind", TEXT),
     ),
     exchanges.RemoveBinding: (("binding", NUMBER),),
     exchanges.ChangeBinding: (
@@ -98,6 +100,7 @@ FIELDS: Shapes = {
         ("source", MAYBE_TEXT),
         ("target", MAYBE_TEXT),
         ("target_kind", TEXT),
+        ("source_kind", TEXT),
         ("after", NUMBER),
         ("count", NUMBER),
     ),

@@ -3,6 +3,8 @@
 import pytest
 
 from postroad import Broker, Outgoing, errors
+from postroad.model.replies import Refused
+from postroad.model.topics import DeclareTopic
 
 
 def bodies(broker: Broker, queue: str) -> list[bytes]:
@@ -86,6 +88,25 @@ def test_messages_with_delays_and_lives_go_through_an_exchange(broker: Broker) -
     broker.publish_many_to("x", ["now", Outgoing("later too", {"x-delay": 60_000})])
     assert bodies(broker, "q") == [b"now"]
     assert broker.describe("q").delayed == 2
+
+
+def test_topics_stand_at_either_end_of_a_binding() -> None:
+    with Broker.open(None) as broker:
+        assert not isinstance(broker.driver.ask(DeclareTopic("log")), Refused)
+        broker.declare("q")
+        broker.declare_exchange("x", "fanout")
+        broker.bind("x", "log", to="topic")
+        broker.bind_topic("log", "q", filter={"n": [1]})
+        assert len(broker.publish_to("x", "1", headers={"n": 1})) == 2
+        assert len(broker.publish_to("x", "2", headers={"n": 2})) == 1
+        assert bodies(broker, "q") == [b"1"]
+        broker.unbind_topic("log", "q")
+        with pytest.raises(errors.BindingNotFound):
+            broker.unbind_topic("log", "q")
+        with pytest.raises(errors.TopicNotFound):
+            broker.bind_topic("none", "q")
+        with pytest.raises(errors.BadFilter):
+            broker.bind_topic("log", "q", filter={"n": 1})
 
 
 def test_settings_that_cannot_be_are_refused(broker: Broker) -> None:

@@ -9,11 +9,12 @@ import msgspec
 
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.exchanges import records as facts
-from postroad.core.exchanges.binding import Binding, Exchange, identity_of, pack_arguments
+from postroad.core.exchanges.binding import Binding, identity_of, pack_arguments
 from postroad.core.exchanges.declare import merged, no_such_exchange
 from postroad.core.exchanges.state import Exchanges
 from postroad.core.exchanges.sweep import ended_with
 from postroad.core.state import State
+from postroad.core.topics.declare import no_such_topic
 from postroad.limits import (
     ARGUMENTS_BYTES_MAX,
     BINDINGS_LISTED_MAX,
@@ -25,12 +26,17 @@ from postroad.limits import (
 from postroad.model.conditions import BadFilter
 from postroad.model.exchanges import (
     CONSISTENT_HASH,
+    FANOUT,
     HEADERS,
     MATCH_ARGUMENT,
     MATCHES,
+    OF_EXCHANGE,
+    OF_TOPIC,
+    SOURCE_KINDS,
     TARGET_KINDS,
     TO_EXCHANGE,
     TO_QUEUE,
+    TO_TOPIC,
     Bind,
     BindingInfo,
     BindingsListed,
@@ -57,7 +63,7 @@ def decide_bind(world: World, command: Bind, now: int) -> Decision:
         return ends
     source, target = ends
     arguments = command.arguments or {}
-    wrong = _bad_arguments(arguments) or _bad_rule(source, command.key, arguments)
+    wrong = _bad_arguments(arguments) or _bad_rule(realm, source, command.key, arguments)
     if wrong is not None:
         return refuse(Why.BAD_COMMAND, wrong)
     text = command.filter or ""
@@ -65,7 +71,7 @@ def decide_bind(world: World, command: Bind, now: int) -> Decision:
         rule = Filter(text, command.filter_scope) if text else None
     except BadFilter as error:
         return refuse(Why.BAD_FILTER, str(error))
-    known = realm.alike.get((source.id, target, identity_of(command.key, arguments)))
+    known = realm.alike.get((source, target, identity_of(command.key, arguments)))
     if known is not None:
         return _compare(realm, known, rule)
     if len(realm.bindings) >= BINDINGS_MAX:
@@ -74,7 +80,7 @@ def decide_bind(world: World, command: Bind, now: int) -> Decision:
         return crowd
     record = facts.BindingMade(
         state.catalog.next_id,
-        source.id,
+        source,
         target,
         command.target_kind,
         command.key,
@@ -95,11 +101,11 @@ def _compare(realm: Exchanges, known: Binding, rule: Filter | None) -> Decision:
     return Decision([], Bound(known.id, False), realm.touched)
 
 
-def _crowd(realm: Exchanges, source: Exchange) -> Decision | None:
-    bindings = realm.from_source.get(source.id, {})
+def _crowd(realm: Exchanges, source: int) -> Decision | None:
+    bindings = realm.from_source.get(source, {})
     if sum(one.filter is not None for one in bindings.values()) < FILTERS_PER_EXCHANGE_MAX:
         return None
-    text = f"exchange `{source.name}` has {FILTERS_PER_EXCHANGE_MAX} bindings with a filter"
+    text = f"the exchange has {FILTERS_PER_EXCHANGE_MAX} bindings with a filter already"
     return refuse(Why.TOO_MANY, text, realm.touched)
 
 
@@ -113,7 +119,7 @@ def decide_unbind(world: World, command: Unbind, _now: int) -> Decision:
     wrong = _bad_arguments(arguments)
     if wrong is not None:
         return refuse(Why.BAD_COMMAND, wrong)
-    known = realm.alike.get((ends[0].id, ends[1], identity_of(command.key, arguments)))
+    known = realm.alike.get((*ends, identity_of(command.key, arguments)))
     if known is None:
         text = f"exchange `{command.source}` has no such binding to `{command.target}`"
         return refuse(Why.NO_SUCH_BINDING, text, realm.touched)
@@ -140,8 +146,7 @@ def decide_change(world: World, command: ChangeBinding, _now: int) -> Decision:
             rule = Filter(text, scope) if text else None
         except BadFilter as error:
             return refuse(Why.BAD_FILTER, str(error))
-        source = realm.by_id[known.source]
-        if rule is not None and known.filter is None and (crowd := _crowd(realm, source)):
+        if rule is not None and known.filter is None and (crowd := _crowd(realm, known.source)):
             return crowd
     record = facts.BindingChanged(known.id, text, scope, merged(known.extras, command.extras))
     return Decision([record], Done())
@@ -159,10 +164,10 @@ def decide_list(world: World, command: ListBindings, _now: int) -> Decision:
         found = realm.to_target.get(target, {}).values()
     source = 0
     if command.source is not None:
-        exchange = realm.by_name.get(command.source)
-        if exchange is None:
-            return no_such_exchange(state, command.source)
-        source = exchange.id
+        chosen = _source(state, command.source_kind, command.source)
+        if isinstance(chosen, Decision):
+            return chosen
+        source = chosen
         if command.target is None:
             found = realm.from_source.get(source, {}).values()
     most = max(0, min(command.count, BINDINGS_LISTED_MAX))
@@ -182,8 +187,10 @@ def decide_list(world: World, command: ListBindings, _now: int) -> Decision:
 def _info(state: State, binding: Binding) -> BindingInfo | None:
     """A binding in words; `None` when one of its ends is gone."""
     realm = state.exchanges
-    source = realm.by_id.get(binding.source)
-    target = state.queues.get(binding.target) or realm.by_id.get(binding.target)
+    of_exchange = realm.by_id.get(binding.source)
+    source = of_exchange or state.topics.all.get(binding.source)
+    to_topic = state.topics.all.get(binding.target)
+    target = to_topic or state.queues.get(binding.target) or realm.by_id.get(binding.target)
     if source is None or target is None:
         return None
     return BindingInfo(
@@ -197,6 +204,7 @@ def _info(state: State, binding: Binding) -> BindingInfo | None:
         "" if binding.filter is None else binding.filter.scope,
         dict(binding.extras),
         binding.created_ms,
+        OF_TOPIC if of_exchange is None else OF_EXCHANGE,
     )
 
 
@@ -216,12 +224,22 @@ def _remove(realm: Exchanges, binding: Binding) -> Decision:
     return Decision([facts.BindingsRemoved(ids), *ended_with(realm, ids)], Done())
 
 
-def _ends(state: State, command: Bind | Unbind) -> tuple[Exchange, int] | Decision:
-    source = state.exchanges.by_name.get(command.source)
-    if source is None:
-        return no_such_exchange(state, command.source)
+def _ends(state: State, command: Bind | Unbind) -> tuple[int, int] | Decision:
+    source = _source(state, command.source_kind, command.source)
+    if isinstance(source, Decision):
+        return source
     target = _target(state, command.target_kind, command.target)
     return target if isinstance(target, Decision) else (source, target)
+
+
+def _source(state: State, kind: str, name: str) -> int | Decision:
+    if kind == OF_TOPIC:
+        topic = state.topics.by_name.get(name)
+        return no_such_topic(state, name) if topic is None else topic.id
+    if kind == OF_EXCHANGE:
+        exchange = state.exchanges.by_name.get(name)
+        return no_such_exchange(state, name) if exchange is None else exchange.id
+    return refuse(Why.BAD_COMMAND, f"`source_kind` is one of {', '.join(SOURCE_KINDS)}")
 
 
 def _target(state: State, kind: str, name: str) -> int | Decision:
@@ -231,6 +249,9 @@ def _target(state: State, kind: str, name: str) -> int | Decision:
     if kind == TO_EXCHANGE:
         exchange = state.exchanges.by_name.get(name)
         return no_such_exchange(state, name) if exchange is None else exchange.id
+    if kind == TO_TOPIC:
+        topic = state.topics.by_name.get(name)
+        return no_such_topic(state, name) if topic is None else topic.id
     return refuse(Why.BAD_COMMAND, f"`target_kind` is one of {', '.join(TARGET_KINDS)}")
 
 
@@ -247,14 +268,17 @@ def _bad_arguments(arguments: Mapping[str, object]) -> str | None:
     return None
 
 
-def _bad_rule(source: Exchange, key: str, arguments: dict[str, HeaderValue]) -> str | None:
+def _bad_rule(
+    realm: Exchanges, source: int, key: str, arguments: dict[str, HeaderValue]
+) -> str | None:
     try:
         size = len(key.encode())
     except UnicodeEncodeError:
         return "a binding key is text that UTF-8 can carry"
     if size > NAME_BYTES_MAX:
         return f"a binding key has at most {NAME_BYTES_MAX} bytes, this one has {size}"
-    kind = source.settings.kind
+    exchange = realm.by_id.get(source)
+    kind = FANOUT if exchange is None else exchange.settings.kind
     if kind == HEADERS and arguments.get(MATCH_ARGUMENT, "all") not in MATCHES:
         return f"argument `{MATCH_ARGUMENT}` is one of {', '.join(MATCHES)}"
     if kind == CONSISTENT_HASH and not _is_weight(key):

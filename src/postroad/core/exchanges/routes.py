@@ -5,6 +5,7 @@ bound, and forgetting costs time only. Compiled by mypyc where possible.
 """
 
 from postroad.core.queue import Queue
+from postroad.core.topics.topic import Topic
 from postroad.limits import (
     HEAD_CACHED_BYTES_MAX,
     HEAD_ROUTES_CACHED_MAX,
@@ -16,12 +17,14 @@ Keys = tuple[str, ...]
 
 
 class Route:
-    """The queues a message goes to, in order of their numbers; the same set is the same object."""
+    """The queues a message goes to, in order of their numbers, and the topics; the same set is the
+    same object."""
 
-    __slots__ = ("ids", "names", "queues")
+    __slots__ = ("ids", "names", "queues", "topics")
 
-    def __init__(self, queues: list[Queue]) -> None:
+    def __init__(self, queues: list[Queue], topics: list[Topic]) -> None:
         self.queues = queues
+        self.topics = topics
         self.ids = tuple([queue.id for queue in queues])
         self.names = tuple([queue.name for queue in queues])
 
@@ -33,7 +36,7 @@ class Routes:
     def __init__(self) -> None:
         self.by_key: dict[tuple[int, Keys], Route | None] = {}
         self.by_head: dict[tuple[int, Keys, bytes], Route] = {}
-        self._known: dict[tuple[int, ...], Route] = {}
+        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], Route] = {}
         self._queues = 0
 
     def forget(self) -> None:
@@ -44,16 +47,17 @@ class Routes:
             self._known = {}
             self._queues = 0
 
-    def route(self, queues: dict[int, Queue]) -> Route:
-        """The route to these queues."""
+    def route(self, queues: dict[int, Queue], topics: dict[int, Topic]) -> Route:
+        """The route to these queues and topics."""
         ids = tuple(sorted(queues))
-        known = self._known.get(ids)
+        topic_ids = tuple(sorted(topics))
+        known = self._known.get((ids, topic_ids))
         if known is None:
             if self._queues + len(ids) > ROUTE_QUEUES_CACHED_MAX:
                 self.forget()
-            known = Route([queues[id] for id in ids])
-            self._known[ids] = known
-            self._queues += len(ids) + 1
+            known = Route([queues[id] for id in ids], [topics[id] for id in topic_ids])
+            self._known[ids, topic_ids] = known
+            self._queues += len(ids) + len(topic_ids) + 1
         return known
 
     def keep_by_key(self, exchange: int, keys: Keys, route: Route | None) -> None:

@@ -19,6 +19,7 @@ from postroad.core.exchanges.routes import Routes
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
+from postroad.core.topics.topic import Topic
 
 
 class Exchanges(Realm):
@@ -31,9 +32,10 @@ class Exchanges(Realm):
 
     kinds = b"xy"
 
-    def __init__(self, ledger: Ledger, queues: dict[int, Queue]) -> None:
+    def __init__(self, ledger: Ledger, queues: dict[int, Queue], topics: dict[int, Topic]) -> None:
         self.ledger = ledger
         self.queues = queues
+        self.topics = topics
         self.by_id: dict[int, Exchange] = {}
         self.by_name: dict[str, Exchange] = {}
         self.names: list[str] = []
@@ -63,7 +65,7 @@ class Exchanges(Realm):
         self.gone(exchange.id)
 
     def gone(self, id: int) -> None:
-        """A queue or exchange is gone: nothing is routed there, and its bindings are to be
+        """A queue, topic or exchange is gone: nothing is routed there, and its bindings are to be
         removed."""
         self.routes.forget()
         if id in self.from_source or id in self.to_target:
@@ -95,8 +97,8 @@ class Exchanges(Realm):
         self.routes.forget()
 
     def stands(self, id: int) -> bool:
-        """Whether a queue or an exchange of this number is there."""
-        return id in self.queues or id in self.by_id
+        """Whether a queue, an exchange or a topic of this number is there."""
+        return id in self.queues or id in self.by_id or id in self.topics
 
     def bindings_of(self, id: int) -> list[Binding]:
         """The bindings of an exchange that lead somewhere, in order of their numbers."""

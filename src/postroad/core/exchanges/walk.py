@@ -1,4 +1,4 @@
-"""From an exchange along bindings to queues.
+"""From an exchange, or a topic, along bindings to queues and topics.
 
 One rule: each exchange is visited once, so that circles end; what an exchange has no binding for
 goes on to its alternate. Compiled by mypyc where possible.
@@ -9,6 +9,7 @@ from postroad.core.exchanges.match import Matcher
 from postroad.core.exchanges.routes import Keys, Route
 from postroad.core.exchanges.state import Exchanges
 from postroad.core.queue import Queue
+from postroad.core.topics.topic import Topic
 from postroad.model.filters import BODY, Content
 
 
@@ -21,42 +22,57 @@ class Walk:
         self.keys = keys
         self.content = content
         self.found: dict[int, Queue] = {}
+        self.topics: dict[int, Topic] = {}
         self.open = False
         self.body_looked = False
         self._seen: set[int] = set()
 
-    def go(self, start: Exchange) -> None:
-        """Visit all there is to visit."""
+    def go(self, start: int) -> None:
+        """Visit all there is to visit from an exchange or a topic on."""
         ahead = [start]
         while ahead and not self.open:
-            exchange = ahead.pop()
-            if exchange.id not in self._seen:
-                self._seen.add(exchange.id)
+            id = ahead.pop()
+            if id in self._seen:
+                continue
+            self._seen.add(id)
+            exchange = self.realm.by_id.get(id)
+            if exchange is not None:
                 self._visit(exchange, ahead)
+            else:
+                self._follow(list(self.realm.from_source.get(id, {}).values()), ahead)
 
-    def _visit(self, exchange: Exchange, ahead: list[Exchange]) -> None:
+    def _visit(self, exchange: Exchange, ahead: list[int]) -> None:
         realm = self.realm
         matcher = realm.matchers[exchange.id]
         if self.content is None and not matcher.by_key:
             self.open = True
             return
-        wanted = False
-        for binding in self._fitting(matcher):
-            if not self._passes(binding):
-                continue
-            queue = realm.queues.get(binding.target)
-            if queue is not None:
-                self.found[queue.id] = queue
-                wanted = True
-                continue
-            target = realm.by_id.get(binding.target)
-            if target is not None:
-                ahead.append(target)
-                wanted = True
+        wanted = self._follow(self._fitting(matcher), ahead)
         if not wanted and not self.open and exchange.settings.alternate is not None:
             other = realm.by_name.get(exchange.settings.alternate)
             if other is not None:
-                ahead.append(other)
+                ahead.append(other.id)
+
+    def _follow(self, bindings: list[Binding], ahead: list[int]) -> bool:
+        """Where bindings that fit lead to; whether any leads anywhere."""
+        realm = self.realm
+        wanted = False
+        for binding in bindings:
+            if not self._passes(binding):
+                continue
+            id = binding.target
+            queue = realm.queues.get(id)
+            if queue is not None:
+                self.found[id] = queue
+                wanted = True
+                continue
+            topic = realm.topics.get(id)
+            if topic is not None and id not in self._seen:
+                self.topics[id] = topic
+            if topic is not None or id in realm.by_id:
+                ahead.append(id)
+                wanted = True
+        return wanted
 
     def _fitting(self, matcher: Matcher) -> list[Binding]:
         if len(self.keys) == 1:
@@ -79,29 +95,27 @@ class Walk:
         return rule.passes(self.content)
 
 
-def route_by_keys(realm: Exchanges, exchange: Exchange, keys: Keys) -> Route | None:
+def route_by_keys(realm: Exchanges, start: int, keys: Keys) -> Route | None:
     """Where keys alone lead; `None`: a message must be looked at."""
     known = realm.routes.by_key
-    spot = (exchange.id, keys)
+    spot = (start, keys)
     if spot in known:
         return known[spot]
     walk = Walk(realm, keys, None)
-    walk.go(exchange)
-    route = None if walk.open else realm.routes.route(walk.found)
-    realm.routes.keep_by_key(exchange.id, keys, route)
+    walk.go(start)
+    route = None if walk.open else realm.routes.route(walk.found, walk.topics)
+    realm.routes.keep_by_key(start, keys, route)
     return route
 
 
-def route_of_message(
-    realm: Exchanges, exchange: Exchange, keys: Keys, head: bytes, body: bytes
-) -> Route:
+def route_of_message(realm: Exchanges, start: int, keys: Keys, head: bytes, body: bytes) -> Route:
     """Where a message goes whose keys do not decide alone."""
-    known = realm.routes.by_head.get((exchange.id, keys, head))
+    known = realm.routes.by_head.get((start, keys, head))
     if known is not None:
         return known
     walk = Walk(realm, keys, Content(head, body))
-    walk.go(exchange)
-    route = realm.routes.route(walk.found)
+    walk.go(start)
+    route = realm.routes.route(walk.found, walk.topics)
     if not walk.body_looked:
-        realm.routes.keep_by_head(exchange.id, keys, head, route)
+        realm.routes.keep_by_head(start, keys, head, route)
     return route

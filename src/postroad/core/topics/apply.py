@@ -61,6 +61,7 @@ def topic_deleted(state: State, record: facts.TopicDeleted) -> None:
     assert not topic.shares, "the groups of a topic go before it"
     state.ledger.drop(topic)
     topics.remove_topic(topic)
+    state.exchanges.gone(topic.id)
     for id in topic.partitions:
         partition = topics.partitions[id]
         state.ledger.touch(partition)

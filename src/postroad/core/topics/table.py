@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from postroad.core.decision import Decision, Missing, World
-from postroad.core.topics import append, declare, grouping
+from postroad.core.exchanges.source import decide_append_on
+from postroad.core.topics import declare, grouping
 from postroad.model import groups, topics
 
 DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
@@ -16,7 +17,7 @@ DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     topics.DeleteTopic: declare.decide_delete,
     topics.DescribeTopic: declare.decide_describe,
     topics.ListTopics: declare.decide_list,
-    topics.Append: append.decide_append,
+    topics.Append: decide_append_on,
     topics.FindOffset: declare.decide_find,
     topics.CutTopic: declare.decide_cut,
     groups.CommitOffsets: grouping.decide_commit,

@@ -76,6 +76,9 @@ class Switch:
     def _command(
         self, exchange: str, bodies: Sequence[str], keys: Sequence[str], more: dict[str, object]
     ) -> PublishTo:
+        if "ordering_keys" in more:
+            more = {**more, "keys": more["ordering_keys"]}
+            del more["ordering_keys"]
         return PublishTo(exchange, keys, [one.encode() for one in bodies], **more)  # type: ignore[arg-type]
 
     def held(self) -> dict[str, list[str]]:

@@ -298,7 +298,7 @@ def test_many_different_sets_of_queues_stay_within_the_bound_of_route_sets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     most = 4
-    for module in ("apply", "decide.load", "exchanges.publish"):
+    for module in ("apply", "decide.load", "exchanges.shelves"):
         monkeypatch.setattr(f"postroad.core.{module}.ROUTE_SETS_MAX", most)
     queues = [f"q{number}" for number in range(6)]
     s = Switch(*queues)

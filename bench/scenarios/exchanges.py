@@ -1,0 +1,154 @@
+"""Publish through exchanges, beside publishing directly; what a fan-out stores; what filters cost.
+
+The rule kept here: both ways take turns on brokers in memory, so that no disk evens them out.
+"""
+
+import json
+import time
+
+from bench.broker import QUEUE, declare, opened, scratch, send
+from bench.figures import Figure
+from postroad.engine.blocking import BlockingDriver
+from postroad.model.commands import Command, Publish, PurgeQueue
+from postroad.model.exchanges import (
+    FANOUT,
+    TOPIC,
+    Bind,
+    Bound,
+    DeclareExchange,
+    ExchangeSettings,
+    PublishTo,
+    Routed,
+)
+from postroad.model.message import plain_head
+from postroad.model.replies import Published
+
+BINDINGS = 10_000
+QUEUES = 100
+FAN = 1_000
+FILTERS = 200
+RUNS = 7
+BODY = b"x" * 1_024
+
+
+def run(scale: float) -> list[Figure]:
+    """Ratios first, then plain costs."""
+    return [*_ratios(scale), *_fan_out(scale), *_filters(scale)]
+
+
+def _ratios(scale: float) -> list[Figure]:
+    """The cost of a call through an exchange over that of the same call to the queue."""
+    figures: list[Figure] = []
+    driver = BlockingDriver(None)
+    _topic_exchange(driver)
+    for per_call, calls in ((1_000, 60), (10, 1_000), (1, 3_000)):
+        bodies = [BODY] * per_call
+        rounds = max(10, int(calls * scale))
+        ratios = []
+        for turn in range(RUNS):
+            keys = [f"area{turn}.shop{number % BINDINGS}.sale" for number in range(rounds)]
+            through: list[Command] = [PublishTo("x", (key,), bodies) for key in keys]
+            names = [f"q{number % BINDINGS % QUEUES}" for number in range(rounds)]
+            straight: list[Command] = [Publish((name,), bodies) for name in names]
+            direct_s = _cost(driver, straight)
+            ratios.append(_cost(driver, through) / direct_s)
+        figures.append(
+            Figure(
+                f"topic exchange, {BINDINGS:,} bindings, {per_call:,} per call / direct",
+                "times",
+                ratios,
+                at_most=1.5,
+                note="in memory; each call another key, and all keys new in each run",
+            )
+        )
+    keys = [f"area.shop{number * 7 % BINDINGS}.sale" for number in range(1_000)]
+    mixed: list[Command] = [PublishTo("x", keys, [BODY] * 1_000)] * max(10, int(40 * scale))
+    costs = [_cost(driver, mixed) / len(mixed) * 1e3 for _ in range(RUNS)]
+    title = f"topic exchange, 1,000 keys in a call to {QUEUES} queues: a call"
+    figures.append(Figure(title, "ms", costs))
+    driver.close()
+    return figures
+
+
+def _topic_exchange(driver: BlockingDriver) -> None:
+    for number in range(QUEUES):
+        declare(driver, f"q{number}")
+    driver.ask(DeclareExchange("x", ExchangeSettings(TOPIC)))
+    for number in range(BINDINGS):
+        pattern = f"*.shop{number}.#" if number % 2 else f"#.shop{number}.*"
+        reply = driver.ask(Bind("x", f"q{number % QUEUES}", pattern))
+        assert isinstance(reply, Bound), reply
+
+
+def _cost(driver: BlockingDriver, commands: list[Command]) -> float:
+    """Seconds for all of them; the queues are empty again afterwards."""
+    begin = time.perf_counter()
+    for command in commands:
+        reply = driver.ask(command)
+    taken = time.perf_counter() - begin
+    assert isinstance(reply, Routed | Published), reply
+    assert not isinstance(reply, Routed) or not reply.unroutable, reply
+    for number in range(QUEUES):
+        driver.ask(PurgeQueue(f"q{number}"))
+    return taken
+
+
+def _fan_out(scale: float) -> list[Figure]:
+    """Bytes that a call of 1,000 messages to 1,000 queues writes, over one to one queue."""
+    queues = max(20, int(FAN * scale))
+    bodies = [BODY] * 1_000
+    with scratch() as path, opened(path) as driver:
+        declare(driver)
+        driver.ask(DeclareExchange("all", ExchangeSettings(FANOUT)))
+        for number in range(queues):
+            declare(driver, f"q{number}")
+            driver.ask(Bind("all", f"q{number}"))
+        ratios, costs = [], []
+        for _ in range(RUNS):
+            before = driver.engine.bytes_written
+            send(driver, bodies)
+            one = driver.engine.bytes_written - before
+            begin = time.perf_counter()
+            reply = driver.ask(PublishTo("all", ("",), bodies))
+            costs.append((time.perf_counter() - begin) * 1e3)
+            assert isinstance(reply, Routed), reply
+            assert len(reply.groups[0].places) == queues, reply
+            ratios.append((driver.engine.bytes_written - before - one) / one)
+        driver.ask(PurgeQueue(QUEUE))
+    title = f"fan-out of 1,000 x 1 KiB to {queues:,} queues: journal bytes / one queue"
+    full = queues == FAN
+    return [
+        Figure(title, "times", ratios, at_most=1.2, full=full),
+        Figure(f"the same: a call of 1,000 to {queues:,} queues", "ms", costs),
+    ]
+
+
+def _filters(scale: float) -> list[Figure]:
+    """What a message costs on an exchange all of whose bindings have a filter."""
+    figures = []
+    for scope in ("attributes", "body"):
+        driver = BlockingDriver(None)
+        driver.ask(DeclareExchange("f", ExchangeSettings(FANOUT)))
+        for number in range(FILTERS):
+            declare(driver, f"q{number}")
+            policy = {"shop": [f"s{number}"], "price": [{"numeric": [">", 0, "<", 100]}]}
+            text = json.dumps(policy)
+            reply = driver.ask(Bind("f", f"q{number}", filter=text, filter_scope=scope))
+            assert isinstance(reply, Bound), reply
+        count = max(50, int(2_000 * scale))
+        told = [
+            {"shop": f"s{number % FILTERS}", "price": number % 99 + 1} for number in range(count)
+        ]
+        commands = [
+            PublishTo("f", ("",), [json.dumps(one).encode()], [plain_head({**one})]) for one in told
+        ]
+        costs = []
+        for _ in range(RUNS):
+            begin = time.perf_counter()
+            for command in commands:
+                reply = driver.ask(command)
+                assert isinstance(reply, Routed), reply
+            costs.append((time.perf_counter() - begin) / count * 1e6)
+        driver.close()
+        figures.append(Figure(f"{FILTERS} filters on the {scope}: a message", "us", costs))
+    return figures

@@ -1,0 +1,55 @@
+"""The shelves that the groups of one step go to.
+
+One rule: what a step says of a shelf must still be so when its facts are applied one after another.
+Compiled by mypyc where possible.
+"""
+
+from postroad.core import records as facts
+from postroad.core.exchanges.routes import Route
+from postroad.core.state import State
+from postroad.limits import ROUTE_SETS_MAX
+
+
+class Shelves:
+    """The shelves of one step. A fact about a new route set may push out one that nothing rests
+    on; so where that may happen, none that this step knows already is used."""
+
+    __slots__ = ("_crowded", "_defined", "_firsts", "_room", "_state")
+
+    def __init__(self, state: State, groups: int) -> None:
+        self._state = state
+        self._room = ROUTE_SETS_MAX - len(state.routes) + len(state.idle_routes)
+        self._crowded = groups > 1 and len(state.routes) + groups > ROUTE_SETS_MAX
+        self._firsts: dict[int, int] = {}
+        self._defined: dict[tuple[int, ...], int] = {}
+
+    def take(self, route: Route, records: list[facts.Record]) -> list[int]:
+        """The shelf for a group, or that of each of its queues; a new one's fact is entered."""
+        state = self._state
+        ids = route.ids
+        if len(ids) == 1:
+            return [ids[0]]
+        known = self._defined.get(ids)
+        if known is not None:
+            return [known]
+        known = state.route_of.get(ids)
+        if known is not None:
+            if self._crowded and known in state.idle_routes:
+                return list(ids)
+            return [known]
+        if self._room <= 0:
+            return list(ids)
+        self._room -= 1
+        shelf = state.catalog.next_id + len(self._defined)
+        self._defined[ids] = shelf
+        self._firsts[shelf] = 0
+        records.append(facts.RouteSetDefined(shelf, list(ids)))
+        return [shelf]
+
+    def next_of(self, shelf: int, count: int) -> int:
+        """The next index on a shelf, after which `count` messages come."""
+        first = self._firsts.get(shelf, -1)
+        if first < 0:
+            first = self._state.shelves[shelf].next
+        self._firsts[shelf] = first + count
+        return first
