@@ -186,6 +186,11 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 # The embedded API.
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
 
+# Schemas.
+SCHEMA_BYTES_MAX = 64 * 1024  # of one version: far more than people write by hand
+SCHEMA_VERSIONS_MAX = 100  # kept of a queue or topic; then the oldest goes
+SCHEMAS_COMPILED_MAX = 10_000  # kept ready, by text; then all are made anew when they are needed
+
 # kv: keys and what is under them; all of it is in memory.
 KV_KEY_BYTES_MAX = 8 * 1024  # of a key, or a pattern; longer ones belong into values
 KV_MEMBER_BYTES_MAX = 64 * 1024  # of a field or member: whole JSON texts are members in practice

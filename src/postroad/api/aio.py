@@ -148,6 +148,8 @@ class AsyncBroker:
     start_move = _awaited(Operations.start_move)
     cancel_move = _awaited(Operations.cancel_move)
     moves = _awaited(Operations.moves)
+    set_schema = _awaited(Operations.set_schema)
+    schemas = _awaited(Operations.schemas)
     declare_exchange = _awaited(Operations.declare_exchange)
     change_exchange = _awaited(Operations.change_exchange)
     delete_exchange = _awaited(Operations.delete_exchange)

@@ -107,6 +107,8 @@ class Broker:
     start_move = _blocking(Operations.start_move)
     cancel_move = _blocking(Operations.cancel_move)
     moves = _blocking(Operations.moves)
+    set_schema = _blocking(Operations.set_schema)
+    schemas = _blocking(Operations.schemas)
     declare_exchange = _blocking(Operations.declare_exchange)
     change_exchange = _blocking(Operations.change_exchange)
     delete_exchange = _blocking(Operations.delete_exchange)

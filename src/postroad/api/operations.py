@@ -33,6 +33,7 @@ from postroad.api.receipts import (
     seal,
 )
 from postroad.api.refusals import expect
+from postroad.api.schemas import SchemaOperations
 from postroad.errors import BadCommand, LeaseLost
 from postroad.limits import PAGE_NAMES
 from postroad.model import commands, replies
@@ -48,7 +49,7 @@ Several = list[str] | tuple[str, ...]
 _NO_SETTINGS: Final = QueueSettings()
 
 
-class Operations(ExchangeOperations):
+class Operations(SchemaOperations, ExchangeOperations):
     """Every operation; it remembers the names of the queues it met, and of those it is told of by
     `learn`."""
 

@@ -38,6 +38,7 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.NOT_A_NUMBER: errors.NotANumber,
     Why.NO_SUCH_KEY: errors.KeyNotFound,
     Why.KV_FULL: errors.KvFull,
+    Why.DOES_NOT_FIT: errors.DoesNotFit,
     Why.NAME_TAKEN: errors.NameTaken,
     Why.NO_SUCH_TOPIC: errors.TopicNotFound,
     Why.NO_SUCH_PARTITION: errors.PartitionNotFound,

@@ -16,6 +16,7 @@ from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
 from postroad.core.kv.apply import APPLY as KV_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
+from postroad.core.schemas.apply import APPLY as SCHEMA_APPLY
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
 from postroad.core.topics.apply import APPLY as TOPICS
@@ -73,6 +74,7 @@ def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
     state.close_routes(queue.id)
     _drop_closed_routes(state)
     state.exchanges.gone(queue.id)
+    state.schemas.drop(queue.id)
     if not queue.pages.all:
         _bury(state, queue)
 
@@ -374,6 +376,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.MoveTaskEnded: move_task_ended,
     **EXCHANGE_APPLY,
     **KV_APPLY,
+    **SCHEMA_APPLY,
     **TOPICS,
 }
 

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from postroad.core.handout import Handout, Library, Piece
 from postroad.core.records import Record
+from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
 from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT
 from postroad.model.ask import Ask
@@ -18,15 +19,16 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
-    refused. `numbers`: of keys seen lately."""
+    refused. `numbers`: of keys seen lately. `checker`: who knows schemas."""
 
-    __slots__ = ("epoch", "library", "numbers", "short_of_space", "state")
+    __slots__ = ("checker", "epoch", "library", "numbers", "short_of_space", "state")
 
     def __init__(self, state: State, library: Library) -> None:
         self.state = state
         self.library = library
         self.epoch = 0
         self.short_of_space = False
+        self.checker = Checker()
         self.numbers: dict[str, int] = {}
 
     def number_of(self, key: str) -> int:

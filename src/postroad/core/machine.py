@@ -22,6 +22,7 @@ from postroad.core.handout import Library, split
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
+from postroad.core.schemas.decide import DECIDERS as SCHEMA_DECIDERS
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import Schedule, slice_of_time
@@ -55,6 +56,7 @@ DECIDERS: dict[type, Decider] = {
     commands.ListMoveTasks: tasks.decide_list,
     **EXCHANGE_DECIDERS,
     **KV_DECIDERS,
+    **SCHEMA_DECIDERS,
     **TOPICS,
 }
 """Commands that are answered at once; those that may wait are in `Server`."""

@@ -14,6 +14,7 @@ from postroad.core.records import Placed, Published
 from postroad.core.state import State
 from postroad.engine.cache import Cache
 from postroad.engine.engine import Parts
+from postroad.engine.schemas import checker
 from postroad.engine.settings import EngineSettings
 from postroad.errors import Corrupt, Incomplete
 from postroad.journal.envelope import DATA, BadEnvelope, Filter, unpack
@@ -98,6 +99,7 @@ def recover(
     then."""
     cache = Cache(settings.cache_bytes)
     core = Core(cache)
+    core.world.checker = checker()
     cut, rows = checkpoints.load()
     load_rows(core.state, rows)
     replay = Replay(core.state, cache)

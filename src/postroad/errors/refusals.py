@@ -231,6 +231,12 @@ class KeyNotFound(Refusal):
     why = "no_such_key"
 
 
+class DoesNotFit(Refusal):
+    """A message does not fit the schema of where it was to go; nothing was published."""
+
+    why = "does_not_fit"
+
+
 class KvFull(Refusal):
     """All keys together hold as much as they may; delete some first."""
 

@@ -10,6 +10,7 @@ from postroad.model import exchanges
 from postroad.model.groups import GroupCommand
 from postroad.model.kv import KvCommand
 from postroad.model.policy import QueueSettings
+from postroad.model.schemas import GetSchemas, SetSchema
 from postroad.model.topics import TopicCommand
 from postroad.model.value import value
 
@@ -280,6 +281,8 @@ Command = (
     | exchanges.ListBindings
     | exchanges.PublishTo
     | KvCommand
+    | GetSchemas
+    | SetSchema
     | TopicCommand
     | GroupCommand
 )

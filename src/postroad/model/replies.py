@@ -11,6 +11,7 @@ from postroad.model.groups import GroupReply
 from postroad.model.kv_replies import KvReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
+from postroad.model.schemas import SchemasListed, SchemaStored
 from postroad.model.topics import TopicReply
 from postroad.model.value import value
 
@@ -44,6 +45,7 @@ class Why(IntEnum):
     NOT_A_NUMBER = 41
     NO_SUCH_KEY = 42
     KV_FULL = 43
+    DOES_NOT_FIT = 44
     NAME_TAKEN = 20
     NO_SUCH_TOPIC = 21
     NO_SUCH_PARTITION = 22
@@ -220,6 +222,8 @@ Reply = (
     | BindingsListed
     | Routed
     | KvReply
+    | SchemaStored
+    | SchemasListed
     | TopicReply
     | GroupReply
 )

@@ -9,7 +9,7 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands, exchanges, kv_shapes, topic_sound, topics
+from postroad.model import commands, exchanges, kv_shapes, schemas, topic_sound, topics
 from postroad.model.kinds import (
     BYTES,
     FLAG,
@@ -105,6 +105,12 @@ FIELDS: Shapes = {
         ("count", NUMBER),
     ),
     exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG)),
+    schemas.SetSchema: (
+        ("destination", TEXT),
+        ("schema", MAYBE_TEXT),
+        ("version", MAYBE_NUMBER),
+    ),
+    schemas.GetSchemas: (("destination", TEXT),),
     **kv_shapes.FIELDS,
     **topic_sound.FIELDS,
 }

@@ -15,6 +15,7 @@ from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step
 from postroad.core.exchanges import records as exchanges
 from postroad.core.kv import records as kv_facts
 from postroad.core.machine import DECIDERS
+from postroad.core.schemas.records import SchemaSet
 from postroad.core.topics.desk import SERVED
 from postroad.model import commands
 from postroad.model.exchanges import ExchangeSettings
@@ -81,6 +82,7 @@ EXAMPLES: list[facts.Record] = [
     *TOPICS,
 ]
 EXAMPLES += [
+    SchemaSet(7, 1, "{}", NOW),
     kv_facts.KvSpaceMade(3, "späces"),
     kv_facts.KvWritten(3, [b"k", b"\x00"], [b"", b"\xff"], NOW),
     kv_facts.KvDeleted(3, [b"k"]),

@@ -10,6 +10,7 @@ from postroad.core.decide.dedup import Taken, take
 from postroad.core.decide.load import load_together
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
+from postroad.core.schemas.fit import misfit_of
 from postroad.core.state import State
 from postroad.limits import KEY_LENGTH_MAX, MESSAGE_BYTES_MAX, PRIORITY_MAX, PUBLISH_BYTES_MAX
 from postroad.model.commands import Publish
@@ -133,6 +134,8 @@ def refusal_of(
         largest += _longest(heads)
     for queue in queues:
         refusal = _refused_by(queue, command, largest, ahead)
+        if refusal is None:
+            refusal = misfit_of(world, (queue.id, queue.name), bodies, queue.touched)
         if refusal is not None:
             return refusal
     if largest * count > PUBLISH_BYTES_MAX and sum(map(len, bodies)) > PUBLISH_BYTES_MAX:

@@ -20,6 +20,7 @@ from postroad.core.kv.entry import (
     after,
     due_key,
     expiry_of,
+    hash_of,
     members_key,
     pack_entry,
     read_entry,
@@ -43,16 +44,27 @@ def written(state: State, record: facts.KvWritten) -> None:
     """Bytes under keys, whatever was there."""
     kv = state.kv
     space = kv.spaces[record.space]
+    entries = kv.entries
     kv.ledger.touch(kv.numbers)
-    for key, value in zip(record.keys, record.values, strict=True):
-        full = kv.full_key(space, key)
-        expires_ms = record.expires_ms
-        if expires_ms == LASTS:
-            old = kv.entries.find(full)
-            expires_ms = 0 if old is None else expiry_of(old)
+    kv.ledger.touch(space)
+    keys, values, given_ms = record.keys, record.values, record.expires_ms
+    root, salt = root_key(space.root), kv.catalog.salt
+    for at in range(len(keys)):
+        key = keys[at]
+        full = root + hash_of(salt, key) + key
+        expires_ms = given_ms
+        if given_ms == LASTS:
+            packed = entries.find(full)
+            expires_ms = 0 if packed is None else expiry_of(packed)
         kv.numbers.versions += 1
-        packed = pack_entry(BYTES, kv.numbers.versions, expires_ms, value)
-        _put(kv, space, full, packed, state.group)
+        fresh = pack_entry(BYTES, kv.numbers.versions, expires_ms, values[at])
+        old = entries.put(full, fresh, state.group)
+        if old is None:
+            space.count += 1
+        elif old[0] != BYTES:
+            _let_go(kv, full, old)
+        if expires_ms:
+            _plan(kv, full, 0, expires_ms)
 
 
 def deleted(state: State, record: facts.KvDeleted) -> None:

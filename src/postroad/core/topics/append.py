@@ -11,6 +11,7 @@ from hashlib import blake2b
 from postroad.core.decide.load import Load, chunk_records
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.records import Record
+from postroad.core.schemas.fit import misfit_of
 from postroad.core.topics.declare import no_such_partition, no_such_topic
 from postroad.core.topics.topic import Topic
 from postroad.limits import MESSAGE_BYTES_MAX, PUBLISH_BYTES_MAX
@@ -95,7 +96,8 @@ def _refusal_of(world: World, topic: Topic, command: Append) -> Decision | None:
         return refuse(Why.TOO_LARGE, text, topic.touched)
     if largest * count > PUBLISH_BYTES_MAX and sum(map(len, bodies)) > PUBLISH_BYTES_MAX:
         return refuse(Why.TOO_LARGE, f"one publish has at most {PUBLISH_BYTES_MAX:,} bytes")
-    return None
+    where = (topic.id, topic.name)
+    return misfit_of(world, where, bodies, topic.touched, command.tombstones)
 
 
 def _largest(bodies: Sequence[bytes], heads: Sequence[bytes] | None) -> int:

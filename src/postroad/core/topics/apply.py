@@ -62,6 +62,7 @@ def topic_deleted(state: State, record: facts.TopicDeleted) -> None:
     state.ledger.drop(topic)
     topics.remove_topic(topic)
     state.exchanges.gone(topic.id)
+    state.schemas.drop(topic.id)
     for id in topic.partitions:
         partition = topics.partitions[id]
         state.ledger.touch(partition)

@@ -61,6 +61,10 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     Why.WRONG_KIND: (INTERNAL, "The server asked for what this service does not have."),
     Why.NOT_A_NUMBER: (INTERNAL, "The server asked for what this service does not have."),
     Why.NO_SUCH_KEY: (INTERNAL, "The server asked for what this service does not have."),
+    Why.DOES_NOT_FIT: (
+        ERRORS["InvalidMessageContents"],
+        "The message does not fit the schema of the queue.",
+    ),
     Why.KV_FULL: (INTERNAL, "The server asked for what this service does not have."),
     Why.NAME_TAKEN: (INVALID_PARAMETER, "A topic has this name."),
     **dict.fromkeys(
@@ -78,10 +82,14 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
 }
 
 
+TELLING = (Why.BAD_NAME, Why.BAD_SETTINGS, Why.BAD_COMMAND, Why.DOES_NOT_FIT)
+"""Where the core's own line says more than the table."""
+
+
 def refusal(refused: Refused) -> Fault:
     """The error for a refused command. The core's own line is added where it says more."""
     kind, text = WHY_TO_FAULT[refused.why]
-    if refused.text and refused.why in (Why.BAD_NAME, Why.BAD_SETTINGS, Why.BAD_COMMAND):
+    if refused.text and refused.why in TELLING:
         text = f"{text} Reason: {refused.text}"
     return Fault(kind, text)
 
