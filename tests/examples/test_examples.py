@@ -60,6 +60,7 @@ PRINTS = {
         "best: [('cats', 12.0), ('fish', 10.0)]",
         "stale: 0",
     ],
+    "12_batch": ["receipts sent: 1", "order 17: done"],
     "08_delays": [
         "now: nothing",
         "a week later: water the plants",

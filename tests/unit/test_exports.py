@@ -35,6 +35,7 @@ ERRORS = {
     "BindingNotFound",
     "BrokerClosed",
     "BrokerStopping",
+    "Changed",
     "ConsumerNotFound",
     "Corrupt",
     "CorruptBlock",
@@ -62,8 +63,10 @@ ERRORS = {
     "NotANumber",
     "OffsetOutOfRange",
     "PartitionNotFound",
+    "ProgramFailed",
     "PostroadError",
     "QueueFull",
+    "QueueLocked",
     "QueueNotFound",
     "Refusal",
     "SettingsDiffer",
@@ -81,6 +84,7 @@ ERRORS = {
 
 METHODS = {
     "ack",
+    "batch",
     "bind",
     "bind_topic",
     "bindings",
@@ -100,6 +104,7 @@ METHODS = {
     "exchanges",
     "extend",
     "kv",
+    "later",
     "move",
     "moves",
     "open",
@@ -118,6 +123,7 @@ METHODS = {
     "release",
     "report",
     "resume",
+    "run",
     "retry",
     "schemas",
     "set_schema",
@@ -157,7 +163,7 @@ def test_both_faces_have_the_same_methods() -> None:
 
 
 def test_both_faces_of_a_space_have_all_its_operations() -> None:
-    assert public(Kv) == public(AsyncKv) == public(SpaceOperations)
+    assert public(Kv) == public(AsyncKv) == public(SpaceOperations) | {"later"}
     for name in public(SpaceOperations):
         operation = getattr(SpaceOperations, name)
         for face in (Kv, AsyncKv):

@@ -164,6 +164,8 @@ class AsyncBroker:
     publish_many_to = _awaited(Operations.publish_many_to)
 
     topics = _awaited(Operations.topics)
+    batch = _awaited(Operations.batch)
+    run = _awaited(Operations.run)
 
     def topic(self, name: str) -> AsyncTopic:
         """A topic: a log in partitions that is read by offset, kept by time, size or key. It need
@@ -183,6 +185,11 @@ class AsyncBroker:
         over it for messages. With `idle_ms` that ends when nothing came for so long.
         """
         return AsyncConsumer(reader_of(topics, group, options), self._run, idle_ms)
+
+    @property
+    def later(self) -> Operations:
+        """The operations as they are, to be done in a `batch` or by a program of `run`."""
+        return self._operations
 
     def kv(self, space: str = "default") -> AsyncKv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

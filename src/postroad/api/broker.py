@@ -123,6 +123,8 @@ class Broker:
     publish_many_to = _blocking(Operations.publish_many_to)
 
     topics = _blocking(Operations.topics)
+    batch = _blocking(Operations.batch)
+    run = _blocking(Operations.run)
 
     def topic(self, name: str) -> Topic:
         """A topic: a log in partitions that is read by offset, kept by time, size or key. It need
@@ -142,6 +144,11 @@ class Broker:
         over it for messages. With `idle_ms` that ends when nothing came for so long.
         """
         return Consumer(reader_of(topics, group, options), self._run, idle_ms)
+
+    @property
+    def later(self) -> Operations:
+        """The operations as they are, to be done in a `batch` or by a program of `run`."""
+        return self._operations
 
     def kv(self, space: str = "default") -> Kv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Unpack, overload
 
 from postroad.api.asks import Asks
+from postroad.api.batch import BatchOperations
 from postroad.api.exchanges import ExchangeOperations
 from postroad.api.messages import (
     Body,
@@ -49,7 +50,7 @@ Several = list[str] | tuple[str, ...]
 _NO_SETTINGS: Final = QueueSettings()
 
 
-class Operations(SchemaOperations, ExchangeOperations):
+class Operations(SchemaOperations, ExchangeOperations, BatchOperations):
     """Every operation; it remembers the names of the queues it met, and of those it is told of by
     `learn`."""
 

@@ -97,6 +97,11 @@ class Kv:
     score_remove = _blocking(SpaceOperations.score_remove)
     score_pop = _blocking(SpaceOperations.score_pop)
 
+    @property
+    def later(self) -> SpaceOperations:
+        """The operations as they are, for `broker.batch` or a program of `broker.run`."""
+        return self._operations
+
 
 class AsyncKv:
     """The keys of one space. A key holds bytes, a map, a set or a sorted set, perhaps for a time.
@@ -145,3 +150,8 @@ class AsyncKv:
     score_count = _awaited(SpaceOperations.score_count)
     score_remove = _awaited(SpaceOperations.score_remove)
     score_pop = _awaited(SpaceOperations.score_pop)
+
+    @property
+    def later(self) -> SpaceOperations:
+        """The operations as they are, for `broker.batch` or a program of `broker.run`."""
+        return self._operations

@@ -10,7 +10,7 @@ from typing import Any
 from postroad.core import records as facts
 from postroad.core import tasks
 from postroad.core.apply import apply
-from postroad.core.bits import PAGE, PAGE_BITS
+from postroad.core.batch import Batches
 from postroad.core.decide import declare, move, publish, settle
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
@@ -30,8 +30,10 @@ from postroad.core.together import Leasing, acks_of, leasing_of
 from postroad.core.topics import records as topic_facts
 from postroad.core.topics.desk import SERVED, Desk
 from postroad.core.topics.table import DECIDERS as TOPICS
+from postroad.core.wanted import live_bits
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
+from postroad.model.batch import Batch, Run
 from postroad.model.exchanges import PublishTo
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Received, Refused, Settled, Why
@@ -92,6 +94,7 @@ class Core:
         self.schedule = Schedule()
         self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
         self.life = Life(self.world, self.demand)
+        self.batches = Batches(self.world, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
@@ -122,6 +125,8 @@ class Core:
         wrong = unsound(command)
         if wrong is not None:
             return self._seal(self._refused(ask, wrong))
+        if isinstance(command, Batch | Run):
+            return self.batches.do(ask, now)
         locked = self.life.refusal(ask) if self.life.owner_of else None
         if locked is not None:
             return self._seal(Step([], [Answer(ask, locked, 0)], False))
@@ -266,24 +271,7 @@ class Core:
     def live_bits(self, shelf: int, first: int, count: int) -> int:
         """Which of `count` messages on a shelf from index `first` on anybody still wants; bit 0 is
         `first`."""
-        log = self.state.topics.partitions.get(shelf)
-        if log is not None:
-            return log.live_bits(first, count)
-        mask = 0
-        for queue in self.state.targets_of(shelf):
-            for run in queue.extents.runs_on(shelf, first, count, queue.next_offset):
-                offset, index, left = run
-                while left > 0:
-                    slot = offset & (PAGE - 1)
-                    part = min(left, PAGE - slot)
-                    page = queue.pages.all.get(offset >> PAGE_BITS)
-                    if page is not None:
-                        live = (page.live >> slot) & ((1 << part) - 1)
-                        mask |= live << (index - first)
-                    offset += part
-                    index += part
-                    left -= part
-        return mask
+        return live_bits(self.state, shelf, first, count)
 
     def stop_waiting(self) -> list[Answer]:
         """The process stops: everybody who waits is told that nothing came."""
@@ -365,6 +353,7 @@ class Core:
         if queue is None:
             self._gone(id)
             return
+        queue.changes += 1
         if queue.ended:
             for holder, count in queue.ended:
                 self.demand.credit_back(holder, count)

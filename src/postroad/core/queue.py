@@ -30,7 +30,8 @@ class Queue(Row):
     `borrowed`: a group on a topic has this queue; its bodies are the log's, its offsets too.
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
     change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
-    (holder, count) of leases that ended since the machine last looked. These four are volatile.
+    (holder, count) of leases that ended since the machine last looked; `changes`: facts since the
+    start. These are volatile.
     """
 
     def __init__(
@@ -67,7 +68,12 @@ class Queue(Row):
         self.came_back = 0
         self.ended: list[tuple[int, int]] = []
         self.heaped_due = 0
+        self.changes = 0
         set_lanes(self.pages, settings)
+
+    def change_counter(self, epoch: int) -> int:
+        """A number that differs after every fact about this queue, also across restarts."""
+        return (epoch << 40) + self.changes + 1
 
     def page_of(self, offset: int) -> Page | None:
         """The page of an offset, or `None` when nothing in it is live."""

@@ -10,13 +10,14 @@ from postroad.core.together import go_together
 from postroad.limits import ASK_WORK, KV_KEY_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
 from postroad.model import kv_shapes
 from postroad.model.ask import Ask, Caller
+from postroad.model.batch import Batch, Run
 from postroad.model.commands import Pop, Publish, Receive, Settle
 from postroad.model.exchanges import PublishTo
 from postroad.model.sound import ROWS, unsound
 from postroad.model.topics import Append
 
 TAKING = (Receive, Pop)
-PUBLISHES = (Publish, PublishTo, Append)
+PUBLISHES = (Publish, PublishTo, Append, Batch, Run)
 
 
 class Inbox:
@@ -87,7 +88,9 @@ def _turn_of(asks: list[Ask]) -> int:
     for at, ask in enumerate(asks):
         command = ask.command
         size = 0
-        if isinstance(command, PUBLISHES):
+        if isinstance(command, Batch):
+            size = ASK_WORK * _size_of(command.commands)
+        elif isinstance(command, PUBLISHES) and not isinstance(command, Run):
             size = _size_of(command.bodies)
         elif isinstance(command, Settle):
             size = _size_of(command.offsets)

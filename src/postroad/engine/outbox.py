@@ -5,12 +5,14 @@ waits for is durable.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from postroad.core.decision import Answer, Shares
 from postroad.core.handout import Handout, Piece, fetched, fill_piece, split
 from postroad.engine.cache import Cache
 from postroad.model.ask import Caller
+from postroad.model.batch import BatchDone
 from postroad.model.message import Delivery
 from postroad.model.replies import Peeked, PeekedMessage, Received, Reply
 
@@ -55,6 +57,17 @@ class Filling:
         """The pieces still to be filled."""
         return self.handout.pieces[self.at :]
 
+    def leased(self) -> list[Delivery]:
+        """The messages that bear a lease; those not filled yet come without a body."""
+        found = list(self.messages)
+        queue = self.handout.queue
+        for piece in self.missing():
+            for at in range(piece.count):
+                count = 1 if piece.counts is None else piece.counts[at] + 1
+                offset = piece.offset + at
+                found.append(Delivery(queue, offset, piece.lease, count, 0, 0, b""))
+        return [message for message in found if message.lease]
+
     def reply(self) -> Reply:
         """The filled reply."""
         handout = self.handout
@@ -64,6 +77,56 @@ class Filling:
             return Received(self.messages, handout.consumer)
         rows = zip(handout.states, handout.dues, self.messages, strict=True)
         return Peeked([PeekedMessage(*row) for row in rows], handout.next_offset)
+
+
+class Bundle(Filling):
+    """The answers of a batch, of which several may be handouts. `fillings`: those, by the place of
+    their answer; `owners`: of each piece the handout it belongs to."""
+
+    __slots__ = ("fillings", "owners", "replies")
+
+    def __init__(self, replies: Sequence[Reply | Handout]) -> None:
+        whole = Handout(0, 0)
+        self.replies = replies
+        self.fillings: dict[int, Filling] = {}
+        self.owners: list[Filling] = []
+        for at, reply in enumerate(replies):
+            if isinstance(reply, Handout):
+                filling = Filling(reply)
+                self.fillings[at] = filling
+                self.owners.extend([filling] * len(reply.pieces))
+                whole.pieces.extend(reply.pieces)
+        super().__init__(whole)
+
+    def fill(self, cache: Cache) -> bool:
+        """Fill all of them, in order."""
+        pieces = self.handout.pieces
+        while self.at < len(pieces):
+            bodies = cache.fetch(pieces[self.at])
+            if bodies is None:
+                return False
+            owner = self.owners[self.at]
+            fill_piece(owner.handout, pieces[self.at], bodies, owner.messages)
+            self.at += 1
+        return True
+
+    def leased(self) -> list[Delivery]:
+        """Of all of them."""
+        found: list[Delivery] = []
+        start = 0
+        for filling in self.fillings.values():
+            count = len(filling.handout.pieces)
+            filling.at = min(count, max(0, self.at - start))
+            start += count
+            found.extend(filling.leased())
+        return found
+
+    def reply(self) -> Reply:
+        """All answers, filled."""
+        filled: list[Any] = list(self.replies)
+        for at, filling in self.fillings.items():
+            filled[at] = filling.reply()
+        return BatchDone(filled)
 
 
 class Outbox:
@@ -83,7 +146,9 @@ class Outbox:
         held = Held(ask.caller, ask.number, answer.wait)
         reply = answer.reply
         if isinstance(reply, Handout):
-            self._begin_filling(held, reply)
+            self._begin_filling(held, Filling(reply))
+        elif isinstance(reply, BatchDone):
+            self._begin_filling(held, Bundle(reply.replies))
         else:
             held.reply = reply
         line = self._lines.get(ask.caller)
@@ -173,8 +238,7 @@ class Outbox:
         self.fillings = [held for held in self.fillings if held.caller is not caller]
         return undelivered
 
-    def _begin_filling(self, held: Held, handout: Handout) -> None:
-        filling = Filling(handout)
+    def _begin_filling(self, held: Held, filling: Filling) -> None:
         if filling.fill(self.cache):
             held.reply = filling.reply()
             return
@@ -195,15 +259,8 @@ class Outbox:
 
 def _leased_in(held: Held) -> list[Delivery]:
     """The messages of an answer that bear a lease; those not filled yet come without a body."""
-    found: list[Delivery] = []
     if held.filling is not None:
-        found.extend(held.filling.messages)
-        queue = held.filling.handout.queue
-        for piece in held.filling.missing():
-            for at in range(piece.count):
-                count = 1 if piece.counts is None else piece.counts[at] + 1
-                offset = piece.offset + at
-                found.append(Delivery(queue, offset, piece.lease, count, 0, 0, b""))
-    elif isinstance(held.reply, Received):
-        found.extend(held.reply.messages)
+        return held.filling.leased()
+    replies = held.reply.replies if isinstance(held.reply, BatchDone) else [held.reply]
+    found = [one for reply in replies if isinstance(reply, Received) for one in reply.messages]
     return [message for message in found if message.lease]

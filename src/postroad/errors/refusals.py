@@ -213,6 +213,18 @@ class BadCommand(Refusal):
     why = "bad_command"
 
 
+class Changed(Refusal):
+    """Something was changed since it was looked at, or a condition does not hold."""
+
+    why = "changed"
+
+
+class ProgramFailed(Refusal):
+    """The program raised something; what it did before stays done."""
+
+    why = "program_failed"
+
+
 class WrongKind(Refusal):
     """The key holds something else: bytes, a map, a set or a sorted set."""
 

@@ -7,6 +7,7 @@ and the core adds its own now.
 from collections.abc import Sequence
 
 from postroad.model import exchanges
+from postroad.model.batch import Batch, Run
 from postroad.model.groups import GroupCommand
 from postroad.model.kv import KvCommand
 from postroad.model.policy import QueueSettings
@@ -285,4 +286,6 @@ Command = (
     | SetSchema
     | TopicCommand
     | GroupCommand
+    | Batch
+    | Run
 )

@@ -6,6 +6,7 @@ are for broken promises.
 
 from enum import IntEnum
 
+from postroad.model.batch import BatchDone, RunDone
 from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
 from postroad.model.groups import GroupReply
 from postroad.model.kv_replies import KvReply
@@ -34,6 +35,8 @@ class Why(IntEnum):
     STOPPING = 13
     BAD_COMMAND = 14
     LOCKED = 15
+    CHANGED = 16
+    PROGRAM_FAILED = 17
     NO_SUCH_EXCHANGE = 30
     NO_SUCH_BINDING = 31
     EXCHANGE_IN_USE = 32
@@ -148,6 +151,7 @@ class Described:
     dead: int
     next_offset: int
     consumers: int = 0
+    changes: int = 0
 
 
 @value
@@ -226,4 +230,6 @@ Reply = (
     | SchemasListed
     | TopicReply
     | GroupReply
+    | BatchDone
+    | RunDone
 )

@@ -10,6 +10,7 @@ from types import NoneType
 import msgspec
 
 from postroad.model import commands, exchanges, kv_shapes, schemas, topic_sound, topics
+from postroad.model.batch import Batch, Run
 from postroad.model.kinds import (
     BYTES,
     FLAG,
@@ -67,6 +68,8 @@ FIELDS: Shapes = {
     ),
     commands.CancelMoveTask: (("task", NUMBER),),
     commands.ListMoveTasks: (("source", TEXT), ("count", NUMBER)),
+    Batch: (("all_or_nothing", FLAG),),
+    Run: (),
     exchanges.DeclareExchange: (("name", TEXT),),
     exchanges.ChangeExchange: (("name", TEXT),),
     exchanges.DeleteExchange: (("name", TEXT), ("if_unused", FLAG)),

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from postroad.core.codec import AnyRecord, decode_group, encode_step, join_steps
 from postroad.core.decision import Answer, Missing, Step
@@ -13,6 +14,7 @@ from postroad.core.records import Published, Record
 from postroad.core.state import State
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
+from postroad.model.batch import BatchDone
 from postroad.model.commands import Command
 from postroad.model.message import Delivery, Note
 from postroad.model.policy import QueueSettings
@@ -120,9 +122,14 @@ class Road:
         return step.records
 
     def filled(self, answer: Answer) -> Reply:
-        handout = answer.reply
+        return self.filled_reply(answer.reply)
+
+    def filled_reply(self, handout: Any) -> Reply:
+        if isinstance(handout, BatchDone):
+            return BatchDone([self.filled_reply(one) for one in handout.replies])
         if not isinstance(handout, Handout):
-            return handout
+            reply: Reply = handout
+            return reply
         messages: list[Delivery] = []
         for piece in handout.pieces:
             bodies = self.library.fetch(piece)

@@ -18,6 +18,7 @@ from postroad.core.machine import DECIDERS
 from postroad.core.schemas.records import SchemaSet
 from postroad.core.topics.desk import SERVED
 from postroad.model import commands
+from postroad.model.batch import Batch, Run
 from postroad.model.exchanges import ExchangeSettings
 from postroad.model.message import Note
 from postroad.model.policy import QueueSettings, RetryPolicy
@@ -130,6 +131,8 @@ def test_each_command_is_decided_at_once_or_served() -> None:
         commands.GrantCredit,
         commands.Detach,
         *SERVED,
+        Batch,
+        Run,
     }
     assert set(get_args(commands.Command)) == set(DECIDERS) | served
     assert not set(DECIDERS) & served

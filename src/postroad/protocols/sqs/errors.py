@@ -76,6 +76,8 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
             Why.WRONG_GENERATION,
             Why.OUT_OF_RANGE,
             Why.GROUP_IN_USE,
+            Why.CHANGED,
+            Why.PROGRAM_FAILED,
         ),
         (INTERNAL, "The server mistook a queue for a topic."),
     ),

@@ -1,0 +1,215 @@
+"""Several commands as one step: each sees those before it, and all or nothing means it."""
+
+import pytest
+
+from postroad.core.load import canonical
+from postroad.model import commands
+from postroad.model.batch import Batch, BatchDone, Run, RunDone, Transaction
+from postroad.model.commands import Command
+from postroad.model.kv import IF_ABSENT, KvGet, KvSet
+from postroad.model.kv_replies import KvGot, KvStored
+from postroad.model.message import Delivery
+from postroad.model.replies import Described, Published, Received, Refused, Settled, Why
+from tests.unit.core.road import Road, bodies_of
+
+
+def receipts(messages: list[Delivery]) -> tuple[list[int], list[int], list[int]]:
+    offsets = [one.offset for one in messages]
+    return offsets, [one.lease for one in messages], [one.delivery_count for one in messages]
+
+
+def changes(r: Road, name: str) -> int:
+    described = r.ask(commands.DescribeQueue(name))
+    assert isinstance(described, Described)
+    return described.changes
+
+
+def test_what_a_batch_does_is_one_step_of_the_journal() -> None:
+    r = Road()
+    r.declare("work")
+    r.declare("results")
+    r.publish(b"job", to=("work",))
+    job = r.receive("work")
+    steps = len(r.steps)
+    done = r.ask(
+        Batch(
+            [
+                commands.Settle("work", *receipts(job)),
+                commands.Publish(("results",), [b"result"]),
+                KvSet("jobs", [b"1"], [b"done"]),
+            ]
+        )
+    )
+    assert isinstance(done, BatchDone)
+    assert [type(reply) for reply in done.replies] == [Settled, Published, KvStored]
+    assert len(r.steps) == steps + 1
+    assert r.counts("work") == (0, 0, 0, 0)
+    assert r.counts("results") == (1, 0, 0, 0)
+    r.check()
+
+
+def test_a_command_of_a_batch_sees_what_those_before_it_did() -> None:
+    r = Road()
+    done = r.ask(
+        Batch(
+            [
+                commands.DeclareQueue("new"),
+                commands.Publish(("new",), [b"a", b"b"]),
+                commands.Publish(("nowhere",), [b"c"]),
+                KvSet("s", [b"k"], [b"v"]),
+                KvGet("s", [b"k"]),
+            ]
+        )
+    )
+    assert isinstance(done, BatchDone)
+    assert isinstance(done.replies[2], Refused)
+    assert isinstance(done.replies[4], KvGot)
+    assert done.replies[4].values == [b"v"]
+    assert r.counts("new") == (2, 0, 0, 0)
+
+
+def test_all_or_nothing_changes_nothing_where_one_command_would_be_refused() -> None:
+    r = Road()
+    r.declare("small", length_max=2)
+    r.declare("big")
+    before = canonical(r.state)
+    full = r.ask(
+        Batch(
+            [
+                commands.Publish(("big",), [b"a"]),
+                commands.Publish(("small",), [b"b", b"c"]),
+                commands.Publish(("small",), [b"d"]),
+            ],
+            all_or_nothing=True,
+        )
+    )
+    assert isinstance(full, Refused)
+    assert full.why is Why.QUEUE_FULL
+    assert canonical(r.state) == before
+
+
+def test_all_or_nothing_needs_every_lease_and_every_condition() -> None:
+    r = Road()
+    r.declare("q", lease_ms=50)
+    r.publish(b"a")
+    held = r.receive()
+    r.wait(60)
+    lost = Batch(
+        [
+            commands.Publish(("q",), [b"b"]),
+            commands.Settle("q", *receipts(held), commands.ACK, None, strict=True),
+        ],
+        all_or_nothing=True,
+    )
+    refused = r.ask(lost)
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.NO_SUCH_LEASE
+    r.ask(KvSet("s", [b"k"], [b"v"]))
+    taken = Batch(
+        [commands.Publish(("q",), [b"b"]), KvSet("s", [b"k"], [b"w"], only=IF_ABSENT)],
+        all_or_nothing=True,
+    )
+    refused = r.ask(taken)
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.CHANGED
+    assert r.counts() == (1, 0, 0, 0)
+
+
+def test_commands_that_could_undo_each_other_are_no_all_or_nothing() -> None:
+    r = Road()
+    r.declare()
+    r.publish(b"a")
+    held = receipts(r.receive())
+    for pair in (
+        [commands.Settle("q", *held), commands.Settle("q", *held, commands.RELEASE)],
+        [KvSet("s", [b"k"], [b"v"]), KvSet("s", [b"k"], [b"w"], only=IF_ABSENT)],
+    ):
+        refused = r.ask(Batch(pair, all_or_nothing=True))
+        assert isinstance(refused, Refused)
+        assert refused.why is Why.BAD_COMMAND
+
+
+def test_a_batch_is_done_only_if_nobody_changed_what_it_watches() -> None:
+    r = Road()
+    r.declare()
+    seen = changes(r, "q")
+    batch = Batch([commands.Publish(("q",), [b"mine"])], unchanged=[("q", seen)])
+    assert isinstance(r.ask(batch), BatchDone)
+    refused = r.ask(batch)
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.CHANGED
+    assert r.counts() == (1, 0, 0, 0)
+
+
+def test_a_change_counter_never_comes_again_after_a_restart() -> None:
+    r = Road()
+    r.declare()
+    seen = changes(r, "q")
+    r.restart(2)
+    assert changes(r, "q") != seen
+
+
+def test_a_batch_hands_out_messages_and_does_not_wait() -> None:
+    r = Road()
+    r.declare("full", wait_ms=10_000)
+    r.declare("empty", wait_ms=10_000)
+    r.publish(b"a", b"b", to=("full",))
+    batch = Batch(
+        [
+            commands.Pop("empty"),
+            commands.Publish(("full",), [b"c"]),
+            commands.Receive("full", 9),
+            commands.Pop("full"),
+        ]
+    )
+    reply = r.ask(batch)
+    assert isinstance(reply, BatchDone)
+    got = [bodies_of(one.messages) for one in reply.replies if isinstance(one, Received)]
+    assert got == [[], [b"a", b"b", b"c"], []]
+
+
+@pytest.mark.parametrize(
+    "command", [commands.Peek("q"), commands.Move("q", "p"), Batch([KvGet("s", [b"k"])])]
+)
+def test_what_stands_alone_is_in_no_batch(command: Command) -> None:
+    r = Road()
+    r.declare()
+    refused = r.ask(Batch([command]))
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.BAD_COMMAND
+
+
+def test_a_program_reads_and_commands_as_one_step() -> None:
+    r = Road()
+    r.declare()
+    r.ask(KvSet("s", [b"left"], [b"3"]))
+
+    def program(tx: Transaction) -> int:
+        got = tx.ask(KvGet("s", [b"left"]))
+        assert isinstance(got, KvGot)
+        left = int(got.values[0] or b"0")
+        for number in range(left):
+            tx.ask(commands.Publish(("q",), [b"%d" % number]))
+        tx.ask(KvSet("s", [b"left"], [b"0"]))
+        return left
+
+    steps = len(r.steps)
+    assert r.ask(Run(program)) == RunDone(3)
+    assert len(r.steps) == steps + 1
+    assert r.counts() == (3, 0, 0, 0)
+    r.check()
+
+
+def test_a_program_that_raises_is_told_and_what_it_did_stays() -> None:
+    r = Road()
+    r.declare()
+
+    def program(tx: Transaction) -> None:
+        tx.ask(commands.Publish(("q",), [b"before"]))
+        raise KeyError("here")
+
+    refused = r.ask(Run(program))
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.PROGRAM_FAILED
+    assert "KeyError" in refused.text
+    assert r.counts() == (1, 0, 0, 0)
