@@ -308,7 +308,7 @@ class Keys(Lanes):
         if key.turn != self.turn:
             key.turn = self.turn
             key.chosen = 0
-        room = self.held_max - key.held - key.chosen if self.held_max else FAR
+        room = self._room(key)
         offset = key.heaped
         while choice.left > 0 and room > 0 and 0 <= offset <= limit:
             if choice.add(offset):
@@ -318,6 +318,9 @@ class Keys(Lanes):
         key.heaped = -1
         if offset >= 0 and room > 0:
             self._push(key, offset)
+
+    def _room(self, key: Key) -> int:
+        return self.held_max - key.held - key.chosen if self.held_max else FAR
 
     def _is_noisy(self, key: Key, leased: int) -> bool:
         return not self.strict and key.held >= NOISY_LEASES_MIN and key.held * NOISY_SHARE > leased
@@ -379,7 +382,8 @@ class Keys(Lanes):
         """The lowest offset of a key that may leave, -1 for none."""
         while key.back_at < len(key.back):
             offset = key.back[key.back_at]
-            if self._is_ready(offset):
+            page = self.pages.get(offset >> PAGE_BITS)
+            if page is not None and (page.ready >> (offset & (PAGE - 1))) & 1:
                 return offset
             key.back_at += 1
         while key.at < len(key.offsets):
@@ -393,7 +397,3 @@ class Keys(Lanes):
                     return -1
             key.at += 1
         return -1
-
-    def _is_ready(self, offset: int) -> bool:
-        page = self.pages.get(offset >> PAGE_BITS)
-        return page is not None and (page.ready >> (offset & (PAGE - 1))) & 1 == 1

@@ -50,6 +50,13 @@ class Lanes:
         """Whether messages leave simply by offset now; `delayed`: how many wait for their time."""
         return False
 
+    def wake(self, now: int, begun_ms: int) -> None:
+        """It is `now`; the broker was opened at `begun_ms`."""
+
+    def next_due(self) -> int:
+        """When time alone lets something leave, in ms; 0 for never."""
+        return 0
+
     def is_open(self) -> bool:
         """Whether any ready message may leave now."""
         raise AssertionError("each kind of lanes knows")

@@ -7,6 +7,7 @@ Compiled by mypyc where possible.
 from array import array
 
 from postroad.core.bits import PAGE, PAGE_BITS
+from postroad.core.key_rates import RatedKeys, with_rate
 from postroad.core.keys import Keys
 from postroad.core.levels import Levels
 from postroad.core.page import Page
@@ -22,7 +23,9 @@ def set_lanes(pages: Pages, settings: QueueSettings) -> None:
         pages.lanes = Keys(pages.all, True, 0)
     lanes = pages.lanes
     if isinstance(lanes, Keys):
+        lanes = with_rate(lanes, settings.key_per_second)
         lanes.limit(settings.key_leased_max or 0)
+        pages.lanes = lanes
 
 
 def arrive(
@@ -42,7 +45,7 @@ def arrive(
         if keys:
             _keep_numbers(pages, first, array("Q", keys))
         lanes.arrived(first, count)
-    elif isinstance(lanes, Keys) and not keys and not lanes.strict and not lanes.by_number:
+    elif isinstance(lanes, Keys) and not keys and _may_go(lanes):
         # The last message with a key has left: simply by offset is quicker.
         pages.lanes = None
     elif keys or lanes is not None:
@@ -74,11 +77,16 @@ def _keep_numbers(pages: Pages, first: int, column: "array[int]") -> None:
         at += part
 
 
+def _may_go(lanes: Keys) -> bool:
+    return not (lanes.strict or lanes.by_number or isinstance(lanes, RatedKeys))
+
+
 def keys_of(pages: Pages, settings: QueueSettings) -> Keys:
     """The lanes of keys; made where there are none yet, of what is there without one."""
     lanes = pages.lanes
     if not isinstance(lanes, Keys):
         lanes = Keys(pages.all, False, settings.key_leased_max or 0)
+        lanes = with_rate(lanes, settings.key_per_second)
         lanes.mend()
         pages.lanes = lanes
     return lanes

@@ -208,7 +208,7 @@ class Server:
         """The next in line of one queue gets what is ready; `None` when nobody can be served."""
         room = self._room(queue, RECEIVE_MAX, now)
         if not room:
-            self.rates.plan(queue.id, self.rates.next_ms(queue))
+            self._plan(queue)
             return None
         waiter = self.demand.next_waiter(queue.id)
         if waiter is not None:
@@ -227,9 +227,22 @@ class Server:
 
     def _room(self, queue: Queue, count: int, now: int) -> int:
         """How many of `count` messages may leave now."""
+        lanes = queue.pages.lanes
+        if lanes is not None:
+            lanes.wake(now, self.rates.begun_ms)
         if queue.settings.paused or not is_open(queue):
             return 0
         return self.rates.room(queue, count, now)
+
+    def _plan(self, queue: Queue) -> None:
+        """Nothing may leave now: where a rate is the reason, look again when it no longer is."""
+        lanes = queue.pages.lanes
+        if queue.settings.paused:
+            return
+        if is_open(queue):
+            self.rates.plan(queue.id, self.rates.next_ms(queue))
+        elif lanes is not None and queue.pages.ready:
+            self.rates.plan(queue.id, lanes.next_due())
 
     def _comes_back(self, queue: Queue) -> bool:
         """Whether messages of a session that is over are still on their way back."""

@@ -1,6 +1,6 @@
 """So many deliveries a second, and no more."""
 
-from postroad.core.rates import Bucket
+from postroad.core.bucket import Bucket
 from postroad.model import commands
 from postroad.model.commands import Attach, ChangeQueue, Receive
 from postroad.model.policy import QueueSettings
