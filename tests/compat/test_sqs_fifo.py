@@ -9,8 +9,6 @@ from tests.compat.clients import Queue, code_of
 from tests.compat.conftest import MakeQueue
 from tests.compat.processes import until
 
-OLD = "AWS.SimpleQueueService."
-
 
 def bodies(messages: list[dict[str, Any]]) -> list[str]:
     return [one["Body"] for one in messages]
@@ -24,91 +22,6 @@ def batch(queue: Queue, *entries: dict[str, Any]) -> dict[str, Any]:
     whole = [{"Id": str(at), "MessageBody": str(at), **one} for at, one in enumerate(entries)]
     answer: dict[str, Any] = queue.sqs.send_message_batch(QueueUrl=queue.url, Entries=whole)
     return answer
-
-
-# Queues and their attributes.
-
-
-def test_a_fifo_queue_tells_its_attributes_and_a_standard_one_has_none_of_them(
-    line: Queue, mail: Queue
-) -> None:
-    names = {"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
-    found = line.attributes()
-    assert found["FifoQueue"] == "true"
-    assert found["ContentBasedDeduplication"] == "true"
-    assert found["DeduplicationScope"] == "queue"
-    assert found["FifoThroughputLimit"] == "perQueue"
-    assert not names & set(mail.attributes())
-
-
-@pytest.mark.parametrize(
-    ("name", "attributes", "code"),
-    [
-        ("plain", {"FifoQueue": "true"}, "InvalidParameterValue"),
-        ("line.fifo", {}, "InvalidParameterValue"),
-        ("line.fifo", {"FifoQueue": "false"}, "InvalidParameterValue"),
-        ("x" * 76 + ".fifo", {"FifoQueue": "true"}, "InvalidParameterValue"),
-        ("plain", {"FifoQueue": "false"}, "InvalidAttributeName"),
-        ("plain", {"ContentBasedDeduplication": "true"}, "InvalidAttributeName"),
-        ("plain", {"DeduplicationScope": "queue"}, "InvalidAttributeName"),
-        ("plain", {"FifoThroughputLimit": "perQueue"}, "InvalidAttributeName"),
-        (
-            "line.fifo",
-            {"FifoQueue": "true", "ContentBasedDeduplication": "yes"},
-            "InvalidAttributeValue",
-        ),
-        ("line.fifo", {"FifoQueue": "true", "DeduplicationScope": "all"}, "InvalidAttributeValue"),
-        (
-            "line.fifo",
-            {"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"},
-            "InvalidAttributeValue",
-        ),
-    ],
-)
-def test_a_queue_is_fifo_by_its_name_and_its_attribute_alike(
-    sqs: Any, name: str, attributes: dict[str, str], code: str
-) -> None:
-    assert code_of(sqs.create_queue, QueueName=name, Attributes=attributes) == code
-
-
-def test_a_fifo_queue_made_again_is_the_same_and_stays_what_it_is(line: Queue, mail: Queue) -> None:
-    same = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-    again = line.sqs.create_queue(QueueName=line.name, Attributes=same)
-    assert again["QueueUrl"] == line.url
-    defaults = {**same, "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}
-    line.sqs.create_queue(QueueName=line.name, Attributes=defaults)
-    other = {"FifoQueue": "true", "ContentBasedDeduplication": "false"}
-    code = code_of(line.sqs.create_queue, QueueName=line.name, Attributes=other)
-    assert code == "QueueAlreadyExists"
-
-    def changed(queue: Queue, text: str) -> str:
-        call = queue.sqs.set_queue_attributes
-        return code_of(call, QueueUrl=queue.url, Attributes={"FifoQueue": text})
-
-    line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={"FifoQueue": "true"})
-    assert changed(line, "false") == "InvalidAttributeValue"
-    assert changed(mail, "true") == "InvalidAttributeName"
-
-
-def test_high_throughput_is_two_attributes_of_which_one_needs_the_other(line: Queue) -> None:
-    def change(**attributes: str) -> None:
-        line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes=attributes)
-
-    def refused(**attributes: str) -> bool:
-        call = line.sqs.set_queue_attributes
-        return code_of(call, QueueUrl=line.url, Attributes=attributes) == "InvalidAttributeValue"
-
-    assert refused(FifoThroughputLimit="perMessageGroupId")
-    change(DeduplicationScope="messageGroup")
-    change(FifoThroughputLimit="perMessageGroupId")
-    assert refused(DeduplicationScope="queue")
-    found = line.attributes("DeduplicationScope", "FifoThroughputLimit")
-    assert found == {
-        "DeduplicationScope": "messageGroup",
-        "FifoThroughputLimit": "perMessageGroupId",
-    }
-    change(DeduplicationScope="queue", FifoThroughputLimit="perQueue")
-    assert line.attributes("DeduplicationScope")["DeduplicationScope"] == "queue"
 
 
 # Sending.
@@ -400,42 +313,3 @@ def test_a_move_task_takes_fifo_messages_back_in_order_though_their_ids_are_know
     got = line.receive()
     assert bodies(got) == ["1", "2", "3"]
     assert {one["Attributes"]["MessageGroupId"] for one in got} == {"g"}
-
-
-# Groups on standard queues.
-
-
-def test_a_group_on_a_standard_queue_is_shown_and_locks_nothing(mail: Queue) -> None:
-    sent = mail.send("1", MessageGroupId="tenant", DelaySeconds=0)
-    assert "SequenceNumber" not in sent
-    mail.send("2", MessageGroupId="tenant")
-    for body in ("1", "2"):
-        (got,) = mail.receive(MaxNumberOfMessages=1)
-        assert got["Body"] == body
-        assert got["Attributes"]["MessageGroupId"] == "tenant"
-        assert "SequenceNumber" not in got["Attributes"]
-        assert "MessageDeduplicationId" not in got["Attributes"]
-
-
-def test_a_standard_queue_takes_groups_of_the_same_form_and_no_ids(mail: Queue) -> None:
-    call = mail.sqs.send_message
-    for given in (
-        {"MessageGroupId": ""},
-        {"MessageGroupId": "a b"},
-        {"MessageGroupId": "x" * 129},
-        {"MessageDeduplicationId": "x"},
-    ):
-        code = code_of(call, QueueUrl=mail.url, MessageBody="x", **given)
-        assert code == "InvalidParameterValue"
-
-
-def test_a_noisy_tenant_stands_back_behind_quiet_ones(mail: Queue) -> None:
-    for start in range(0, 60, 10):
-        batch(mail, *({"MessageBody": str(start), "MessageGroupId": "noisy"} for _ in range(10)))
-    for _ in range(4):
-        assert len(mail.receive()) == 10
-    for tenant in ("quiet-1", "quiet-2"):
-        mail.send(tenant, MessageGroupId=tenant)
-    mail.send("nobody's")
-    assert sorted(bodies(mail.receive(MaxNumberOfMessages=3))) == ["nobody's", "quiet-1", "quiet-2"]
-    assert len(mail.receive()) == 10

@@ -89,8 +89,8 @@ def test_sends_on_one_connection_keep_their_order_whatever_must_be_looked_up(
     output = session.receive(data, rig.now_ms)
     ((number, first),) = output.asks
     assert isinstance(first, commands.DescribeQueue)
-    bodies = []
-    asks = [(number, first)]
+    bodies: list[bytes] = []
+    asks: list[tuple[int, commands.Command]] = [(number, first)]
     while asks:
         number, command = asks.pop(0)
         if isinstance(command, commands.Publish):

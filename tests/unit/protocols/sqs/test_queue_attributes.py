@@ -34,15 +34,21 @@ def told(settings: QueueSettings | None = None, **extras: str) -> dict[str, str]
     return all_attributes(SqsConfig(), "eu-west-1", described(settings, **extras))
 
 
-def wanted(*, fifo: bool = False, **attributes: str) -> Wanted:
-    read = read_attributes(attributes, fifo=fifo)
+def wanted(**attributes: str) -> Wanted:
+    read = read_attributes(attributes, fifo=False)
     assert isinstance(read, Wanted), read
     return read
 
 
-def refused(*, fifo: bool = False, **attributes: str) -> Fault:
-    read = read_attributes(attributes, fifo=fifo)
+def refused(**attributes: str) -> Fault:
+    read = read_attributes(attributes, fifo=False)
     assert isinstance(read, Fault)
+    return read
+
+
+def wanted_of_fifo(**attributes: str) -> Wanted:
+    read = read_attributes(attributes, fifo=True)
+    assert isinstance(read, Wanted), read
     return read
 
 
@@ -87,8 +93,10 @@ def test_an_attribute_nobody_knows_is_an_invalid_name(name: str) -> None:
 )
 def test_attributes_of_fifo_queues_are_no_names_to_others(name: str, text: str) -> None:
     assert refused(**{name: text}).kind.shape == "InvalidAttributeName"
-    assert refused(fifo=True, **{name: "perhaps"}).kind.shape == "InvalidAttributeValue"
-    read = wanted(fifo=True, **{name: text})
+    wrong = read_attributes({name: "perhaps"}, fifo=True)
+    assert isinstance(wrong, Fault)
+    assert wrong.kind.shape == "InvalidAttributeValue"
+    read = wanted_of_fifo(**{name: text})
     assert len(read.compare()) == 1
     settings = msgspec.structs.replace(QueueSettings(kind=FIFO), **read.settings)
     extras = {key.removeprefix("sqs."): kept or "" for key, kept in read.extras.items()}
@@ -110,7 +118,7 @@ def test_a_limit_for_each_group_needs_ids_for_each_group(
     given: dict[str, str], scope: str, limit: str, *, right: bool
 ) -> None:
     now = described(QueueSettings(kind=FIFO, dedup_scope=scope), FifoThroughputLimit=limit)
-    read = wanted(fifo=True, **given)
+    read = wanted_of_fifo(**given)
     assert limits_throughput(read)
     assert not limits_throughput(wanted(DelaySeconds="1"))
     assert (bad_throughput(read, now) is None) is right
