@@ -12,15 +12,15 @@ from tests.compat.processes import Served, until
 
 
 @pytest.fixture
-def connection(shared: Served, mail: Queue) -> Iterator[Any]:
-    """A connection that knows one queue beforehand, as in an account without the right to list."""
-    known = {"url": mail.url, "access_key_id": KEY_ID, "secret_access_key": SECRET}
+def connection(shared: Served, mail: Queue, line: Queue) -> Iterator[Any]:
+    """A connection that knows two queues beforehand, as in an account without the right to list."""
+    keys = {"access_key_id": KEY_ID, "secret_access_key": SECRET}
     options = {
         "is_secure": False,
         "region": "us-east-1",
         "wait_time_seconds": 1,
         "visibility_timeout": 1,
-        "predefined_queues": {mail.name: known},
+        "predefined_queues": {one.name: {"url": one.url, **keys} for one in (mail, line)},
     }
     url = f"sqs://{KEY_ID}:{SECRET}@{shared.endpoints['sqs']}//"
     connect: Any = kombu_connection.Connection
@@ -66,3 +66,17 @@ def test_clearing_a_queue_purges_it(connection: Any, mail: Queue) -> None:
             queue.put(number)
         queue.clear()
     assert mail.counts() == (0, 0, 0)
+
+
+def test_a_fifo_queue_keeps_the_order_of_a_group(connection: Any, line: Queue) -> None:
+    with connection.SimpleQueue(line.name) as queue:
+        for number in range(5):
+            queue.put(number, MessageGroupId="g", MessageDeduplicationId=f"id-{number}")
+        queue.put(0, MessageGroupId="g", MessageDeduplicationId="id-0")
+        got = []
+        for _ in range(5):
+            message = queue.get(timeout=20)
+            got.append(message.payload)
+            message.ack()
+    assert got == [0, 1, 2, 3, 4]
+    assert until(lambda: line.counts() == (0, 0, 0), WAKE_MS_MAX)
