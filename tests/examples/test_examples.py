@@ -60,6 +60,13 @@ PRINTS = {
         "best: [('cats', 12.0), ('fish', 10.0)]",
         "stale: 0",
     ],
+    "13_sms_rate": [
+        "second 1: 10 sent",
+        "second 2: 100 sent",
+        "second 3: 100 sent",
+        "second 4: 41 sent one",
+        "second 5: 1 sent two",
+    ],
     "12_batch": ["receipts sent: 1", "order 17: done"],
     "08_delays": [
         "now: nothing",
