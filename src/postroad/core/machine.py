@@ -17,7 +17,8 @@ from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.demand import Demand
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
-from postroad.core.exchanges.publish import published_to
+from postroad.core.exchanges.source import ROUTED, published_to
+from postroad.core.exchanges.together import publishes_of
 from postroad.core.handout import Library, split
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.kv.together import sets_of
@@ -34,9 +35,8 @@ from postroad.core.wanted import live_bits
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
-from postroad.model.exchanges import PublishTo
 from postroad.model.policy import OVERFLOW_REJECT
-from postroad.model.replies import Received, Refused, Settled, Why
+from postroad.model.replies import Received, Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
 
 Decider = Callable[[World, Any, int], "Decision | Missing"]
@@ -168,17 +168,14 @@ class Core:
         return self._seal(Step(records, answers, True))
 
     def decide_together(self, asks: list[Ask], now: int) -> Step | None:
-        """Receives or acks of one queue, or sets of keys, that came in one turn, as one step;
+        """Receives or acks of one queue, sets of keys, or publishes to one exchange, as one step;
         `None` where they must be decided one by one, and nothing was changed."""
         leasing = leasing_of(self.world, self.demand, asks, now)
         if leasing is not None:
             return self._seal(self._lease_together(leasing, asks))
-        sets = sets_of(self.world, asks)
-        if sets is not None:
-            self._apply_all(sets[0])
-            group = self.state.group
-            pairs = zip(asks, sets[1], strict=True)
-            return self._seal(Step(sets[0], [Answer(ask, one, group) for ask, one in pairs], True))
+        several = self._sets_or_publishes(asks, now)
+        if several is not None:
+            return several
         records = acks_of(self.world, asks)
         if records is None:
             return None
@@ -186,6 +183,18 @@ class Core:
         settled, group = Settled(), self.state.group
         answers = [Answer(ask, settled, group) for ask in asks]
         return self._seal(Step(records, answers, True))
+
+    def _sets_or_publishes(self, asks: list[Ask], now: int) -> Step | None:
+        replies: list[Reply] = []
+        several = sets_of(self.world, asks) or publishes_of(self.world, asks, now)
+        if several is None:
+            return None
+        replies.extend(several[1])
+        self._apply_all(several[0])
+        records = several[0] + self._after(asks[0].command, several[0])
+        group = self.state.group
+        pairs = zip(asks, replies, strict=True)
+        return self._seal(Step(records, [Answer(ask, one, group) for ask, one in pairs], True))
 
     def _lease_together(self, leasing: Leasing, asks: list[Ask]) -> Step:
         records: list[facts.Record] = []
@@ -296,7 +305,7 @@ class Core:
         """What must follow a command in the same step, and who must know of it."""
         if isinstance(command, commands.Publish):
             return self._relieve(command.queues)
-        if isinstance(command, PublishTo):
+        if isinstance(command, ROUTED):
             return self._relieve(published_to(self.state, records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))

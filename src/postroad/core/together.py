@@ -13,12 +13,14 @@ from postroad.core.decide.receive import deadline_of, lease_record, messages_gro
 from postroad.core.decide.settle import Held
 from postroad.core.decision import Shares, World, too_long
 from postroad.core.demand import Demand
+from postroad.core.exchanges.together import publishes_go_together
 from postroad.core.handout import Handout
 from postroad.core.kv.together import sets_go_together
 from postroad.core.queue import Queue
 from postroad.limits import RECEIVE_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import ACK, SESSION_LEASE, Receive, Settle
+from postroad.model.exchanges import PublishTo
 from postroad.model.kv import KvSet
 from postroad.model.policy import QueueSettings
 from postroad.model.sound import unsound
@@ -26,7 +28,7 @@ from postroad.model.sound import unsound
 
 def go_together(one: Any, other: Any) -> bool:
     """Whether two commands may be decided as one: receives or acks of one queue that say the
-    same, sets of keys of one space. They may be unsound."""
+    same, sets of keys of one space, publishes to one exchange. They may be unsound."""
     kind = type(one)
     if kind is not type(other):
         return False
@@ -34,6 +36,8 @@ def go_together(one: Any, other: Any) -> bool:
         return bool(one.queue == other.queue and one.lease_ms == other.lease_ms)
     if kind is KvSet:
         return sets_go_together(one, other)
+    if kind is PublishTo:
+        return publishes_go_together(one, other)
     if kind is not Settle or one.outcome != ACK or other.outcome != ACK:
         return False
     same = one.queue == other.queue and one.queue_id == other.queue_id

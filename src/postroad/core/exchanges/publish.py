@@ -222,10 +222,3 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
         routed.extend(part.routed)
     group_read = None if records else state.changed
     return Decision(records, Routed(tuple(routed), tuple(plan.unroutable), now), group_read)
-
-
-def published_to(state: State, records: list[facts.Record]) -> tuple[str, ...]:
-    """The names of the queues that something was published to."""
-    shelves = dict.fromkeys([one.shelf for one in records if isinstance(one, facts.Published)])
-    queues = [queue for shelf in shelves for queue in state.targets_of(shelf)]
-    return tuple(dict.fromkeys([queue.name for queue in queues]))

@@ -108,7 +108,9 @@ def test_a_queue_behind_a_topic_may_refuse_the_append() -> None:
     s = Switch()
     topic(s, "t")
     s.road.declare("small", length_max=1)
+    s.road.declare("young", length_max=1, overflow="drop-oldest")
     s.bind("t", "small", source_kind=OF_TOPIC)
+    s.bind("t", "young", source_kind=OF_TOPIC)
     s.road.ask(Append("t", [b"1"]))
     refused = s.road.ask(Append("t", [b"2"]))
     assert isinstance(refused, Refused)
@@ -117,6 +119,7 @@ def test_a_queue_behind_a_topic_may_refuse_the_append() -> None:
     s.delete_queue("small")
     s.road.ask(Append("t", [b"2"]))
     assert log(s, "t") == [b"1", b"2"]
+    assert s.held() == {"young": ["2"]}
     s.check()
 
 
