@@ -12,6 +12,7 @@ from postroad.core import records as facts
 from postroad.core.decide import publish
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
+from postroad.core.life import Life
 from postroad.core.queue import Queue
 from postroad.limits import BATCH_COMMANDS_MAX
 from postroad.model import commands, exchanges, kv, topics
@@ -57,8 +58,9 @@ Deciders = dict[type, Callable[[World, Any, int], "Decision | Missing"]]
 class Batches:
     """Does batches and runs by way of the core's own `handle`."""
 
-    def __init__(self, world: World, handle: Handle, deciders: Deciders) -> None:
+    def __init__(self, world: World, life: Life, handle: Handle, deciders: Deciders) -> None:
         self.world = world
+        self.life = life
         self.handle = handle
         self.deciders = deciders
 
@@ -70,7 +72,8 @@ class Batches:
         assert isinstance(command, Batch), "the core asks for nothing else"
         refused = self._unfit(command) or self._changed_since(command)
         if refused is None and command.all_or_nothing:
-            refused = Test(self.world, self.deciders, now).of(command)
+            refused = self._locked(ask, command)
+            refused = refused or Test(self.world, self.deciders, now).of(command)
         if refused is not None:
             return Step([], [Answer(ask, refused, self.world.state.changed)], False)
         tx = Doing(self, ask, now)
@@ -93,10 +96,17 @@ class Batches:
                 return Refused(Why.BAD_COMMAND, text)
         return None
 
+    def _locked(self, ask: Ask, command: Batch) -> Refused | None:
+        for one in command.commands:
+            refused = self.life.refusal(Ask(ask.caller, ask.number, one))
+            if refused is not None:
+                return refused
+        return None
+
     def _changed_since(self, command: Batch) -> Refused | None:
         for name, changes in command.unchanged:
             queue = self.world.state.by_name.get(name)
-            now = 0 if queue is None else queue.change_counter(self.world.epoch)
+            now = 0 if queue is None else self.world.changes_of(queue)
             if now != changes:
                 return Refused(Why.CHANGED, f"queue `{name}` was changed")
         return None

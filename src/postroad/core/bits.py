@@ -4,6 +4,7 @@ One rule: a page holds PAGE offsets; bit b of page p is offset p * PAGE + b. Int
 a page can be copied for free. Compiled by mypyc where possible.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 PAGE_BITS: Final = 12
@@ -61,6 +62,15 @@ def runs(mask: int) -> list[tuple[int, int]]:
         found.append((at, end - at))
         at = digits.find("1", end)
     return found
+
+
+def mask_of(offsets: Sequence[int]) -> int:
+    """The bits of offsets that are all of one page."""
+    packed = bytearray(PAGE >> 3)
+    for offset in offsets:
+        slot = offset & (PAGE - 1)
+        packed[slot >> 3] |= 1 << (slot & 7)
+    return int.from_bytes(packed, "little")
 
 
 def bits_of(mask: int) -> list[int]:

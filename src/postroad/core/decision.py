@@ -7,6 +7,7 @@ memory it says so.
 from hashlib import blake2b
 
 from postroad.core.handout import Handout, Library, Piece
+from postroad.core.queue import Queue
 from postroad.core.records import Record
 from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
@@ -30,6 +31,10 @@ class World:
         self.short_of_space = False
         self.checker = Checker()
         self.numbers: dict[str, int] = {}
+
+    def changes_of(self, queue: Queue) -> int:
+        """A number that differs after every fact about a queue, also across restarts."""
+        return (self.epoch << 40) + queue.changes + 1
 
     def number_of(self, key: str) -> int:
         """The number of an ordering key in records: a keyed hash, never 0."""

@@ -47,6 +47,14 @@ class Extents:
             at += 1
         return found
 
+    def at(self, offset: int) -> tuple[int, int, int]:
+        """The body of one message as (shelf, index), and how many offsets from it on are of the
+        same run."""
+        at = bisect_right(self.first, offset) - 1
+        assert at >= 0, "a message that is held has a body"
+        span = self.first[at + 1] - offset if at + 1 < len(self.first) else PAGE
+        return self.shelf[at], self.index[at] + offset - self.first[at], span
+
     def runs_on(self, shelf: int, index: int, count: int, end: int) -> list[tuple[int, int, int]]:
         """The offsets below `end` whose bodies are among `count` on a shelf from `index` on, as
         runs: (first offset, index of it, count)."""

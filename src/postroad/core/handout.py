@@ -127,17 +127,27 @@ class Handout:
 def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
     """The messages of one page as pieces; counts are those before the delivery that is meant."""
     found: list[Piece] = []
+    base = page.base
+    known = 0
+    shift = shelf_id = block = id = size = 0
     for start, length in runs(mask):
         slot = start
-        for shelf, index, count in queue.extents.find(page.base + start, length):
-            for piece in pieces_in_blocks(queue.shelves[shelf], index, count):
-                piece.lease = lease
-                piece.offset = page.base + slot
-                if page.counts is not None and page.firsts is not None:
-                    piece.counts = page.counts[slot : slot + piece.count]
-                    piece.firsts = page.firsts[slot : slot + piece.count]
-                found.append(piece)
-                slot += piece.count
+        end = start + length
+        while slot < end:
+            if slot >= known:
+                # Slots below `known` are of this run of bodies and this block.
+                shelf_id, index, span = queue.extents.at(base + slot)
+                block, held, id, size = queue.shelves[shelf_id].where(index)
+                shift = index - slot
+                known = slot + min(span, block + held - index)
+            part = min(end, known) - slot
+            piece = Piece(lease, base + slot, shelf_id, slot + shift, part)
+            piece.block, piece.id, piece.size = block, id, size
+            if page.counts is not None and page.firsts is not None:
+                piece.counts = page.counts[slot : slot + part]
+                piece.firsts = page.firsts[slot : slot + part]
+            found.append(piece)
+            slot += part
     return found
 
 

@@ -71,10 +71,6 @@ class Queue(Row):
         self.changes = 0
         set_lanes(self.pages, settings)
 
-    def change_counter(self, epoch: int) -> int:
-        """A number that differs after every fact about this queue, also across restarts."""
-        return (epoch << 40) + self.changes + 1
-
     def page_of(self, offset: int) -> Page | None:
         """The page of an offset, or `None` when nothing in it is live."""
         if offset < self.purged_before:
@@ -355,9 +351,14 @@ class Queue(Row):
     def _release(self, page: Page, mask: int) -> None:
         if self.borrowed:
             return
-        for start, length in runs(mask):
-            for shelf, index, count in self.extents.find(page.base + start, length):
-                self.shelves[shelf].release(index, count)
+        while mask:
+            # A block at a time, however the messages lie in it.
+            low = lowest(mask)
+            id, index, span = self.extents.at(page.base + low)
+            shelf = self.shelves[id]
+            part = mask & span_mask(low, min(PAGE - low, span, shelf.rest_of_block(index)))
+            shelf.release_some(index, part.bit_count())
+            mask &= ~part
 
     def _trim_extents(self) -> None:
         self.ledger.touch(self)

@@ -131,15 +131,23 @@ class Shelf(Row):
         self.ledger.touch(self)
         self.open_bytes = BLOCK_BYTES
 
+    def rest_of_block(self, index: int) -> int:
+        """How many messages there are from this one to the end of its block."""
+        group, at = self._find(index)
+        return group.first[at] + group.count[at] - index
+
     def release(self, first: int, count: int) -> None:
         """So many consecutive messages are no longer wanted by one target."""
         while count > 0:
-            group, at = self._find(first)
-            room = group.first[at] + group.count[at] - first
-            part = min(room, count)
-            self._less(group, at, part)
+            part = min(count, self.rest_of_block(first))
+            self.release_some(first, part)
             first += part
             count -= part
+
+    def release_some(self, index: int, count: int) -> None:
+        """So many messages of the block of this one are no longer wanted by one target."""
+        group, at = self._find(index)
+        self._less(group, at, count)
 
     def place(self, first: int, id: int, size: int, kept: int) -> bool:
         """A block rests in the store; false when nothing of it is wanted any more (the copy is free

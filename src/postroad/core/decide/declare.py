@@ -207,7 +207,7 @@ def decide_describe(world: World, command: DescribeQueue, _now: int) -> Decision
         queue.leased,
         queue.pages.dead,
         queue.next_offset,
-        changes=queue.change_counter(world.epoch),
+        changes=world.changes_of(queue),
     )
     return Decision([], described, queue.touched)
 

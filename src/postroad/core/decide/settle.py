@@ -5,7 +5,7 @@ cannot be is named, and changes nothing. Compiled by mypyc where possible.
 """
 
 from postroad.core import records as facts
-from postroad.core.bits import PAGE, PAGE_BITS, lowest, pack_mask, runs, span_mask
+from postroad.core.bits import PAGE, PAGE_BITS, lowest, mask_of, pack_mask, runs, span_mask
 from postroad.core.decide.receive import next_lease
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
@@ -34,30 +34,30 @@ class Held:
         self.failed: list[tuple[int, Why]] = []
 
     def sort(self, offsets: list[int], leases: list[int], counts: list[int]) -> None:
-        """Take all receipts, in runs of consecutive offsets under one lease."""
+        """Take all receipts, in runs of rising offsets of one page under one lease."""
         count = len(offsets)
         at = 0
         while at < count:
             offset = offsets[at]
             lease = leases[at]
             stop = at + 1
-            following = offset + 1
-            while (
-                stop < count
-                and leases[stop] == lease
-                and offsets[stop] == following
-                and following & (PAGE - 1)
-            ):
+            last = offset
+            end = offset | (PAGE - 1)
+            while stop < count and leases[stop] == lease and last < offsets[stop] <= end:
+                last = offsets[stop]
                 stop += 1
-                following += 1
-            if not self._add_run(lease, offset, stop - at):
+            if last - offset == stop - at - 1:
+                mask = span_mask(offset & (PAGE - 1), stop - at)
+            else:
+                mask = mask_of(offsets[at:stop])
+            if not self._add_mask(lease, offset, mask):
                 for one in range(at, stop):
                     self._add_one(lease, offsets[one], counts[one], one)
             at = stop
         self.failed.sort()
 
-    def _add_run(self, lease: int, offset: int, count: int) -> bool:
-        """The usual case: the lease holds all of a run."""
+    def _add_mask(self, lease: int, offset: int, mask: int) -> bool:
+        """The usual case: the lease holds all of a run; `mask` relative to the page of `offset`."""
         queue = self.queue
         if offset < queue.purged_before and not self.purged_ok:
             return False
@@ -67,7 +67,6 @@ class Held:
         first = segment.first[(lease & (PAGE - 1)) - segment.start]
         if first >> PAGE_BITS != offset >> PAGE_BITS:
             return False
-        mask = span_mask(offset & (PAGE - 1), count)
         if mask & ~(queue.leases.mask(segment, lease) << (first & (PAGE - 1))):
             return False
         self.masks[lease] = self.masks.get(lease, 0) | mask
@@ -81,7 +80,7 @@ class Held:
             moved = queue.moved.get(offset)
             if moved is not None and moved[0] == lease:
                 lease = moved[1]
-            if self._add_run(lease, offset, 1):
+            if self._add_mask(lease, offset, 1 << (offset & (PAGE - 1))):
                 return
             if self.gone_ok and _gone(queue, offset):
                 return
