@@ -5,6 +5,7 @@ that what differs is what waits; each cycle sends as many as it deletes.
 """
 
 import time
+from statistics import median
 from typing import Any
 
 from bench.figures import Figure
@@ -67,7 +68,7 @@ def run(scale: float) -> list[Figure]:
         for _ in range(waiting // BATCH):
             many.send()
         time.sleep(1)  # what was begun behind the last answer
-        pairs = [(_receive_ms(few), _receive_ms(many)) for _ in range(ROUNDS)]
+        pairs = [_receive_ms(few, many) for _ in range(ROUNDS)]
         client.close()
     ratios = [after / before for before, after in pairs]
     what = f"boto3 receive of {BATCH}, FIFO, {waiting:,} waiting in {GROUPS:,} groups"
@@ -79,14 +80,16 @@ def run(scale: float) -> list[Figure]:
     ]
 
 
-def _receive_ms(line: Line) -> float:
-    """The mean of some receives, each after a send and before its deletes."""
-    spent = 0.0
+def _receive_ms(few: Line, many: Line) -> tuple[float, float]:
+    """The medians of some receives from each, in turn, so that both see the same machine."""
+    spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(CYCLES):
-        line.send()
-        begin = time.perf_counter()
-        handles = line.receive()
-        spent += time.perf_counter() - begin
-        assert len(handles) == BATCH
-        line.delete(handles)
-    return spent / CYCLES * 1_000
+        for line, times in zip((few, many), spent, strict=True):
+            line.send()
+            begin = time.perf_counter()
+            handles = line.receive()
+            times.append(time.perf_counter() - begin)
+            assert len(handles) == BATCH
+            line.delete(handles)
+    before, after = (median(times) * 1_000 for times in spent)
+    return before, after

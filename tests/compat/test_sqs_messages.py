@@ -97,7 +97,7 @@ def test_a_receive_out_of_range_leases_nothing(
             {"MessageBody": "x", "MessageAttributes": {"a": {"DataType": "Colour"}}},
             "InvalidParameterValue",
         ),
-        ({"MessageBody": "x", "MessageGroupId": "g"}, OLD + "UnsupportedOperation"),
+        ({"MessageBody": "x", "MessageDeduplicationId": "d"}, "InvalidParameterValue"),
     ],
 )
 def test_a_message_the_service_does_not_take_is_refused(
