@@ -94,7 +94,7 @@ class Core:
         self.schedule = Schedule()
         self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
         self.life = Life(self.world, self.demand)
-        self.batches = Batches(self.world, self.handle, DECIDERS)
+        self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:

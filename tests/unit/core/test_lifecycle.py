@@ -3,6 +3,7 @@
 import pytest
 
 from postroad.model import commands
+from postroad.model.batch import Batch
 from postroad.model.commands import Attach, ChangeQueue, DeclareQueue, Detach, Receive
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Declared, Received, Refused, Reply, Why
@@ -107,6 +108,19 @@ def test_an_exclusive_queue_is_its_session_s_alone_but_all_may_publish_to_it() -
     r.ask(commands.Publish(("q",), [b"reply"]), other)
     assert r.counts() == (2, 0, 1, 0)
     assert not isinstance(r.ask(commands.DescribeQueue("q"), other), Refused)
+
+
+def test_a_batch_is_no_way_around_a_lock() -> None:
+    r = Road()
+    r.ask(DeclareQueue("q", QueueSettings(exclusive=True)))
+    r.declare("other")
+    r.fill(1)
+    [message] = r.receive()
+    ack = commands.Settle("q", [message.offset], [message.lease], [1])
+    parts: list[commands.Command] = [commands.Publish(("other",), [b"x"]), ack]
+    assert why(r.ask(Batch(parts, all_or_nothing=True), r.connect(2))) == Why.LOCKED
+    assert r.counts("other") == (0, 0, 0, 0)
+    assert r.counts() == (0, 0, 1, 0)
 
 
 def test_receives_that_come_together_are_looked_at_one_by_one_where_a_queue_is_exclusive() -> None:
