@@ -81,4 +81,3 @@ def _rate(path: Path, name: str, calls: int, seed: int) -> float:
 
 def _take_and_ack(driver: BlockingDriver, name: str) -> None:
     ack(driver, take(driver, PER_CALL, name), name)
-

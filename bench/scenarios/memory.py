@@ -18,6 +18,7 @@ from bench.figures import Figure
 from bench.scenarios.publishers import on_loop
 from postroad.engine.aio import AsyncDriver
 from postroad.model.commands import DeclareQueue, Publish
+from postroad.model.policy import FIFO, QueueSettings
 from postroad.model.replies import Declared, Published
 
 MILLION = 1_000_000
@@ -87,6 +88,21 @@ def _delayed(path: Path, count: int) -> None:
         _measured(load)
 
 
+def _keyed(path: Path, count: int) -> None:
+    """A FIFO queue; the keys take turns."""
+    with opened(path) as driver:
+        reply = driver.ask(DeclareQueue("bench", QueueSettings(kind=FIFO)))
+        assert isinstance(reply, Declared), reply
+        keys = [f"customer-{number}" for number in range(1_000)]
+
+        def load() -> None:
+            for _ in range(count // 1_000):
+                sent = driver.ask(Publish(("bench",), BODIES, keys=keys))
+                assert isinstance(sent, Published), sent
+
+        _measured(load)
+
+
 def _leased(path: Path, count: int) -> None:
     """Messages sent in thousands, then received one by one."""
     with opened(path) as driver:
@@ -132,6 +148,7 @@ CASES: dict[str, tuple[Callable[[Path, int], None], int, str, float]] = {
         _interleaved, 10 * MILLION, "waiting, one per call, 100 queues, 1,000 callers", 100,
     ),
     "delayed": (_delayed, 10 * MILLION, "delayed", 170),
+    "keyed": (_keyed, 10 * MILLION, "waiting in 1,000 FIFO keys", 170),
     "leased": (_leased, MILLION, "single leases", 150),
 }  # fmt: skip
 
