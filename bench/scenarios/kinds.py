@@ -62,11 +62,12 @@ def _rate(path: Path, name: str, calls: int, seed: int) -> float:
         assert isinstance(reply, Declared), reply
 
         def send(call: int) -> None:
-            command = Publish((name,), BODIES)
-            if keyed:
-                command.keys = chosen[call % 16]
-            if ranked:
-                command.priorities = levels[call % 16]
+            command = Publish(
+                (name,),
+                BODIES,
+                keys=chosen[call % 16] if keyed else None,
+                priorities=levels[call % 16] if ranked else None,
+            )
             sent = driver.ask(command)
             assert isinstance(sent, Published), sent
 
