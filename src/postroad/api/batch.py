@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from postroad.api.asks import Asks
 from postroad.api.refusals import expect
 from postroad.errors import BadCommand
-from postroad.model.batch import Batch, BatchDone, Run, RunDone, Transaction
+from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
 from postroad.model.replies import Reply
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 class Steps:
     """What a program that runs inside the broker does its operations with."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Asking) -> None:
         self._tx = tx
 
     def do(self, operation: Asks[R]) -> R:
@@ -70,7 +70,7 @@ class BatchOperations:
         stays done.
         """
 
-        def inside(tx: Transaction) -> R:
+        def inside(tx: Asking) -> R:
             return program(Steps(tx))
 
         result: R = expect((yield Run(inside)), RunDone).result  # type: ignore[assignment]

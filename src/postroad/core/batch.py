@@ -133,7 +133,7 @@ class Doing:
         self._wait = 0
 
     def ask(self, command: commands.Command) -> Reply:
-        """What a program may do; see `Transaction`."""
+        """What a program may do; see `Asking`."""
         if isinstance(command, (*ALONE, commands.Receive, commands.Pop)):
             text = f"`{type(command).__name__}` is no part of a program"
             return Refused(Why.BAD_COMMAND, text)

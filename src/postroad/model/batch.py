@@ -17,7 +17,7 @@ Watched = tuple[str, int]
 """The name of a queue, and its change counter as `Described.changes` said it."""
 
 
-class Transaction(Protocol):
+class Asking(Protocol):
     """What a program is given: each command is done when `ask` returns, and the next sees it."""
 
     def ask(self, command: "Command") -> "Reply":
@@ -50,7 +50,7 @@ class Run:
     Answer: `RunDone`, or `Refused` with what it raised.
     """
 
-    program: Callable[[Transaction], object]
+    program: Callable[[Asking], object]
 
 
 @value

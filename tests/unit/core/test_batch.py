@@ -4,7 +4,7 @@ import pytest
 
 from postroad.core.load import canonical
 from postroad.model import commands
-from postroad.model.batch import Batch, BatchDone, Run, RunDone, Transaction
+from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
 from postroad.model.kv import IF_ABSENT, KvGet, KvSet
 from postroad.model.kv_replies import KvGot, KvStored
@@ -184,7 +184,7 @@ def test_a_program_reads_and_commands_as_one_step() -> None:
     r.declare()
     r.ask(KvSet("s", [b"left"], [b"3"]))
 
-    def program(tx: Transaction) -> int:
+    def program(tx: Asking) -> int:
         got = tx.ask(KvGet("s", [b"left"]))
         assert isinstance(got, KvGot)
         left = int(got.values[0] or b"0")
@@ -204,7 +204,7 @@ def test_a_program_that_raises_is_told_and_what_it_did_stays() -> None:
     r = Road()
     r.declare()
 
-    def program(tx: Transaction) -> None:
+    def program(tx: Asking) -> None:
         tx.ask(commands.Publish(("q",), [b"before"]))
         raise KeyError("here")
 
