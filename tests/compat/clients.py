@@ -5,6 +5,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, Generic, TypeVar
 
 import boto3
@@ -61,6 +62,12 @@ class Queue:
         self.name = name
         made = sqs.create_queue(QueueName=name, Attributes=attributes)
         self.url: str = made["QueueUrl"]
+
+    def through(self, sqs: Any) -> "Queue":
+        """The same queue with another client, as a thread of its own needs it."""
+        same = copy(self)
+        same.sqs = sqs
+        return same
 
     @property
     def arn(self) -> str:

@@ -59,8 +59,7 @@ def test_of_five_consumers_one_at_a_time_works_on_a_group(
 
     def work(_: int) -> None:
         with connected(shared.url) as sqs:
-            mine = Queue.__new__(Queue)
-            mine.sqs, mine.url = sqs, line.url
+            mine = line.through(sqs)
             while len(seen) < 6:
                 for message in mine.receive(MaxNumberOfMessages=1, WaitTimeSeconds=1):
                     busy.append(1)

@@ -1,13 +1,17 @@
 """FIFO queues as boto3 users have them: groups in order, nothing twice, receives repeated."""
 
 import hashlib
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from threading import Lock
 from typing import Any
 
 import pytest
 
-from tests.compat.clients import Queue, code_of
-from tests.compat.conftest import MakeQueue
-from tests.compat.processes import until
+from tests.compat.clients import Queue, code_of, connected
+from tests.compat.conftest import MakeQueue, Serve
+from tests.compat.processes import Served, until
 
 
 def bodies(messages: list[dict[str, Any]]) -> list[str]:
@@ -313,3 +317,52 @@ def test_a_move_task_takes_fifo_messages_back_in_order_though_their_ids_are_know
     got = line.receive()
     assert bodies(got) == ["1", "2", "3"]
     assert {one["Attributes"]["MessageGroupId"] for one in got} == {"g"}
+
+
+# Many consumers.
+
+
+def test_workers_take_turns_at_each_group_and_lose_no_order(line: Queue, shared: Served) -> None:
+    groups = [f"group-{number}" for number in range(6)]
+    for number in range(10):
+        batch(line, *({"MessageGroupId": one, "MessageBody": f"{one} {number}"} for one in groups))
+    done: dict[str, list[int]] = {group: [] for group in groups}
+    held: set[str] = set()
+    lock = Lock()
+
+    def work(seed: int) -> None:
+        dice = Random(seed)
+        with connected(shared.url) as sqs:
+            mine = line.through(sqs)
+            while sum(map(len, done.values())) < 60:
+                got = mine.receive(MaxNumberOfMessages=dice.randint(1, 10), WaitTimeSeconds=1)
+                mine_now = {one["Attributes"]["MessageGroupId"] for one in got}
+                with lock:
+                    assert not held & mine_now
+                    held.update(mine_now)
+                for one in got:
+                    group, number = one["Body"].split()
+                    done[group].append(int(number))
+                with lock:
+                    held.difference_update(mine_now)
+                mine.delete_all(got)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert done == {group: list(range(10)) for group in groups}
+
+
+def test_a_kill_costs_a_fifo_queue_no_order_and_no_known_id(serve: Serve) -> None:
+    served = serve()
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    with connected(served.url) as sqs:
+        line = Queue(sqs, "line.fifo", **attributes)
+        sent = fill(line, "g", "1", "2", "3", "4")
+        line.delete(line.receive(MaxNumberOfMessages=1)[0])
+    served.stop(signal.SIGKILL)
+    with connected(serve().url) as sqs:
+        line = Queue(sqs, "line.fifo", **attributes)
+        again = fill(line, "g", "1", "2", "3", "4", "5")
+        assert [one["MessageId"] for one in again[:4]] == [one["MessageId"] for one in sent]
+        assert again[4]["SequenceNumber"] > sent[3]["SequenceNumber"]
+        assert bodies(line.receive()) == ["2", "3", "4", "5"]
