@@ -113,8 +113,8 @@ def decide_describe(world: World, command: DescribeExchange, _now: int) -> Decis
         dict(exchange.extras),
         dict(exchange.labels),
         exchange.created_ms,
-        len(realm.bindings_of(exchange.id)),
-        len(realm.bindings_to(exchange.id)),
+        realm.bindings_of(exchange.id),
+        realm.bindings_to(exchange.id),
     )
     return Decision([], described, world.state.changed)
 

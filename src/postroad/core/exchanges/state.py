@@ -100,15 +100,19 @@ class Exchanges(Realm):
         """Whether a queue, an exchange or a topic of this number is there."""
         return id in self.queues or id in self.by_id or id in self.topics
 
-    def bindings_of(self, id: int) -> list[Binding]:
-        """The bindings of an exchange that lead somewhere, in order of their numbers."""
+    def bindings_of(self, id: int) -> int:
+        """How many bindings of an exchange lead somewhere."""
         found = self.from_source.get(id, {})
-        return [one for one in found.values() if self.stands(one.target)]
+        if not self.sweeping:
+            return len(found)
+        return sum([self.stands(one.target) for one in found.values()])
 
-    def bindings_to(self, id: int) -> list[Binding]:
-        """The bindings to a queue or exchange that come from somewhere."""
+    def bindings_to(self, id: int) -> int:
+        """How many bindings to a queue, exchange or topic come from somewhere."""
         found = self.to_target.get(id, {})
-        return [one for one in found.values() if self.stands(one.source)]
+        if not self.sweeping:
+            return len(found)
+        return sum([self.stands(one.source) for one in found.values()])
 
     def rows(self) -> Iterator[Row]:
         """Every row there is."""
