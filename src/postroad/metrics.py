@@ -55,6 +55,8 @@ METRICS: Final[dict[str, Metric]] = {
     "cache_bytes": gauge("Bodies in memory that are not placed in the store, in bytes"),
     "read_cache_bytes": gauge("Bodies in memory that were read back from the store, in bytes"),
     "store_bytes": gauge("Bytes the store's files take"),
+    "kv_keys": gauge("Keys in all spaces"),
+    "kv_bytes": gauge("Memory that keys and what is under them take, in bytes, about"),
     "sinks_failed_total": counter("Answers lost because the sink of who asked raised an exception"),
     "publishes_held": gauge("Publishes held back because placing is behind"),
     "short_of_space": gauge("1 while publishes are refused because the disk is almost full"),

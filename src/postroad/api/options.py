@@ -54,6 +54,7 @@ class BrokerOptions(TypedDict, total=False):
     sync: str
     sync_interval_ms: int
     cache_bytes: int
+    kv_bytes: int
     journal_bytes: int
     segment_bytes: int
     reserve_bytes: int

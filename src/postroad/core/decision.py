@@ -11,7 +11,7 @@ from postroad.core.queue import Queue
 from postroad.core.records import Record
 from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
-from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT
+from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT, KV_BYTES_MAX
 from postroad.model.ask import Ask
 from postroad.model.replies import Refused, Reply, Why
 
@@ -20,9 +20,18 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
-    refused. `numbers`: of keys seen lately. `checker`: who knows schemas."""
+    refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
+    `kv_bytes_max`: memory of all keys."""
 
-    __slots__ = ("checker", "epoch", "library", "numbers", "short_of_space", "state")
+    __slots__ = (
+        "checker",
+        "epoch",
+        "kv_bytes_max",
+        "library",
+        "numbers",
+        "short_of_space",
+        "state",
+    )
 
     def __init__(self, state: State, library: Library) -> None:
         self.state = state
@@ -30,6 +39,7 @@ class World:
         self.epoch = 0
         self.short_of_space = False
         self.checker = Checker()
+        self.kv_bytes_max = KV_BYTES_MAX
         self.numbers: dict[str, int] = {}
 
     def changes_of(self, queue: Queue) -> int:

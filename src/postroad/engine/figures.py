@@ -28,6 +28,8 @@ def figures(engine: Engine) -> dict[str, float]:
         "cache_bytes": engine.cache.bytes,
         "read_cache_bytes": engine.cache.read_bytes,
         "store_bytes": engine.store.bytes_used(),
+        "kv_keys": sum(space.count for space in state.kv.spaces.values()),
+        "kv_bytes": state.kv.size(),
         "publishes_held": len(engine.inbox.held),
         "short_of_space": float(engine.core.world.short_of_space),
     }

@@ -100,6 +100,7 @@ def recover(
     cache = Cache(settings.cache_bytes)
     core = Core(cache)
     core.world.checker = checker()
+    core.world.kv_bytes_max = settings.kv_bytes
     cut, rows = checkpoints.load()
     load_rows(core.state, rows)
     replay = Replay(core.state, cache)

@@ -6,6 +6,7 @@ One rule: every setting has a default that is safe; what is weaker has to be ask
 from postroad.limits import (
     CACHE_BYTES,
     JOURNAL_BYTES,
+    KV_BYTES_MAX,
     RECORDS_BETWEEN_CHECKPOINTS,
     RESERVE_BYTES,
     SEGMENT_BYTES,
@@ -24,7 +25,7 @@ class EngineSettings:
     """`sync`: when an append is durable: before it is acknowledged (always), every
     `sync_interval_ms`, or when the operating system pleases (never). Sizes in bytes: `cache_bytes`
     of bodies in memory, `journal_bytes` the bound of all the journal has on disk, `segment_bytes`
-    and `reserve_bytes` of its files."""
+    and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory."""
 
     sync: str = SYNC_ALWAYS
     sync_interval_ms: int = SYNC_INTERVAL_MS
@@ -33,6 +34,7 @@ class EngineSettings:
     segment_bytes: int = SEGMENT_BYTES
     reserve_bytes: int = RESERVE_BYTES
     records_between_checkpoints: int = RECORDS_BETWEEN_CHECKPOINTS
+    kv_bytes: int = KV_BYTES_MAX
 
 
 DURABILITY = {

@@ -32,6 +32,7 @@ async def open_engine(settings: Settings) -> Driver:
         sync=settings.sync,
         sync_interval_ms=settings.sync_interval_ms,
         cache_bytes=settings.cache_bytes,
+        kv_bytes=settings.kv_bytes,
         journal_bytes=settings.journal_bytes,
         segment_bytes=settings.segment_bytes,
         reserve_bytes=settings.reserve_bytes,

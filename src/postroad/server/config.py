@@ -78,6 +78,7 @@ class Settings:
     segment_bytes: int
     reserve_bytes: int
     cache_bytes: int
+    kv_bytes: int
     connections_max: int
     drain_ms: int
     log_level: str
@@ -148,6 +149,10 @@ SETTINGS: Final = (
     Setting(
         "cache_bytes", "store.cache_bytes", "64MiB", kinds.size(MIB), "SIZE",
         "Memory for message bodies; what does not fit is read from disk.",
+    ),
+    Setting(
+        "kv_bytes", "kv.bytes", "4GiB", kinds.size(MIB), "SIZE",
+        "Memory for keys and what is under them; when it is full, writes to keys are refused.",
     ),
     Setting(
         "connections_max", "net.connections_max", str(CONNECTIONS_MAX),

@@ -336,6 +336,18 @@ def test_endless_scores_that_cancel_out_are_refused() -> None:
     assert r.ask(kv.KvMembers(S, b"z", SORTED, [b"m"])) is not None
 
 
+def test_writes_are_refused_while_keys_take_all_their_memory() -> None:
+    r = Road()
+    fill(r, 10)
+    r.core.world.kv_bytes_max = r.state.kv.size() - 1
+    for command in (kv.KvSet(S, [b"k"], [b""]), kv.KvSetAdd(S, b"s", [b"m"])):
+        reply = r.ask(command)
+        assert isinstance(reply, Refused)
+        assert reply.why is Why.KV_FULL
+    assert r.ask(kv.KvDelete(S, [b"key 1"])) == KvCounted(1)
+    assert isinstance(r.ask(kv.KvSet(S, [b"k"], [b""])), KvStored)
+
+
 def test_writes_are_refused_while_the_disk_is_full_and_deletes_are_not() -> None:
     r = Road()
     fill(r, 2)

@@ -14,7 +14,6 @@ from postroad.limits import (
     DURATION_MS_MAX,
     KV_BATCH_BYTES_MAX,
     KV_BATCH_MAX,
-    KV_BYTES_MAX,
     KV_KEY_BYTES_MAX,
     KV_MEMBER_BYTES_MAX,
     KV_SPACES_MAX,
@@ -145,8 +144,9 @@ def no_room(world: World) -> Decision | None:
     """Why nothing can be written now."""
     if world.short_of_space:
         return refuse(Why.NO_SPACE, "the disk is almost full; free some space")
-    if world.state.kv.size() > KV_BYTES_MAX:
-        return refuse(Why.KV_FULL, f"kv holds {KV_BYTES_MAX:,} bytes; delete some keys first")
+    if world.state.kv.size() > world.kv_bytes_max:
+        text = f"keys take {world.kv_bytes_max:,} bytes of memory; delete some, or allow more"
+        return refuse(Why.KV_FULL, text)
     return None
 
 
