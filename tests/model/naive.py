@@ -40,17 +40,20 @@ class Held:
     key: str | None = None
     priority: int = 0
     returned: bool = False
+    told: list[str] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
 
 
 class NaiveQueue:
-    """Messages by offset. `ghosts`: leased ones that were purged; only their leases are left."""
+    """Messages by offset. `kept`: settled ones, and when they settled; `ghosts`: leased ones that
+    were purged; only their leases are left."""
 
     def __init__(self, id: int, name: str, settings: QueueSettings) -> None:
         self.id = id
         self.name = name
         self.settings = settings
         self.held: dict[int, Held] = {}
+        self.kept: dict[int, tuple[Held, int]] = {}
         self.ghosts: dict[int, Held] = {}
         self.unseen = UNSEEN
         self.known: dict[tuple[str | None, str], tuple[int, int]] = {}
@@ -144,8 +147,11 @@ class NaiveQueue:
         else:
             del self.held[offset]
 
-    def come_back(self, offset: int, counted: bool, due_ms: int = 0, reason: str = "") -> None:
+    def come_back(
+        self, offset: int, counted: bool, due_ms: int = 0, reason: str = "", why: str = ""
+    ) -> None:
         one = self.held[offset]
+        one.told.append(why or ("retried" if counted else "released"))
         one.lease = one.deadline_ms = one.session = one.consumer = 0
         one.count += counted
         one.returned = True
@@ -157,16 +163,22 @@ class NaiveQueue:
         elif reason:
             one.state, one.reason = "dead", reason
 
+    def done(self, offset: int, now: int) -> None:
+        """A message is settled."""
+        one = self.held.pop(offset)
+        if self.settings.keep_settled_ms is not None:
+            self.kept[offset] = (one, now)
+
     def settle(
         self, offset: int, outcome: int, after_ms: int | None, dice: tuple[int, bytes]
     ) -> None:
         now, salt = dice
         if outcome == ACK or (outcome == REJECT and self.settings.dead_letter_queue is None):
-            del self.held[offset]
+            self.done(offset, now)
         elif outcome == RELEASE:
             self.come_back(offset, False)
         elif outcome == REJECT:
-            self.come_back(offset, True, 0, "rejected")
+            self.come_back(offset, True, 0, "rejected", "rejected")
         elif after_ms is not None:
             self.come_back(offset, True, now + after_ms if after_ms else 0)
         else:
@@ -178,6 +190,10 @@ class NaiveQueue:
     def pass_time(self, now: int) -> Iterator[Held]:
         """Everything that is due; yields the messages whose leases lapse."""
         life = self.settings.life_ms
+        keep_ms = self.settings.keep_settled_ms
+        for offset, (_, then) in list(self.kept.items()):
+            if keep_ms is None or then + keep_ms <= now:
+                del self.kept[offset]
         for offset in sorted(self.ghosts):
             if 0 < self.ghosts[offset].deadline_ms <= now:
                 yield self.ghosts.pop(offset)
@@ -189,23 +205,23 @@ class NaiveQueue:
                 one.state, one.due_ms = "ready", 0
             if one.state == "leased" and 0 < one.deadline_ms <= now:
                 yield one
-                self.come_back(offset, True)
+                self.come_back(offset, True, why="lapsed")
             if one.late and one.state in {"ready", "delayed"}:
                 self.end(offset, "expired", self.settings.expired_to_dead_letters)
 
     def take(self, offset: int, now: int, *, dies: bool) -> Held:
         """A message on its way to another queue."""
-        one = self.held.pop(offset)
+        one = self.kept.pop(offset)[0] if offset in self.kept else self.held.pop(offset)
         deaths = [*one.deaths, (self.name, one.reason, one.count, now)] if dies else one.deaths
         moved = Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths[-16:])
         moved.key, moved.priority = one.key, one.priority
         return moved
 
-    def put(self, one: Held) -> None:
-        """A message from another queue."""
+    def put(self, one: Held, *, anew: bool = False) -> None:
+        """A message from another queue, or `anew` one that had settled."""
         settings = self.settings
         one.weight = len(one.body) if settings.bytes_max is not None else 0
-        if settings.life_ms is not None:
+        if settings.life_ms is not None and not anew:
             died_of_age = one.deaths and one.deaths[-1][1] == "expired"
             one.end_ms = (one.deaths[-1][3] if died_of_age else one.born_ms) + settings.life_ms
         self.unseen += 1

@@ -1,7 +1,6 @@
 """The core against the naive model: whatever is asked, in whatever order, both know the same."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -12,9 +11,11 @@ from postroad.core.load import canonical
 from postroad.model import commands
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, SESSION_LEASE
 from postroad.model.policy import QueueSettings, RetryPolicy
-from postroad.model.replies import Moved, Published, Purged, Refused, Settled, Why
+from postroad.model.replies import Published, Purged, Refused, Settled, Why
+from tests.model.deeds import DEEDS, WEIGHTED, deed
+from tests.model.historian import Historian
 from tests.model.naive import Held, NaiveQueue
-from tests.model.witness import Waiting, Witness
+from tests.model.witness import Waiting
 from tests.unit.core.road import SALT, replayed
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -34,6 +35,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "expired_to_dead_letters": st.booleans(),
     "leased_max": st.sampled_from([None, None, 3]),
     "key_leased_max": st.sampled_from([None, None, 1, 2]),
+    "keep_settled_ms": st.sampled_from([None, 60, 500]),
 }
 LIVES = {
     "retention_ms": st.sampled_from([None, None, 400]),
@@ -47,24 +49,7 @@ LEVELS = st.lists(st.sampled_from([0, 1, 255]), min_size=5, max_size=5)
 IDS = st.lists(st.sampled_from([None, "i", "j"]), min_size=5, max_size=5)
 
 
-DEEDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
-WEIGHTED: list[str] = []
-Deed = TypeVar("Deed", bound=Callable[..., None])
-
-
-def deed(weight: int, **arguments: st.SearchStrategy[Any]) -> Callable[[Deed], Deed]:
-    """Something that may happen, `weight` times as often as what weighs 1. One rule draws among
-    all of them, for Hypothesis likes rules that draw little too well."""
-
-    def note(method: Deed) -> Deed:
-        DEEDS[method.__name__] = st.fixed_dictionaries(arguments)
-        WEIGHTED.extend([method.__name__] * weight)
-        return method
-
-    return note
-
-
-class Core(Witness):
+class Core(Historian):
     """What may happen to queues, in any order."""
 
     @initialize(
@@ -77,7 +62,7 @@ class Core(Witness):
     ) -> None:
         for name, some, life in zip("abc", given, lives, strict=True):
             plain = {**some, "length_max": None, "leased_max": None, "delay_ms": 0}
-            plain["key_leased_max"] = None
+            plain["key_leased_max"] = plain["keep_settled_ms"] = None
             self.declare(name, plain, life)
         self.road.publish(*[b""] * 4_090, to=("a",))
         if purged:
@@ -144,7 +129,7 @@ class Core(Witness):
             return
         assert reply == Purged(len(queue.held))
         queue.ghosts.update((one, queue.held[one]) for one in queue.of("leased"))
-        queue.held = {}
+        queue.held, queue.kept = {}, {}
         self.look()
 
     @deed(
@@ -330,37 +315,6 @@ class Core(Witness):
             else:
                 failed.append((at, Why.NO_SUCH_LEASE))
         assert reply == Settled(tuple(failed))
-        self.look()
-
-    @deed(
-        2,
-        source=NAMES,
-        goal=st.sampled_from([None, "a", "b", "c"]),
-        count=st.integers(0, 5),
-        picks=st.none() | PICKS,
-        as_task=st.booleans(),
-    )
-    def move(
-        self, source: str, goal: str | None, count: int, picks: list[int] | None, as_task: bool
-    ) -> None:
-        queue = self.queues.get(source)
-        into = self.queues.get(goal or "")
-        if queue is None or into is queue or (goal and into is None):
-            return
-        offsets = queue.of("ready")
-        if as_task:
-            self.ask(commands.StartMoveTask(source, goal))
-            self.look(moves=(queue, into))
-            return
-        if picks is None:
-            offsets = offsets[:count]
-        else:
-            everything = sorted({*queue.held, 0, 1 << 30})
-            chosen = {everything[pick % len(everything)] for pick in picks}
-            offsets = [one for one in offsets if one in chosen]
-        wanted = None if picks is None else tuple(chosen)
-        reply = self.ask(commands.Move(source, goal, count, wanted))
-        assert reply == Moved(self.moved(queue, into, offsets))
         self.look()
 
     @deed(5, ms=TIMES)

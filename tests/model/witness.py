@@ -6,11 +6,14 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
+from postroad.model import commands
 from postroad.model.commands import SESSION_LEASE, Command
 from postroad.model.message import Delivery
-from postroad.model.replies import Received
+from postroad.model.replies import Peeked, Received
 from tests.model.naive import Held, NaiveQueue
 from tests.unit.core.road import Road
+
+Moves = tuple[NaiveQueue, NaiveQueue | None, bool]
 
 
 class Waiting:
@@ -55,7 +58,7 @@ class Witness(RuleBasedStateMachine):
     def ask(self, command: Command, session: int = 0) -> Any:
         return self.road.ask(command, self.callers[session])
 
-    def look(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None = None) -> None:
+    def look(self, moves: Moves | None = None) -> None:
         """See what was delivered, let time do its work, and compare all there is."""
         self.observe()
         turns = 0
@@ -124,7 +127,7 @@ class Witness(RuleBasedStateMachine):
             assert (message.note.deaths if message.note else []) == one.deaths
             if not to.leased:
                 assert message.lease == 0
-                del queue.held[message.offset]
+                queue.done(message.offset, self.now)
                 continue
             receipt = (queue.id, message.offset, message.lease, message.delivery_count)
             self.receipts.append(receipt)
@@ -134,7 +137,7 @@ class Witness(RuleBasedStateMachine):
             if consumer or length == SESSION_LEASE:
                 one.session = to.session + 1
 
-    def pass_time(self, moves: tuple[NaiveQueue, NaiveQueue | None] | None) -> None:
+    def pass_time(self, moves: Moves | None) -> None:
         before = None
         while before != (before := [sorted(one.held) for one in self.queues.values()]):
             for queue in self.queues.values():
@@ -152,17 +155,30 @@ class Witness(RuleBasedStateMachine):
                 if target is not None and dead and target.settings.overflow != "reject":
                     target.overflow(moved=True)
         if moves is not None:
-            self.moved(*moves, moves[0].of("ready"))
+            source, into, settled = moves
+            self.moved(source, into, sorted(source.kept) if settled else source.of("ready"))
             self.pass_time(None)
 
-    def moved(self, queue: NaiveQueue, into: NaiveQueue | None, offsets: list[int]) -> int:
+    def moved(
+        self,
+        queue: NaiveQueue,
+        into: NaiveQueue | None,
+        offsets: list[int],
+        body: bytes | None = None,
+    ) -> int:
         by_id = {one.id: one for one in self.queues.values()}
         count = 0
         fed: dict[int, NaiveQueue] = {}
         for offset in offsets:
-            target = into or by_id.get(queue.held[offset].home)
-            if target is not None and target is not queue:
-                target.put(queue.take(offset, self.now, dies=False))
+            anew = offset in queue.kept
+            one = queue.kept[offset][0] if anew else queue.held[offset]
+            target = into or by_id.get(one.home)
+            if target is not None and (target is not queue or (anew and into is queue)):
+                home = one.home
+                moved = queue.take(offset, self.now, dies=False)
+                moved.home = home if target is queue else moved.home
+                moved.body = moved.body if body is None else body
+                target.put(moved, anew=anew)
                 fed[target.id] = target
                 count += 1
         for one in fed.values():
@@ -184,7 +200,8 @@ class Witness(RuleBasedStateMachine):
             queue.ghosts = kept
             for offset in queue.of("leased"):
                 if queue.held[offset].session == session:
-                    queue.come_back(offset, counted)
+                    why = "session-ended" if counted else "restarted"
+                    queue.come_back(offset, counted, why=why)
 
     def picked(
         self, picks: list[int], wrong: bool
@@ -214,6 +231,15 @@ class Witness(RuleBasedStateMachine):
                 assert one.message.delivery_count == held.count + (held.state == "leased")
                 seen.append(one.message.offset)
             assert seen == sorted(queue.held)
+            kept = self.road.ask(commands.Peek(name, 0, 1_000, ("settled",)))
+            assert isinstance(kept, Peeked)
+            assert [
+                (one.state, one.message.offset, one.due_ms, one.message.body)
+                for one in kept.messages
+            ] == [
+                ("settled", offset, then, held.body)
+                for offset, (held, then) in sorted(queue.kept.items())
+            ]
             states = ("ready", "delayed", "leased", "dead")
             assert self.road.counts(name) == tuple(len(queue.of(state)) for state in states)
             weight = sum(held.weight for held in queue.held.values())

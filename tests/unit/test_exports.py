@@ -57,6 +57,7 @@ ERRORS = {
     "KvFull",
     "LeaseLost",
     "MemberNotFound",
+    "MessageNotFound",
     "MessageTooLarge",
     "NameTaken",
     "NoSpace",

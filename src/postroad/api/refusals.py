@@ -27,6 +27,7 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.STOPPING: errors.BrokerStopping,
     Why.BAD_COMMAND: errors.BadCommand,
     Why.LOCKED: errors.QueueLocked,
+    Why.NO_SUCH_MESSAGE: errors.MessageNotFound,
     Why.NO_SUCH_EXCHANGE: errors.ExchangeNotFound,
     Why.NO_SUCH_BINDING: errors.BindingNotFound,
     Why.EXCHANGE_IN_USE: errors.ExchangeInUse,

@@ -13,9 +13,11 @@ from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
+from postroad.core.historian import APPLY as HISTORY
 from postroad.core.kv.apply import APPLY as KV_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
+from postroad.core.returns import end_holder, lapse
 from postroad.core.schemas.apply import APPLY as SCHEMA_APPLY
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
@@ -75,7 +77,7 @@ def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
     _drop_closed_routes(state)
     state.exchanges.gone(queue.id)
     state.schemas.drop(queue.id)
-    if not queue.pages.all:
+    if queue.is_swept():
         _bury(state, queue)
 
 
@@ -205,7 +207,7 @@ def extended(state: State, record: facts.Extended) -> None:
 def lapsed(state: State, record: facts.Lapsed) -> None:
     """Leases lapsed."""
     queue = state.queues[record.queue]
-    queue.lapse(record.until_ms, record.limit)
+    lapse(queue, record.until_ms, record.limit)
     queue.came_back = state.group
 
 
@@ -257,14 +259,14 @@ def swept(state: State, record: facts.Swept) -> None:
         return
     queue = state.buried[record.queue]
     queue.sweep(record.pages)
-    if not queue.pages.all:
+    if queue.is_swept():
         _bury(state, queue)
 
 
 def holder_ended(state: State, record: facts.HolderEnded) -> None:
     """A session's leases come back."""
     queue = state.queues[record.queue]
-    queue.end_holder(record.holder, record.limit, record.counted)
+    end_holder(queue, record.holder, record.limit, record.counted, 0)
     queue.came_back = state.group
 
 
@@ -374,6 +376,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.MoveTaskStarted: move_task_started,
     facts.MoveTaskMoved: move_task_moved,
     facts.MoveTaskEnded: move_task_ended,
+    **HISTORY,
     **EXCHANGE_APPLY,
     **KV_APPLY,
     **SCHEMA_APPLY,

@@ -12,6 +12,13 @@ def check_queue(queue: Queue) -> None:
     if queue.deleted:
         return
     queue.pages.check(queue.purged_before)
+    if queue.past is not None:
+        queue.past.check(queue.purged_before)
+        for kept in queue.past.pages.values():
+            live = queue.pages.all.get(kept.number)
+            assert live is None or not live.live & kept.settled, "what is kept has left"
+    for number in queue.lives.pages:
+        assert queue.wanted_in(number), "a biography is somebody's"
     leased: dict[int, int] = {}
     for number, segment in queue.leases.segments.items():
         for index in range(len(segment.left)):

@@ -15,7 +15,7 @@ from postroad.core.handout import Handout
 from postroad.core.life import Life
 from postroad.core.queue import Queue
 from postroad.limits import BATCH_COMMANDS_MAX
-from postroad.model import commands, exchanges, kv, topics
+from postroad.model import commands, exchanges, history, kv, topics
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
 from postroad.model.kv_replies import KvStored
@@ -48,6 +48,8 @@ ALONE = (
     commands.GrantCredit,
     commands.Detach,
     topics.Fetch,
+    history.PutBack,
+    history.DescribeMessage,
 )
 """What stands alone: it may wait, or needs bodies before it is decided."""
 

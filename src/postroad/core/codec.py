@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import msgspec
 
 from postroad.core.exchanges.records import ExchangeRecord
+from postroad.core.history import HistoryRecord
 from postroad.core.kv.records import KvRecord
 from postroad.core.records import QueueRecord, Record
 from postroad.core.schemas.records import SchemaRecord
 from postroad.core.topics.records import TopicRecord
 
-AnyRecord = QueueRecord | ExchangeRecord | KvRecord | SchemaRecord | TopicRecord
+AnyRecord = QueueRecord | HistoryRecord | ExchangeRecord | KvRecord | SchemaRecord | TopicRecord
 """Every kind of record there is, each with a tag of its own."""
 
 _encode_step = msgspec.msgpack.Encoder().encode

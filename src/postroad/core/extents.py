@@ -9,7 +9,8 @@ from array import array
 from bisect import bisect_right
 
 from postroad.core.bits import PAGE, PAGE_BITS, span_mask
-from postroad.core.page import Page
+from postroad.core.pages import Pages
+from postroad.core.past import Past
 from postroad.limits import EXTENTS_LOOK, EXTENTS_MIN
 
 
@@ -90,27 +91,33 @@ class Extents:
         return [self.first.tobytes(), self.shelf.tobytes(), self.index.tobytes()]
 
 
-def thin(extents: Extents, pages: dict[int, Page], length: int, next_offset: int) -> None:
-    """Forget runs in which nothing is live, some at a time, when they are most of all: one stuck
-    message of a queue, which holds `length` now, must not keep those of all who came after it.
+def thin(extents: Extents, pages: Pages, past: Past | None, next_offset: int) -> None:
+    """Forget runs in which nothing is live or kept, some at a time, when they are most of all: one
+    stuck message of a queue must not keep those of all who came after it.
 
     Which runs are looked at depends on the state alone, so that a replay forgets the same.
     """
     count = len(extents.first) - 1
+    length = pages.length + (0 if past is None else past.count)
     if count <= 2 * length + EXTENTS_MIN:
         return
     at = next_offset * EXTENTS_LOOK % count if count > EXTENTS_LOOK else 0
     stop = min(count, at + EXTENTS_LOOK)
     first = extents.first
-    extents.keep(at, [_any_live(pages, first[one], first[one + 1]) for one in range(at, stop)])
+    extents.keep(
+        at, [_any_wanted(pages, past, first[one], first[one + 1]) for one in range(at, stop)]
+    )
 
 
-def _any_live(pages: dict[int, Page], first: int, stop: int) -> bool:
+def _any_wanted(pages: Pages, past: Past | None, first: int, stop: int) -> bool:
     while first < stop:
         slot = first & (PAGE - 1)
         part = min(stop - first, PAGE - slot)
-        page = pages.get(first >> PAGE_BITS)
-        if page is not None and page.live & span_mask(slot, part):
+        page = pages.all.get(first >> PAGE_BITS)
+        wanted = 0 if page is None else page.live
+        if past is not None:
+            wanted |= past.settled_in(first >> PAGE_BITS)
+        if wanted & span_mask(slot, part):
             return True
         first += part
     return False

@@ -124,10 +124,10 @@ class Handout:
         return sum(piece.count for piece in self.pieces)
 
 
-def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
-    """The messages of one page as pieces; counts are those before the delivery that is meant."""
+def pieces_of(queue: Queue, base: int, mask: int, page: Page | None, lease: int = 0) -> list[Piece]:
+    """The messages of the page that begins at `base` as pieces; counts are those before the
+    delivery that is meant, none without the page itself."""
     found: list[Piece] = []
-    base = page.base
     known = 0
     shift = shelf_id = block = id = size = 0
     for start, length in runs(mask):
@@ -143,7 +143,7 @@ def pieces_of(queue: Queue, page: Page, mask: int, lease: int) -> list[Piece]:
             part = min(end, known) - slot
             piece = Piece(lease, base + slot, shelf_id, slot + shift, part)
             piece.block, piece.id, piece.size = block, id, size
-            if page.counts is not None and page.firsts is not None:
+            if page is not None and page.counts is not None and page.firsts is not None:
                 piece.counts = page.counts[slot : slot + part]
                 piece.firsts = page.firsts[slot : slot + part]
             found.append(piece)

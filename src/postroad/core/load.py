@@ -8,18 +8,23 @@ from typing import Any
 
 import msgspec
 
+from postroad.core.biography import decode_events
 from postroad.core.bits import runs
 from postroad.core.dedup import decode_dedup
 from postroad.core.extents import unpack_extents
+from postroad.core.history import MovePlanned
 from postroad.core.leases import decode_segment
 from postroad.core.order import load_page
 from postroad.core.page import decode_page
+from postroad.core.past import Past, decode_past
 from postroad.core.queue import Queue
+from postroad.core.settled import more_rows
 from postroad.core.shelf import Shelf, decode_blocks
 from postroad.core.state import MoveTask, RouteSet, State
 from postroad.core.times import unpack_times
 from postroad.model.policy import QueueSettings
 
+_plan = msgspec.msgpack.Decoder(MovePlanned).decode
 _settings = msgspec.msgpack.Decoder(QueueSettings).decode
 
 
@@ -52,16 +57,30 @@ def load_rows(state: State, rows: Iterable[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(by_kind.get(b"d", ())):
         id, number = _two(key)
         _queue(state, id).dedup.load(decode_dedup(id, number, value))
+    _load_histories(state, by_kind)
     _load_tasks(state, by_kind.get(b"t", []))
     _load_realms(state, by_kind)
     _derive(state)
 
 
+def _load_histories(state: State, by_kind: dict[bytes, list[tuple[bytes, bytes]]]) -> None:
+    for key, value in sorted(by_kind.get(b"h", ())):
+        id, number = _two(key)
+        queue = _queue(state, id)
+        if queue.past is None:
+            queue.past = Past(id, state.ledger)
+        queue.past.load(decode_past(id, number, value), queue.purged_before)
+    for key, value in sorted(by_kind.get(b"e", ())):
+        id, number = _two(key)
+        _queue(state, id).lives.pages[number] = decode_events(id, number, value)
+
+
 def _load_tasks(state: State, rows: list[tuple[bytes, bytes]]) -> None:
     for key, value in sorted(rows):
-        fields, started_ms, progress = msgspec.msgpack.decode(value)
+        fields, started_ms, progress, *plan = msgspec.msgpack.decode(value)
         task = MoveTask(int.from_bytes(key, "big"), fields, started_ms)
         task.status, task.failure, task.moved, task.after, task.due_ms = progress
+        task.plan = _plan(msgspec.msgpack.encode(plan[0])) if plan else None
         state.tasks[task.id] = task
 
 
@@ -110,9 +129,12 @@ def _derive(state: State) -> None:
     for queue in everyone:
         if queue.borrowed:
             continue
-        for page in queue.pages.all.values():
-            for start, length in runs(page.live):
-                for shelf, index, count in queue.extents.find(page.base + start, length):
+        held = [(page.base, page.live) for page in queue.pages.all.values()]
+        if queue.past is not None:
+            held.extend((page.base, page.settled) for page in queue.past.pages.values())
+        for base, mask in held:
+            for start, length in runs(mask):
+                for shelf, index, count in queue.extents.find(base + start, length):
                     state.shelves[shelf].count_live(index, count)
     for realm in state.realms:
         realm.derive()
@@ -127,8 +149,8 @@ def canonical(state: State) -> dict[bytes, Any]:
             found[page.key] = page.encode()
         for segment in queue.leases.segments.values():
             found[segment.key] = segment.encode()
-        for known in queue.dedup.pages.values():
-            found[known.key] = known.encode()
+        for row in more_rows(queue):
+            found[row.key] = row.encode()
     for shelf in state.shelves.values():
         found[shelf.key] = (shelf.next, shelf.blocks())
     for route in state.routes.values():
@@ -136,6 +158,6 @@ def canonical(state: State) -> dict[bytes, Any]:
     for task in state.tasks.values():
         found[task.key] = task.encode()
     for realm in state.realms:
-        for row in realm.rows():
-            found[row.key] = row.encode()
+        for one in realm.rows():
+            found[one.key] = one.encode()
     return found

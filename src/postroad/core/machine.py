@@ -11,7 +11,7 @@ from postroad.core import records as facts
 from postroad.core import tasks
 from postroad.core.apply import apply
 from postroad.core.batch import Batches
-from postroad.core.decide import declare, move, publish, settle
+from postroad.core.decide import declare, move, peek, publish, settle
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World
@@ -32,7 +32,7 @@ from postroad.core.topics import records as topic_facts
 from postroad.core.topics.desk import SERVED, Desk
 from postroad.core.topics.table import DECIDERS as TOPICS
 from postroad.core.wanted import live_bits
-from postroad.model import commands
+from postroad.model import commands, history
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
 from postroad.model.policy import OVERFLOW_REJECT
@@ -51,8 +51,8 @@ DECIDERS: dict[type, Decider] = {
     commands.Publish: publish.decide_publish,
     commands.Settle: settle.decide_settle,
     commands.Extend: settle.decide_extend,
-    commands.Peek: move.decide_peek,
-    commands.Move: move.decide_move,
+    **move.DECIDERS,
+    **peek.DECIDERS,
     commands.StartMoveTask: tasks.decide_start,
     commands.CancelMoveTask: tasks.decide_cancel,
     commands.ListMoveTasks: tasks.decide_list,
@@ -176,7 +176,7 @@ class Core:
         several = self._sets_or_publishes(asks, now)
         if several is not None:
             return several
-        records = acks_of(self.world, asks)
+        records = acks_of(self.world, asks, now)
         if records is None:
             return None
         self._apply_all(records)
@@ -309,7 +309,7 @@ class Core:
             return self._relieve(published_to(self.state, records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
-        if isinstance(command, commands.Move):
+        if isinstance(command, commands.Move | history.PutBack):
             return self._relieve_of_moved(records)
         return []
 

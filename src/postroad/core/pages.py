@@ -162,6 +162,24 @@ class Pages:
         if self.lanes is not None:
             self.lanes.ripened(page, mask)
 
+    def reschedule(self, page: Page, mask: int, due_ms: int) -> None:
+        """Ready or delayed messages are ready at an instant, 0: now."""
+        self.ledger.touch(page)
+        waited = page.delayed & mask
+        if waited:
+            assert page.dues is not None, "what is delayed has its instant"
+            page.delayed &= ~waited
+            page.dues.keep(page.delayed)
+            page.ready |= waited
+            self.delayed -= waited.bit_count()
+            self.ready += waited.bit_count()
+            self._heap_due(page)
+            if self.lanes is not None:
+                self.lanes.ripened(page, waited)
+        if due_ms:
+            self.delay(page, mask, due_ms)
+        self.list_ready(page)
+
     def take_expired(self, page: Page, until_ms: int) -> int:
         """The live messages of a page whose own life ended by an instant; the leased ones are
         marked instead."""

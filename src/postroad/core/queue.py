@@ -8,6 +8,7 @@ from array import array
 
 import msgspec
 
+from postroad.core.biography import Biographies
 from postroad.core.bits import PAGE, PAGE_BITS, lowest, runs, span_mask
 from postroad.core.dedup import Dedup
 from postroad.core.extents import Extents, thin
@@ -16,8 +17,9 @@ from postroad.core.ledger import Ledger, Row
 from postroad.core.order import arrive, set_lanes
 from postroad.core.page import Page
 from postroad.core.pages import Pages, below_mask
+from postroad.core.past import Past, first_below
 from postroad.core.shelf import Shelf
-from postroad.core.times import Times
+from postroad.core.times import Times, sooner
 from postroad.model.policy import QueueSettings
 
 OVERDUE_MS = 1
@@ -62,6 +64,8 @@ class Queue(Row):
         self.extents = Extents()
         self.times = Times()
         self.dedup = Dedup(id, ledger)
+        self.past: Past | None = None
+        self.lives = Biographies(id, ledger)
         self.moved: dict[int, tuple[int, int]] = {}
         self.touched = 0
         self.undurable: list[tuple[int, int]] = []
@@ -98,11 +102,13 @@ class Queue(Row):
         """When time alone changes something here, in ms: 0 for never. What is overdue may be long
         ago."""
         best = self.leases.next_deadline()
-        best = _sooner(best, self.pages.next_due())
-        best = _sooner(best, self.pages.next_expiry())
+        best = sooner(best, self.pages.next_due())
+        best = sooner(best, self.pages.next_expiry())
+        if self.past is not None:
+            best = sooner(best, self.past.next_ms(self.settings.keep_settled_ms))
         life = self.settings.life_ms
         if life is not None and self.pages.length and self.aged_before < self.next_offset:
-            best = _sooner(best, self.times.next_after(self.aged_before) + life)
+            best = sooner(best, self.times.next_after(self.aged_before) + life)
         return best
 
     def publish(
@@ -118,7 +124,7 @@ class Queue(Row):
         if keys or priorities or self.pages.lanes is not None:
             arrive(self.pages, self.settings, first, count, keys, priorities)
         if grown and not self.swept_next(1):
-            thin(self.extents, self.pages.all, self.pages.length, self.next_offset)
+            thin(self.extents, self.pages, self.past, self.next_offset)
         return first
 
     def delay(self, first: int, count: int, due_ms: int) -> None:
@@ -158,7 +164,7 @@ class Queue(Row):
 
     def ack(self, lease: int, first: int, mask: int) -> None:
         """Leased messages are done; of what was purged only the lease is left to end."""
-        self._end_lease(lease, first, mask)
+        self.end_lease(lease, first, mask)
         page = self.page_of(first)
         if page is not None:
             self._remove(page, mask)
@@ -170,7 +176,7 @@ class Queue(Row):
         page = self.page_of(first)
         if page is not None and not counted:
             self._note_takers(page, lease, mask)
-        granted_ms = self._end_lease(lease, first, mask)
+        granted_ms = self.end_lease(lease, first, mask)
         if page is not None and self.borrowed:
             gone = mask & below_mask(page, self.aged_before)
             if gone:
@@ -206,19 +212,6 @@ class Queue(Row):
             for offset in range(base + start, base + start + length):
                 known = self.moved.get(offset)
                 self.moved[offset] = (lease if known is None else known[0], renewed)
-
-    def lapse(self, until_ms: int, limit: int) -> None:
-        """The earliest leases lapse; what they held is ready again, or dead after too many
-        deliveries."""
-        for lease in self.leases.lapsed(until_ms, limit):
-            self._return_all(lease, True)
-
-    def end_holder(self, holder: int, limit: int, counted: bool) -> None:
-        """A session's leases come back (holder 0: every session's)."""
-        for lease in self.leases.held_by(holder, limit):
-            self._return_all(lease, counted)
-        if not self.leases.held_by(holder, 1):
-            self.leases.forget_holder(holder)
 
     def ripen(self, until_ms: int, pages: int) -> None:
         """Delayed messages whose instant has come are ready, those of the first pages."""
@@ -265,29 +258,45 @@ class Queue(Row):
         self.purged_before = before
         self.aged_before = max(self.aged_before, before)
         self.times.clear()
-        page = self.pages.all.get(before >> PAGE_BITS)
-        if page is not None:
-            self._sweep_page(page)
+        if self.past is not None:
+            self.past.clear_counts()
+        self._sweep_page(before >> PAGE_BITS)
 
     def sweep(self, pages: int) -> None:
         """Free the lowest pages below what was purged."""
         for number in self.swept_next(pages):
-            self._sweep_page(self.pages.all[number])
+            self._sweep_page(number)
+
+    def wanted_in(self, number: int) -> int:
+        """The messages of a page that are live or kept."""
+        page = self.pages.all.get(number)
+        live = 0 if page is None else page.live
+        return live if self.past is None else live | self.past.settled_in(number)
 
     def swept_next(self, pages: int) -> list[int]:
         """The lowest pages that wait to be swept: those wholly below what was purged. The page on
         the border was swept by the purge itself; what is there now came later."""
-        found: list[int] = []
-        for number in self.pages.all:
-            if (number + 1) << PAGE_BITS > self.purged_before or len(found) == pages:
-                break
-            found.append(number)
+        border = self.purged_before >> PAGE_BITS
+        found = first_below(border, self.pages.all, pages)
+        if self.past is not None and self.past.order:
+            found = sorted({*found, *first_below(border, self.past.order, pages)})[:pages]
         return found
 
-    def _sweep_page(self, page: Page) -> None:
-        self._release(page, page.live)
-        self.pages.forget(page)
-        self._trim_extents()
+    def is_swept(self) -> bool:
+        """Whether no page is left that waits for anything."""
+        return not self.pages.all and (self.past is None or not self.past.pages)
+
+    def _sweep_page(self, number: int) -> None:
+        page = self.pages.all.get(number)
+        if page is not None:
+            self.release(page.base, page.live)
+            self.pages.forget(page)
+        kept = None if self.past is None else self.past.pages.get(number)
+        if kept is not None and self.past is not None:
+            self.release(kept.base, kept.settled)
+            self.past.drop(kept)
+        if page is not None or kept is not None:
+            self.page_gone(number)
 
     def _end_lives(self, page: Page, mask: int, death: int) -> None:
         mask &= ~page.dead
@@ -307,14 +316,7 @@ class Queue(Row):
             for slot in range(start, start + length):
                 self.pages.expire_at(page, slot, OVERDUE_MS)
 
-    def _return_all(self, lease: int, counted: bool) -> None:
-        segment = self.leases.find(lease)
-        assert segment is not None, "only a living lease lapses"
-        first = segment.first[(lease & (PAGE - 1)) - segment.start]
-        mask = self.leases.mask(segment, lease) << (first & (PAGE - 1))
-        self.give_back(lease, first, mask, 0, counted, 0)
-
-    def _end_lease(self, lease: int, first: int, mask: int) -> int:
+    def end_lease(self, lease: int, first: int, mask: int) -> int:
         """Part of a lease is over; returns when it was granted."""
         segment = self.leases.find(lease)
         assert segment is not None, "only a living lease can end"
@@ -344,28 +346,34 @@ class Queue(Row):
         self.leases.take(lease, mask >> low)
 
     def _remove(self, page: Page, mask: int) -> None:
-        self._release(page, mask)
+        self.release(page.base, mask)
         if self.pages.remove(page, mask):
-            self._trim_extents()
+            self.page_gone(page.number)
 
-    def _release(self, page: Page, mask: int) -> None:
+    def release(self, base: int, mask: int) -> None:
+        """The bodies of some messages of a page are not wanted here any more."""
         if self.borrowed:
             return
         while mask:
             # A block at a time, however the messages lie in it.
             low = lowest(mask)
-            id, index, span = self.extents.at(page.base + low)
+            id, index, span = self.extents.at(base + low)
             shelf = self.shelves[id]
             part = mask & span_mask(low, min(PAGE - low, span, shelf.rest_of_block(index)))
             shelf.release_some(index, part.bit_count())
             mask &= ~part
 
-    def _trim_extents(self) -> None:
+    def page_gone(self, number: int) -> None:
+        """No message of a page is live any more, or none is kept."""
         self.ledger.touch(self)
-        if self.pages.all:
-            self.extents.drop_before(next(iter(self.pages.all)) << PAGE_BITS)
-        else:
-            self.extents.drop_before(self.next_offset)
+        first = self.first_offset()
+        past = self.past
+        if past is not None and past.order:
+            first = min(first, past.order[0] << PAGE_BITS)
+        if number not in self.pages.all and (past is None or number not in past.pages):
+            self.lives.drop(number)
+        self.extents.drop_before(first)
+        if not self.pages.all:
             self.times.clear()
 
     def encode(self) -> bytes:
@@ -388,12 +396,3 @@ class Queue(Row):
 def queue_key(queue: int) -> bytes:
     """The row key of a queue."""
     return b"q" + queue.to_bytes(8, "big")
-
-
-def _sooner(one_ms: int, other_ms: int) -> int:
-    """The earlier of two instants, of which 0 is never."""
-    if not one_ms:
-        return other_ms
-    if not other_ms or one_ms < other_ms:
-        return one_ms
-    return other_ms

@@ -22,6 +22,8 @@ DEAD = 4
 """Dropped because it was dead and there is no dead-letter queue."""
 LATE = 5
 """Dropped by an ack whose lease had lapsed."""
+CANCELLED = 6
+"""Dropped by somebody's word before anybody received it."""
 
 MAX_DELIVERIES = 1
 """Dead after too many deliveries."""
@@ -198,7 +200,8 @@ class Expired(Record, tag=14):
 
 
 class Dropped(Record, tag=15):
-    """Messages that were not leased are gone. `why`: POPPED, MOVED, OVERFLOWED, DEAD or LATE."""
+    """Messages that were not leased are gone. `why`: POPPED, MOVED, OVERFLOWED, DEAD, LATE or
+    CANCELLED."""
 
     queue: int
     first: int

@@ -9,11 +9,13 @@ import msgspec
 
 from postroad.core.audit import check_queue
 from postroad.core.exchanges.state import Exchanges
+from postroad.core.history import MovePlanned
 from postroad.core.kv.state import KvRealm
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
 from postroad.core.schemas.state import Schemas
+from postroad.core.settled import more_rows
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.topics.state import Topics
 
@@ -61,12 +63,16 @@ class MoveTask(Row):
         self.moved = 0
         self.after = 0
         self.due_ms = started_ms
+        self.plan: MovePlanned | None = None
 
     def encode(self) -> bytes:
         """The row of a task."""
         fields = [self.source, self.target, self.per_second, self.before, self.total]
         progress = [self.status, self.failure, self.moved, self.after, self.due_ms]
-        return msgspec.msgpack.encode([fields, self.started_ms, progress])
+        packed = [fields, self.started_ms, progress]
+        if self.plan is not None:
+            packed.append(self.plan)
+        return msgspec.msgpack.encode(packed)
 
 
 class State:
@@ -191,8 +197,8 @@ class State:
                 self.ledger.touch(page)
             for segment in queue.leases.segments.values():
                 self.ledger.touch(segment)
-            for known in queue.dedup.pages.values():
-                self.ledger.touch(known)
+            for kept in more_rows(queue):
+                self.ledger.touch(kept)
         for shelf in self.shelves.values():
             self.ledger.touch(shelf)
             for group in shelf.groups:

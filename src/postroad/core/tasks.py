@@ -4,13 +4,17 @@ One rule: a task's progress is a fact in the same step as the messages it moved,
 on where it was.
 """
 
+from postroad.core import history
 from postroad.core import records as facts
+from postroad.core.decide.carry import Errand, carry
 from postroad.core.decide.declare import COUNT_MAX
-from postroad.core.decide.move import move_records, pick_ready
+from postroad.core.decide.move import count_edited, refused_choice
+from postroad.core.decide.pick import pick_ready, pick_settled
 from postroad.core.decision import Decision, Missing, World, no_such_queue, refuse
 from postroad.core.queue import Queue
 from postroad.core.state import MoveTask
 from postroad.limits import MOVE_MESSAGES_MAX
+from postroad.model.choices import Which
 from postroad.model.commands import CancelMoveTask, ListMoveTasks, StartMoveTask
 from postroad.model.replies import TaskInfo, TasksListed, TaskStarted, TaskStopped, Why
 
@@ -30,7 +34,12 @@ def decide_start(world: World, command: StartMoveTask, now: int) -> Decision:
         if queue is None:
             return no_such_queue(state, command.target)
         target = queue.id
-    if target == source.id:
+    refusal = refused_choice(command.which, command.edit, command.settled)
+    if refusal is not None:
+        return refusal
+    if command.settled and command.target is None:
+        target = source.id
+    elif target == source.id:
         return refuse(Why.BAD_COMMAND, "a move needs two different queues", source.touched)
     if any(task.status == "running" and task.source == source.id for task in state.tasks.values()):
         text = f"a move from queue `{source.name}` is running already"
@@ -38,16 +47,21 @@ def decide_start(world: World, command: StartMoveTask, now: int) -> Decision:
     if command.per_second is not None and not 1 <= command.per_second <= COUNT_MAX:
         text = f"a move goes on at 1 to {COUNT_MAX:,} messages a second, or as fast as may be"
         return refuse(Why.BAD_COMMAND, text, source.touched)
+    kept = 0 if source.past is None else source.past.count
     record = facts.MoveTaskStarted(
         state.catalog.next_task,
         source.id,
         target,
         command.per_second or 0,
         source.next_offset,
-        source.pages.length,
+        kept if command.settled else source.pages.length,
         now,
     )
-    return Decision([record], TaskStarted(record.task))
+    records: list[facts.Record] = [record]
+    if command.settled or command.which is not None or command.edit is not None:
+        which = command.which or Which()
+        records.append(history.MovePlanned(record.task, command.settled, which, command.edit))
+    return Decision(records, TaskStarted(record.task))
 
 
 def decide_cancel(world: World, command: CancelMoveTask, now: int) -> Decision:
@@ -118,10 +132,20 @@ def task_records(world: World, task: MoveTask, now: int) -> list[facts.Record] |
     count = MOVE_MESSAGES_MAX
     if task.per_second:
         count = min(count, max(1, task.per_second * TURN_MS // 1_000))
-    picked = pick_ready(source, count, task.after, task.before)
+    errand = Errand(source, target)
+    plan = task.plan
+    if plan is None or not plan.settled:
+        picked = pick_ready(source, count, task.after, task.before)
+    else:
+        errand.again = target is source
+        picked = pick_settled(source, plan.which, count, task.after, task.before)
+    if plan is not None:
+        errand.which = plan.which
+        errand.edit = plan.edit
+        errand.count = count_edited(count, plan.edit)
     if not picked:
         return [facts.MoveTaskEnded(task.id, "completed", "", now)]
-    moved = move_records(world, source, target, picked, 0, now)
+    moved = carry(world, errand, picked, now)
     if isinstance(moved, Missing):
         return moved
     # What stays for want of a home is passed over and does not use up the rate.

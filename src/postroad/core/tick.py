@@ -7,10 +7,10 @@ One rule: a slice is small enough for a turn of the loop; what is left is due at
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
+from postroad.core import history, tasks
 from postroad.core import records as facts
-from postroad.core import tasks
 from postroad.core.bits import PAGE, pack_mask, take_lowest
-from postroad.core.decide.move import move_records
+from postroad.core.decide.carry import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
@@ -116,7 +116,7 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
     if queue is not None:
         return time_records(queue, now)
     if schedule.ending:
-        return _end_holders(world, schedule)
+        return _end_holders(world, schedule, now)
     if schedule.sweeping:
         return _sweep(world, schedule)
     for id in sorted(schedule.dying):
@@ -152,6 +152,10 @@ def time_records(queue: Queue, now: int) -> list[facts.Record]:
     deadline = queue.leases.next_deadline()
     if deadline and deadline <= now:
         records.append(facts.Lapsed(queue.id, now, LAPSE_SLICE))
+    past = queue.past
+    if past is not None and 0 < past.next_ms(settings.keep_settled_ms) <= now:
+        kept_until_ms = now - (settings.keep_settled_ms or 0)
+        records.append(history.Forgotten(queue.id, kept_until_ms, PAGE_SLICE))
     return records
 
 
@@ -175,11 +179,11 @@ def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | 
         first, span, packed = pack_mask(mask)
         return [facts.Dropped(queue.id, page.base + first, span, packed, facts.DEAD)]
     target = world.state.by_name[queue.settings.dead_letter_queue]
-    moved = move_records(world, queue, target, [(page, mask)], 1, now)
+    moved = move_records(world, queue, target, [(page, mask)], True, now)
     return moved if isinstance(moved, Missing) else moved.records
 
 
-def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:
+def _end_holders(world: World, schedule: Schedule, now: int) -> list[facts.Record]:
     id, holder, counted = schedule.ending[0]
     queue = world.state.queues.get(id)
     if queue is None or not queue.leases.held_by(holder, 1):
@@ -188,7 +192,7 @@ def _end_holders(world: World, schedule: Schedule) -> list[facts.Record]:
         if queue is not None:
             queue.leases.forget_holder(holder)
         return []
-    return [facts.HolderEnded(id, holder, LAPSE_SLICE, counted)]
+    return [history.HolderLeft(id, holder, LAPSE_SLICE, counted, now)]
 
 
 def _sweep(world: World, schedule: Schedule) -> list[facts.Record]:

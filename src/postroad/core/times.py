@@ -82,3 +82,12 @@ def unpack_times(offset: bytes, start: bytes, end: bytes) -> Times:
     times.start.frombytes(start)
     times.end.frombytes(end)
     return times
+
+
+def sooner(one_ms: int, other_ms: int) -> int:
+    """The earlier of two instants, of which 0 is never."""
+    if not one_ms:
+        return other_ms
+    if not other_ms or one_ms < other_ms:
+        return one_ms
+    return other_ms

@@ -8,7 +8,6 @@ once, they are decided one by one. Compiled by mypyc where possible.
 from typing import Any
 
 from postroad.core import records as facts
-from postroad.core.bits import pack_mask
 from postroad.core.decide.receive import deadline_of, lease_record, messages_group, pick
 from postroad.core.decide.settle import Held
 from postroad.core.decision import Shares, World, too_long
@@ -17,6 +16,7 @@ from postroad.core.exchanges.together import publishes_go_together
 from postroad.core.handout import Handout
 from postroad.core.kv.together import sets_go_together
 from postroad.core.queue import Queue
+from postroad.core.settled import done_record
 from postroad.limits import RECEIVE_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import ACK, SESSION_LEASE, Receive, Settle
@@ -106,7 +106,7 @@ def _is_plain(settings: QueueSettings) -> bool:
     return settings.leased_max is None and settings.per_second is None
 
 
-def acks_of(world: World, asks: list[Ask]) -> list[facts.Record] | None:
+def acks_of(world: World, asks: list[Ask], now: int) -> list[facts.Record] | None:
     """The records of acks that `go_together`, or `None` where they must be decided one by one:
     where a message is named twice, is gone, or is not held by the lease that is named."""
     command = asks[0].command
@@ -124,8 +124,7 @@ def acks_of(world: World, asks: list[Ask]) -> list[facts.Record] | None:
         return None
     records: list[facts.Record] = []
     for lease, mask in held.masks.items():
-        first, span, packed = pack_mask(mask)
-        records.append(facts.Acked(queue.id, lease, held.bases[lease] + first, span, packed))
+        records.append(done_record(queue, lease, held.bases[lease], mask, now))
     return records
 
 

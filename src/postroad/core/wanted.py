@@ -1,7 +1,7 @@
 """Which messages of a shelf anybody still wants.
 
-One rule: what a queue has not settled, and what a log has not cut off, is wanted; whoever thins or
-moves a block asks here. Compiled by mypyc where possible.
+One rule: what a queue has not settled, or keeps for a time, and what a log has not cut off, is
+wanted; whoever thins or moves a block asks here. Compiled by mypyc where possible.
 """
 
 from postroad.core.bits import PAGE, PAGE_BITS
@@ -20,10 +20,8 @@ def live_bits(state: State, shelf: int, first: int, count: int) -> int:
             while left > 0:
                 slot = offset & (PAGE - 1)
                 part = min(left, PAGE - slot)
-                page = queue.pages.all.get(offset >> PAGE_BITS)
-                if page is not None:
-                    live = (page.live >> slot) & ((1 << part) - 1)
-                    mask |= live << (index - first)
+                live = (queue.wanted_in(offset >> PAGE_BITS) >> slot) & ((1 << part) - 1)
+                mask |= live << (index - first)
                 offset += part
                 index += part
                 left -= part

@@ -207,6 +207,12 @@ class GroupInUse(Refusal):
     why = "group_in_use"
 
 
+class MessageNotFound(Refusal):
+    """The queue has no message there."""
+
+    why = "no_such_message"
+
+
 class BadCommand(Refusal):
     """The call makes no sense as it is."""
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from postroad.model import exchanges
 from postroad.model.batch import Batch, Run
+from postroad.model.choices import Edit, Which
 from postroad.model.groups import GroupCommand
+from postroad.model.history import HistoryCommand
 from postroad.model.kv import KvCommand
 from postroad.model.policy import QueueSettings
 from postroad.model.schemas import GetSchemas, SetSchema
@@ -202,8 +204,8 @@ class Extend:
 @value
 class Peek:
     """Look at messages without touching them: from offset `start`, at most `count`, those in one of
-    `states`
-    (ready, delayed, leased, dead; empty: all). Answer: `Peeked`."""
+    `states` (ready, delayed, leased, dead; empty: all of these; settled: those that are kept).
+    Answer: `Peeked`."""
 
     queue: str
     start: int = 0
@@ -215,24 +217,35 @@ class Peek:
 class Move:
     """Move up to `count` ready messages (or, with `offsets`, just those) from one queue to another
     in one atomic step. `target` None: each goes back to the queue it was moved from last; those
-    whose source is gone stay.
+    whose source is gone stay. `states`: ready, delayed or both, or else settled, of which each
+    begins a new life. `which` is looked for from offset `start` on. `edit`: what becomes of them on
+    the way. `dry_run`: say which, and change nothing.
     Answer: `Moved`."""
 
     source: str
     target: str | None = None
     count: int = 1_000
     offsets: tuple[int, ...] | None = None
+    states: tuple[str, ...] = ("ready",)
+    start: int = 0
+    which: Which | None = None
+    edit: Edit | None = None
+    dry_run: bool = False
 
 
 @value
 class StartMoveTask:
     """Move all messages that are in `source` now, in the background, at most `per_second` (None: as
-    fast as may be);
-    survives restarts. `target` None: back to where each came from. Answer: `TaskStarted`."""
+    fast as may be); survives restarts. `target` None: back to where each came from. `settled`: what
+    is kept instead; without a target it is put back into `source`. `which`, `edit` as in `Move`.
+    Answer: `TaskStarted`."""
 
     source: str
     target: str | None = None
     per_second: int | None = None
+    settled: bool = False
+    which: Which | None = None
+    edit: Edit | None = None
 
 
 @value
@@ -270,6 +283,7 @@ Command = (
     | StartMoveTask
     | CancelMoveTask
     | ListMoveTasks
+    | HistoryCommand
     | exchanges.DeclareExchange
     | exchanges.ChangeExchange
     | exchanges.DeleteExchange

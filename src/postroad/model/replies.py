@@ -9,6 +9,7 @@ from enum import IntEnum
 from postroad.model.batch import BatchDone, RunDone
 from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
 from postroad.model.groups import GroupReply
+from postroad.model.history import HistoryReply
 from postroad.model.kv_replies import KvReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
@@ -37,6 +38,7 @@ class Why(IntEnum):
     LOCKED = 15
     CHANGED = 16
     PROGRAM_FAILED = 17
+    NO_SUCH_MESSAGE = 19
     NO_SUCH_EXCHANGE = 30
     NO_SUCH_BINDING = 31
     EXCHANGE_IN_USE = 32
@@ -118,8 +120,8 @@ class Purged:
 
 @value
 class PeekedMessage:
-    """A message and the state it is in: `ready`, `delayed`, `leased` or `dead`; `due_ms` of a
-    delayed one."""
+    """A message and the state it is in: `ready`, `delayed`, `leased`, `dead` or `settled`; `due_ms`
+    of a delayed one; of a settled one when it settled, or a little later."""
 
     state: str
     due_ms: int
@@ -152,6 +154,7 @@ class Described:
     next_offset: int
     consumers: int = 0
     changes: int = 0
+    settled: int = 0
 
 
 @value
@@ -164,9 +167,12 @@ class Listed:
 
 @value
 class Moved:
-    """How many were moved."""
+    """How many were moved, or would be. `next_offset`: where to look for more of those that were
+    chosen; 0: there are no more. `offsets`: which, of a dry run."""
 
     count: int
+    next_offset: int = 0
+    offsets: tuple[int, ...] = ()
 
 
 @value
@@ -221,6 +227,7 @@ Reply = (
     | TaskStarted
     | TaskStopped
     | TasksListed
+    | HistoryReply
     | ExchangeDescribed
     | Bound
     | BindingsListed

@@ -9,8 +9,9 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands, exchanges, kv_shapes, schemas, topic_sound, topics
+from postroad.model import commands, exchanges, history, kv_shapes, schemas, topic_sound, topics
 from postroad.model.batch import Batch, Run
+from postroad.model.choices import unsound_choice
 from postroad.model.kinds import (
     BYTES,
     FLAG,
@@ -60,11 +61,22 @@ FIELDS: Shapes = {
     ),
     commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER), ("queue_id", MAYBE_NUMBER)),
     commands.Peek: (("queue", TEXT), ("start", NUMBER), ("count", NUMBER)),
-    commands.Move: (("source", TEXT), ("target", MAYBE_TEXT), ("count", NUMBER)),
+    commands.Move: (
+        ("source", TEXT),
+        ("target", MAYBE_TEXT),
+        ("count", NUMBER),
+        ("start", NUMBER),
+        ("dry_run", FLAG),
+    ),
+    history.PutBack: (("queue", TEXT), ("count", NUMBER), ("start", NUMBER), ("dry_run", FLAG)),
+    history.Cancel: (("queue", TEXT), ("offsets", TUPLE)),
+    history.Reschedule: (("queue", TEXT), ("offsets", TUPLE), ("after_ms", NUMBER)),
+    history.DescribeMessage: (("queue", TEXT), ("offset", NUMBER)),
     commands.StartMoveTask: (
         ("source", TEXT),
         ("target", MAYBE_TEXT),
         ("per_second", MAYBE_NUMBER),
+        ("settled", FLAG),
     ),
     commands.CancelMoveTask: (("task", NUMBER),),
     commands.ListMoveTasks: (("source", TEXT), ("count", NUMBER)),
@@ -147,7 +159,10 @@ COLUMNS: Shapes = {
     commands.Settle: (("offsets", NUMBER), ("leases", NUMBER), ("counts", NUMBER)),
     commands.Extend: (("offsets", NUMBER), ("leases", NUMBER)),
     commands.Peek: (("states", TEXT),),
-    commands.Move: (("offsets", NUMBER),),
+    commands.Move: (("offsets", NUMBER), ("states", TEXT)),
+    history.PutBack: (("offsets", NUMBER),),
+    history.Cancel: (("offsets", NUMBER),),
+    history.Reschedule: (("offsets", NUMBER),),
     **kv_shapes.COLUMNS,
     **topic_sound.COLUMNS,
 }
@@ -157,7 +172,7 @@ OPTIONAL = kv_shapes.OPTIONAL | {
     *("heads", "delays_ms", "ttls_ms", "keys", "priorities", "dedup_ids", "only", "more_keys"),
     "tombstones",
 }
-"""Columns that may be `None`; of a `Move` its offsets too."""
+"""Columns that may be `None`; of what chooses messages its offsets too."""
 
 _UNREADABLE = (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError)
 
@@ -186,7 +201,7 @@ def unsound_columns(command: object) -> str | None:
     """The same for the columns of a command, every entry of them."""
     for name, kinds in COLUMNS.get(type(command), ()):
         column = getattr(command, name)
-        if column is None and (name in OPTIONAL or isinstance(command, commands.Move)):
+        if column is None and (name in OPTIONAL or (name == "offsets" and _chooses(command))):
             continue
         if not isinstance(column, ROWS):
             return f"`{name}` is a list or tuple, not {type(column).__name__}"
@@ -197,6 +212,15 @@ def unsound_columns(command: object) -> str | None:
                 if not isinstance(one, kinds) or isinstance(one, bool):
                     return f"each of `{name}` is {_words(kinds)}, not {type(one).__name__}"
     return None
+
+
+def _chooses(command: object) -> bool:
+    return isinstance(command, commands.Move | history.PutBack)
+
+
+def _choice(command: object) -> str | None:
+    assert isinstance(command, commands.Move | commands.StartMoveTask | history.PutBack)
+    return unsound_columns(command) or unsound_choice(command.which, command.edit)
 
 
 def unsound_settings(settings: object) -> str | None:
@@ -274,7 +298,11 @@ _DEEPER: dict[type, Callable[[object], str | None]] = {
     exchanges.PublishTo: _publish_to,
     commands.Publish: unsound_columns,
     commands.Peek: unsound_columns,
-    commands.Move: unsound_columns,
+    commands.Move: _choice,
+    commands.StartMoveTask: _choice,
+    history.PutBack: _choice,
+    history.Cancel: unsound_columns,
+    history.Reschedule: unsound_columns,
     **dict.fromkeys(topic_sound.FIELDS, _topic),
 }
 """Commands of which all is looked at. Columns of settles are not: they are long, nothing comes of a

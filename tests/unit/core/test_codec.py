@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from postroad.core import history
 from postroad.core import records as facts
 from postroad.core.apply import APPLY
 from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, join_steps
@@ -19,8 +20,9 @@ from postroad.core.schemas.records import SchemaSet
 from postroad.core.topics.desk import SERVED
 from postroad.model import commands
 from postroad.model.batch import Batch, Run
+from postroad.model.choices import Edit, Which
 from postroad.model.exchanges import ExchangeSettings
-from postroad.model.message import Note
+from postroad.model.message import Note, plain_head
 from postroad.model.policy import QueueSettings, RetryPolicy
 from tests.unit.core.topics.examples import EXAMPLES as TOPICS
 
@@ -44,6 +46,7 @@ EVERYTHING = QueueSettings(
     message_bytes_max=11,
     leased_max=12,
 )
+EVERY_CHOICE = Which('{"a":[1]}', "body", 1, NOW, 2, NOW, ((7, BIG), (8, 0)))
 MASK = bytes([0b1011])
 SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
 U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
@@ -94,6 +97,15 @@ EXAMPLES += [
     kv_facts.KvSwept(2_000),
     kv_facts.KvFlushed(3),
     kv_facts.KvRenamed(3, b"k", 4, b"l"),
+]
+EXAMPLES += [
+    history.Kept(7, 2 << 40, 4_096, 4, MASK, NOW),
+    history.Recalled(7, 4_096, 4, b""),
+    history.Forgotten(7, NOW, 8),
+    history.CameBack(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED, NOW),
+    history.HolderLeft(7, BIG, 500, False, NOW),
+    history.Rescheduled(7, 4_096, 4, MASK, NOW),
+    history.MovePlanned(1, True, EVERY_CHOICE, Edit(b"other", plain_head({"a": 1}), ("b",))),
 ]
 KINDS = [type(one).__name__ for one in EXAMPLES]
 

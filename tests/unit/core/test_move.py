@@ -5,7 +5,7 @@ import pytest
 from postroad.core import records as facts
 from postroad.core.apply import TASKS_KEPT
 from postroad.core.bits import PAGE
-from postroad.core.decide import move as move_of_core
+from postroad.core.decide import carry as carry_of_core
 from postroad.core.decision import Missing
 from postroad.limits import DEATHS_KEPT, MOVE_MESSAGES_MAX
 from postroad.model import commands
@@ -101,7 +101,7 @@ def test_a_move_that_makes_no_sense_is_refused() -> None:
 
 
 def test_a_move_of_many_bytes_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(move_of_core, "MOVE_BYTES_MAX", 10)
+    monkeypatch.setattr(carry_of_core, "MOVE_BYTES_MAX", 10)
     r = two()
     r.publish(*[b"x" * 6] * 5, to=("a",))
     r.publish(b"y", to=("a", "b"))
@@ -266,7 +266,7 @@ def test_a_background_move_back_looks_once_at_what_has_no_home() -> None:
 
 
 def test_a_move_reads_only_blocks_of_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(move_of_core, "MOVE_BYTES_MAX", 2_000)
+    monkeypatch.setattr(carry_of_core, "MOVE_BYTES_MAX", 2_000)
     r = two()
     for _ in range(5):
         r.fill(3, "a")
@@ -289,7 +289,7 @@ def test_a_move_reads_only_blocks_of_so_many_bytes(monkeypatch: pytest.MonkeyPat
 def test_a_background_move_comes_back_for_what_was_too_much_for_one_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(move_of_core, "MOVE_BYTES_MAX", 10)
+    monkeypatch.setattr(carry_of_core, "MOVE_BYTES_MAX", 10)
     r = two()
     r.publish(*[b"x" * 6] * 5, to=("a",))
     r.ask(StartMoveTask("a", "b"))

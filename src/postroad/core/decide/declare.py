@@ -184,7 +184,7 @@ def decide_purge(world: World, command: PurgeQueue, _now: int) -> Decision:
     if queue is None:
         return no_such_queue(world.state, command.name)
     count = queue.pages.length
-    if not count:
+    if not count and (queue.past is None or not queue.past.count):
         return Decision([], Purged(0), queue.touched)
     return Decision([facts.Purged(queue.id, queue.next_offset)], Purged(count))
 
@@ -208,6 +208,7 @@ def decide_describe(world: World, command: DescribeQueue, _now: int) -> Decision
         queue.pages.dead,
         queue.next_offset,
         changes=world.changes_of(queue),
+        settled=0 if queue.past is None else queue.past.count,
     )
     return Decision([], described, queue.touched)
 

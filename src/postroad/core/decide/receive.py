@@ -11,6 +11,7 @@ from postroad.core.handout import Handout, pieces_of
 from postroad.core.lanes import Picked
 from postroad.core.page import Page
 from postroad.core.queue import Queue
+from postroad.core.settled import popped_record
 from postroad.model.commands import SESSION_LEASE
 
 
@@ -47,18 +48,17 @@ def lease_record(
     page, mask = picked
     lease = next_lease(world, queue)
     first, span, packed = pack_mask(mask)
-    handout.pieces.extend(pieces_of(queue, page, mask, lease))
+    handout.pieces.extend(pieces_of(queue, page.base, mask, page, lease))
     return facts.Leased(
         queue.id, lease, page.base + first, span, packed, deadline_ms, 0, handout.now_ms
     )
 
 
-def pop_record(queue: Queue, picked: tuple[Page, int], handout: Handout) -> facts.Dropped:
+def pop_record(queue: Queue, picked: tuple[Page, int], handout: Handout) -> facts.Record:
     """Take ready messages of one page for good."""
     page, mask = picked
-    first, span, packed = pack_mask(mask)
-    handout.pieces.extend(pieces_of(queue, page, mask, 0))
-    return facts.Dropped(queue.id, page.base + first, span, packed, facts.POPPED)
+    handout.pieces.extend(pieces_of(queue, page.base, mask, page))
+    return popped_record(queue, page.base, mask, handout.now_ms)
 
 
 def messages_group(world: World, queue: Queue, handout: Handout) -> int:

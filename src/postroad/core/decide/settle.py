@@ -4,12 +4,14 @@ One rule: offsets that were leased together are settled together, as one record 
 cannot be is named, and changes nothing. Compiled by mypyc where possible.
 """
 
+from postroad.core import history
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, PAGE_BITS, lowest, mask_of, pack_mask, runs, span_mask
 from postroad.core.decide.receive import next_lease
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.retry import retry_due_ms
+from postroad.core.settled import done_record
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Extend, Settle
 from postroad.model.replies import Settled, Why
 
@@ -111,8 +113,7 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
         part = Part(queue, lease, held.bases[lease], mask)
         records.extend(_settle_part(world, part, command, now))
     for base, mask in held.late.items():
-        first, span, packed = pack_mask(mask)
-        records.append(facts.Dropped(queue.id, base + first, span, packed, facts.LATE))
+        records.append(done_record(queue, 0, base, mask, now))
     group = None if records else queue.touched
     return Decision(records, Settled(tuple(held.failed)), group)
 
@@ -205,14 +206,14 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
     # Of what was purged only the lease is left: it ends, so that its holder has its credit back.
     purged = first < part.queue.purged_before
     if purged or outcome == ACK or (outcome == REJECT and not dead_letters):
-        return [facts.Acked(queue, lease, first, span, packed)]
+        return [done_record(part.queue, lease, part.base, part.mask, now)]
     if outcome == REJECT:
-        return [facts.Returned(queue, lease, first, span, packed, 0, True, facts.REJECTED)]
+        return [history.CameBack(queue, lease, first, span, packed, 0, True, facts.REJECTED, now)]
     if outcome == RELEASE:
-        return [facts.Returned(queue, lease, first, span, packed, 0, False)]
+        return [history.CameBack(queue, lease, first, span, packed, 0, False, 0, now)]
     if command.after_ms is not None:
         due = now + command.after_ms if command.after_ms > 0 else 0
-        return [facts.Returned(queue, lease, first, span, packed, due, True)]
+        return [history.CameBack(queue, lease, first, span, packed, due, True, 0, now)]
     return _retry_by_policy(world, part, now)
 
 
@@ -233,5 +234,7 @@ def _retry_by_policy(world: World, part: Part, now: int) -> list[facts.Record]:
     for due, mask in by_due.items():
         first, span, packed = pack_mask(mask)
         first += part.base
-        records.append(facts.Returned(queue.id, part.lease, first, span, packed, due, True))
+        records.append(
+            history.CameBack(queue.id, part.lease, first, span, packed, due, True, 0, now)
+        )
     return records

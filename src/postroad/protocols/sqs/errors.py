@@ -51,6 +51,7 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     Why.STOPPING: (UNAVAILABLE, "The server is stopping."),
     Why.BAD_COMMAND: (INVALID_PARAMETER, "The request is not valid."),
     Why.LOCKED: (ERRORS["OverLimit"], "The queue is exclusive to another connection."),
+    Why.NO_SUCH_MESSAGE: (INTERNAL, "The server asked for what this service does not have."),
     Why.NO_SUCH_EXCHANGE: (INTERNAL, "The server lost track of this request."),
     Why.NO_SUCH_BINDING: (INTERNAL, "The server lost track of this request."),
     Why.EXCHANGE_IN_USE: (INTERNAL, "The server lost track of this request."),
