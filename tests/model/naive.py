@@ -67,7 +67,7 @@ class NaiveQueue:
 
     def leaving(self, count: int) -> list[int]:
         """The offsets a receiver of `count` messages gets."""
-        ready = self.of("ready")
+        ready = [] if self.settings.paused else self.of("ready")
         if self.settings.kind == "priority":
             ready.sort(key=lambda offset: -self.held[offset].priority)
             return ready[:count]

@@ -10,43 +10,14 @@ from msgspec.structs import replace
 from postroad.core.load import canonical
 from postroad.model import commands
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, SESSION_LEASE
-from postroad.model.policy import QueueSettings, RetryPolicy
+from postroad.model.policy import QueueSettings
 from postroad.model.replies import Published, Purged, Refused, Settled, Why
+from tests.model.choices import IDS, KEYS, LEVELS, LIVES, NAMES, PICKS, SESSIONS, SETTINGS, TIMES
 from tests.model.deeds import DEEDS, WEIGHTED, deed
 from tests.model.historian import Historian
 from tests.model.naive import Held, NaiveQueue
 from tests.model.witness import Waiting
 from tests.unit.core.road import SALT, replayed
-
-NAMES = st.sampled_from(["a", "b", "c"])
-TIMES = st.sampled_from([50, 100, 30, 1, 400])
-SESSIONS = st.integers(0, 2)
-PICKS = st.lists(st.integers(0, 40), min_size=1, max_size=6)
-RETRIES = [RetryPolicy(), RetryPolicy("fixed", 30, 100), RetryPolicy("exponential", 30, 100)]
-SETTINGS: dict[str, st.SearchStrategy[Any]] = {
-    "lease_ms": st.sampled_from([50, 200]),
-    "delay_ms": st.sampled_from([0, 0, 30]),
-    "deliveries_max": st.sampled_from([None, 1, 2]),
-    "dead_letter_queue": st.sampled_from([None, "a", "b", "c", "none"]),
-    "retry": st.sampled_from(RETRIES),
-    "length_max": st.sampled_from([None, None, 4]),
-    "bytes_max": st.sampled_from([None, None, 12]),
-    "overflow": st.sampled_from(["reject", "drop-oldest", "dead-letter-oldest"]),
-    "expired_to_dead_letters": st.booleans(),
-    "leased_max": st.sampled_from([None, None, 3]),
-    "key_leased_max": st.sampled_from([None, None, 1, 2]),
-    "keep_settled_ms": st.sampled_from([None, 60, 500]),
-}
-LIVES = {
-    "retention_ms": st.sampled_from([None, None, 400]),
-    "ttl_ms": st.sampled_from([None, None, 300]),
-    "kind": st.sampled_from(["standard", "fifo", "priority"]),
-    "dedup_window_ms": st.sampled_from([None, None, 100]),
-    "dedup_scope": st.sampled_from(["queue", "key"]),
-}
-KEYS = st.lists(st.sampled_from([None, "x", "y", "z"]), min_size=5, max_size=5)
-LEVELS = st.lists(st.sampled_from([0, 1, 255]), min_size=5, max_size=5)
-IDS = st.lists(st.sampled_from([None, "i", "j"]), min_size=5, max_size=5)
 
 
 class Core(Historian):
@@ -62,7 +33,7 @@ class Core(Historian):
     ) -> None:
         for name, some, life in zip("abc", given, lives, strict=True):
             plain = {**some, "length_max": None, "leased_max": None, "delay_ms": 0}
-            plain["key_leased_max"] = plain["keep_settled_ms"] = None
+            plain |= {"key_leased_max": None, "paused": False, "keep_settled_ms": None}
             self.declare(name, plain, life)
         self.road.publish(*[b""] * 4_090, to=("a",))
         if purged:
@@ -152,7 +123,9 @@ class Core(Historian):
         bodies = [(b"%d" % self.bodies * 6)[:size] for size in sizes]
         delays = None if delay_ms is None else [delay_ms, *[None] * (len(bodies) - 1)]
         ttls = None if ttl_ms is None else [*[None] * (len(bodies) - 1), ttl_ms]
-        keys, levels, ids = (one and one[: len(bodies)] for one in columns)
+        keys, levels, ids = columns
+        keys, levels = keys and keys[: len(bodies)], levels and levels[: len(bodies)]
+        ids = ids and ids[: len(bodies)]
         places = [self.road.queue(name).next_offset for name in names if name in self.queues]
         command = commands.Publish(tuple(names), bodies, None, delays, ttls, keys, levels, ids)
         reply = self.ask(command)
@@ -181,7 +154,7 @@ class Core(Historian):
                 one.end_ms = self.now + ttl_ms if ttls and ttls[at] is not None else 0  # type: ignore[operator]
                 queue.held[first] = one
                 queue.know(key, id, first, self.now)
-                first += 1
+                first += 1  # noqa: PLW2901  (it is where the next one goes)
             if len(found) == 1:
                 assert reply.places == ((queue.id, offsets[0]),)
                 new = offsets == [*range(offsets[0], offsets[0] + len(offsets))]

@@ -97,6 +97,7 @@ class Witness(RuleBasedStateMachine):
                 consumer = self.consumers[reply.consumer]
                 consumer.wants -= len(reply.messages)
                 assert consumer.wants >= 0, "a consumer gets no more than its credit"
+                assert consumer in self.served(consumer.queue), "only the active one is served"
                 self.deliver(consumer, reply.consumer, reply.messages)
                 continue
             waiting = self.receives.pop(number)
@@ -110,6 +111,11 @@ class Witness(RuleBasedStateMachine):
             assert len(reply.messages) == len(queue.leaving(room))
             self.deliver(waiting, 0, reply.messages)
         self.road.told.clear()
+
+    def served(self, queue: NaiveQueue) -> list[Waiting]:
+        """The consumers that are given messages."""
+        attached = [one for one in self.consumers.values() if one.queue is queue]
+        return attached[:1] if queue.settings.single_active_consumer else attached
 
     def deliver(self, to: Waiting, consumer: int, messages: list[Delivery]) -> None:
         queue = to.queue
@@ -245,8 +251,8 @@ class Witness(RuleBasedStateMachine):
             weight = sum(held.weight for held in queue.held.values())
             assert self.road.queue(name).pages.bytes == weight
             if queue.leaving(1):
-                hungry = [one for one in self.consumers.values() if one.queue is queue]
-                assert not any(one.wants for one in hungry if queue.room() or not one.leased)
+                served = self.served(queue)
+                assert not any(one.wants for one in served if queue.room() or not one.leased)
                 waiting = [one for one in self.receives.values() if one.queue is queue]
                 assert not waiting or not queue.room()
         self.road.told.clear()
