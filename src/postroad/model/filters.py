@@ -113,6 +113,11 @@ class Leaf:
 
     def holds(self, one: object, depth: int) -> bool:
         """Whether a value, or any value of a row of them, is so."""
+        if isinstance(one, str):
+            # Most are texts that are named outright or not: the short way for them.
+            if one in self.values.texts or self.present:
+                return True
+            return bool(self.tests) and any(test(one) for test in self.tests)
         if one is MISSING:
             return self.absent
         if self.present:
