@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from postroad.limits import SQS_ATTEMPT_MS, SQS_DEDUP_WINDOW_MS
 from postroad.model import commands
@@ -165,3 +166,94 @@ def test_a_form_may_ask_for_a_fifo_queue_too(rig: Rig, line: str) -> None:
     answer = rig.form("Action=SendMessage&MessageBody=x&MessageGroupId=g", "/0/line.fifo")
     assert answer.status == 200
     assert b"<SequenceNumber>" in answer.body
+
+
+def code_of(call: Any, **given: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**given)
+    return str(refused.value.response["Error"]["Code"])
+
+
+def test_what_a_fifo_queue_needs_of_a_message_is_told_before_anything_is_sent(
+    rig: Rig, sqs: Any, line: str
+) -> None:
+    sqs.set_queue_attributes(QueueUrl=line, Attributes={"ContentBasedDeduplication": "false"})
+    assert code_of(sqs.send_message, QueueUrl=line, MessageBody="x") == "MissingParameter"
+    given = {"QueueUrl": line, "MessageBody": "x", "MessageGroupId": "g"}
+    assert code_of(sqs.send_message, **given) == "InvalidParameterValue"
+    assert code_of(sqs.send_message, **given, DelaySeconds=5) == "InvalidParameterValue"
+    for entry in ({}, {"MessageGroupId": "g"}):
+        entries = [{"Id": "a", "MessageBody": "x", **entry}]
+        code = code_of(sqs.send_message_batch, QueueUrl=line, Entries=entries)
+        assert code == "InvalidParameterValue"
+    assert not any(isinstance(one, commands.Publish) for one in rig.core.seen)
+    sqs.delete_queue(QueueUrl=line)
+    nowhere = "AWS.SimpleQueueService.NonExistentQueue"
+    assert code_of(sqs.send_message, **given) == nowhere
+    entries = [{"Id": "a", "MessageBody": "x", "MessageGroupId": "g"}]
+    assert code_of(sqs.send_message_batch, QueueUrl=line, Entries=entries) == nowhere
+
+
+def test_handles_whose_leases_are_over_are_told_in_batches_too(
+    rig: Rig, sqs: Any, line: str
+) -> None:
+    send(sqs, line, "x")
+    (message,) = receive(sqs, line)
+    rig.now_ms += 30_000
+    handle = {"ReceiptHandle": message["ReceiptHandle"]}
+    assert code_of(sqs.delete_message, QueueUrl=line, **handle) == "InvalidParameterValue"
+    change = sqs.change_message_visibility
+    given = {"QueueUrl": line, "VisibilityTimeout": 5, **handle}
+    assert code_of(change, **given) == "InvalidParameterValue"
+    for call, more in (
+        (sqs.delete_message_batch, {}),
+        (sqs.change_message_visibility_batch, {"VisibilityTimeout": 5}),
+    ):
+        answer = call(QueueUrl=line, Entries=[{"Id": "a", **handle, **more}])
+        assert [one["Code"] for one in answer["Failed"]] == ["ReceiptHandleIsInvalid"]
+
+
+def test_a_limit_for_each_group_is_judged_by_what_the_queue_is_set_to(sqs: Any, line: str) -> None:
+    def change(**attributes: str) -> None:
+        sqs.set_queue_attributes(QueueUrl=line, Attributes=attributes)
+
+    limit = {"FifoThroughputLimit": "perMessageGroupId"}
+    given = {"QueueUrl": line, "Attributes": limit}
+    assert code_of(sqs.set_queue_attributes, **given) == "InvalidAttributeValue"
+    change(DeduplicationScope="messageGroup")
+    change(**limit)
+    sqs.delete_queue(QueueUrl=line)
+    nowhere = "AWS.SimpleQueueService.NonExistentQueue"
+    assert code_of(sqs.set_queue_attributes, **given) == nowhere
+
+
+def test_dead_letters_and_moves_stay_among_queues_of_a_kind(sqs: Any, line: str, mail: str) -> None:
+    arn = "arn:aws:sqs:us-east-1:000000000000:"
+
+    def policy(target: str) -> dict[str, str]:
+        text = f'{{"deadLetterTargetArn":"{arn}{target}","maxReceiveCount":1}}'
+        return {"RedrivePolicy": text}
+
+    for url, target in ((mail, "line.fifo"), (line, "mail")):
+        given = {"QueueUrl": url, "Attributes": policy(target)}
+        assert code_of(sqs.set_queue_attributes, **given) == "InvalidParameterValue"
+    made = {"FifoQueue": "true", **policy("line.fifo")}
+    sqs.create_queue(QueueName="source.fifo", Attributes=made)
+    start = sqs.start_message_move_task
+    given = {"SourceArn": f"{arn}line.fifo", "DestinationArn": f"{arn}mail"}
+    assert code_of(start, **given) == "InvalidParameterValue"
+    start(SourceArn=f"{arn}line.fifo", DestinationArn=f"{arn}source.fifo")
+
+
+def test_an_attempt_whose_messages_somebody_else_took_is_a_new_receive(
+    rig: Rig, sqs: Any, line: str
+) -> None:
+    for text in "12":
+        send(sqs, line, text)
+    given = {"ReceiveRequestAttemptId": "a"}
+    assert len(receive(sqs, line, **given)) == 2
+    # A lease that another protocol gave up is not in this one's memory.
+    del rig.core.queues["line.fifo"].messages[1]
+    assert receive(sqs, line, **given) == []
+    rig.now_ms += 30_000
+    assert [one["Body"] for one in receive(sqs, line, **given)] == ["1"]
