@@ -1,8 +1,13 @@
-"""Keys, deduplication ids and priorities, through either face."""
+"""Keys, ids and priorities, and what queues can be, through either face."""
+
+import asyncio
+from pathlib import Path
 
 import pytest
 
-from postroad import Broker, Outgoing
+from postroad import AsyncBroker, Broker, Outgoing, errors
+from postroad.testing import ClockedBroker
+from tests.unit.api.conftest import Reopen
 
 
 def test_a_message_tells_its_key_id_and_priority(broker: Broker) -> None:
@@ -72,3 +77,79 @@ def test_a_wrong_option_of_a_message_is_refused_before_it_is_sent(
     with pytest.raises(kind):
         broker.publish("orders", "x", **wrong)  # type: ignore[call-overload]
     assert broker.describe("orders").ready == 0
+
+
+def test_a_paused_queue_waits_for_its_resume(broker: Broker) -> None:
+    broker.declare("orders")
+    broker.pause("orders")
+    broker.publish("orders", "x")
+    assert broker.receive("orders") == []
+    assert broker.describe("orders").settings.paused
+    broker.resume("orders")
+    assert len(broker.receive("orders")) == 1
+    with pytest.raises(errors.QueueNotFound):
+        broker.pause("nothing")
+
+
+def test_an_exclusive_queue_is_the_broker_s_own_and_goes_with_it(
+    opened: Reopen, tmp_path: Path
+) -> None:
+    broker = opened(tmp_path)
+    broker.declare("mine", exclusive=True)
+    broker.declare("mine", exclusive=True)
+    broker.publish("mine", "x")
+    broker.ack(broker.receive("mine"))
+    assert broker.queues() == ["mine"]
+    assert opened(tmp_path).queues() == []
+
+
+def test_another_session_is_refused_by_an_exclusive_queue(clocked: ClockedBroker) -> None:
+    clocked.declare("mine", exclusive=True)
+    clocked.publish("mine", "x")
+    [message] = clocked.receive("mine")
+    owner = clocked.driver._own_session
+    clocked.driver._own_session = owner + 1_000
+    for call in (
+        lambda: clocked.receive("mine"),
+        lambda: clocked.ack(message),
+        lambda: clocked.delete("mine"),
+        lambda: clocked.declare("mine"),
+    ):
+        with pytest.raises(errors.QueueLocked, match="another session"):
+            call()
+    clocked.publish("mine", "y")
+    clocked.driver._own_session = owner
+    clocked.ack(message)
+    assert clocked.describe("mine").ready == 1
+
+
+def test_a_rate_holds_for_all_receivers_together(clocked: ClockedBroker) -> None:
+    clocked.pass_time(1_000)
+    clocked.declare("sms", per_second=100)
+    clocked.publish_many("sms", ["hi"] * 500)
+    given = [0, 0]
+    for turn in range(400):
+        given[turn % 2] += len(clocked.receive("sms", 1_000 if turn % 2 else 1))
+        clocked.pass_time(5)
+    # 1,995 ms' worth up to the last receive, and the burst of a tenth of a second.
+    assert sum(given) == 199 + 10
+    assert min(given) > 0
+
+
+def test_a_receive_that_waits_is_served_when_the_rate_allows() -> None:
+    with Broker.open(None) as broker:
+        broker.declare("sms", per_second=50)
+        broker.publish_many("sms", ["hi"] * 3)
+        for _ in range(3):
+            assert len(broker.receive("sms", 1, wait_ms=20_000)) == 1
+
+
+def test_tasks_that_wait_are_served_when_the_rate_of_a_key_allows() -> None:
+    async def run() -> list[bytes]:
+        async with AsyncBroker.open(None) as broker:
+            await broker.declare("sms", key_per_second=50)
+            await broker.publish_many("sms", ["1", "2", "3"], key="+49 40 1")
+            waits = [broker.receive("sms", 1, wait_ms=20_000) for _ in range(3)]
+            return [bytes(one.body) for got in await asyncio.gather(*waits) for one in got]
+
+    assert asyncio.run(run()) == [b"1", b"2", b"3"]
