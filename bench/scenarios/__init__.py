@@ -14,6 +14,7 @@ SCENARIOS = {
     "kinds": "bench.scenarios.kinds",
     "kv": "bench.scenarios.kv",
     "exchanges": "bench.scenarios.exchanges",
+    "topics": "bench.scenarios.topics",
     "sqs-raw": "bench.scenarios.sqs_raw",
     "sqs-boto": "bench.scenarios.sqs_boto",
     "sqs-groups": "bench.scenarios.sqs_groups",
@@ -27,5 +28,5 @@ PURE_TOO = ("embedded", "publishers")
 FULL_ONLY = ("soak",)
 """Scenarios that run only when named: an hour at full scale."""
 
-LIMIT_S = {"memory": 1_800, "soak": 4_500}
+LIMIT_S = {"memory": 1_800, "soak": 4_500, "topics": 1_800}
 """Seconds a scenario may take where 600 are not enough."""

@@ -190,7 +190,7 @@ class Topics(Realm):
         _, last_ms, bytes_before = partition.next_sample(partition.start)
         if keeps is not None and partition.bytes_end - bytes_before >= keeps:
             return 1
-        return 0 if settings.retention_ms is None else last_ms + settings.retention_ms + 1
+        return 0 if settings.retention_ms is None else last_ms + settings.retention_ms
 
     def look_at(self, partition: Partition) -> None:
         """A partition changed: enter where there is work."""
