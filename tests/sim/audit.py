@@ -1,13 +1,14 @@
 """The moments of truth: all there is looked at at once, and the end of a story."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postroad.model import commands as asks
 from postroad.model import replies
-from tests.sim.checker import Snapshot
+from tests.sim.checkers.accounts import Snapshot
+from tests.sim.checkers.keys import highest
 from tests.sim.copies import Violation
 from tests.sim.process import compare, reread
-from tests.sim.workload import Session
+from tests.sim.workload import KEYED, Session
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -22,7 +23,11 @@ def audit(world: "World") -> None:
     world.say("audit")
     world.frozen = True
     session = world.session()
-    world.checker.audit(_snapshot(world, session), world.now_ms())
+    _audit_kinds(world, session)
+    snapshot = _snapshot(world, session)
+    world.checker.audit(snapshot, world.now_ms())
+    _audit_order(world, session, snapshot)
+    process = world.quiesce()
     live = process.engine.core.state
     live.check()
     compare(live, reread(world), "the state that a start would find")
@@ -30,6 +35,33 @@ def audit(world: "World") -> None:
     world.let_be()
     world.frozen = False
     world.faults.rise()
+
+
+def _audit_kinds(world: "World", session: Session) -> None:
+    """Each kind of thing, by its own rules."""
+
+    def read(command: Any) -> Any:
+        return world.hear(session, command)
+
+    checker = world.checker
+    for expert in (checker.batches, checker.kv):
+        expert.audit(read, world.now_ms(), checker.event)
+
+
+def _audit_order(world: "World", session: Session, snapshot: Snapshot) -> None:
+    """Nothing arrives and nobody else receives: the highest priorities come first."""
+    seen = snapshot.seen.get("levels", [])
+    copies = [world.checker.recognise("levels", one.message) for one in seen]
+    expected = highest(seen, copies, 4)
+    if not expected:
+        return
+    received = world.hear(session, asks.Receive("levels", 4, 60_000, 0))
+    offsets = [one.offset for one in received.messages]
+    if offsets != expected:
+        raise Violation(f"of the highest priority are {expected}, and {offsets} came")
+    leases = [one.lease for one in received.messages]
+    counts = [one.delivery_count for one in received.messages]
+    world.hear(session, asks.Settle("levels", offsets, leases, counts, asks.RELEASE))
 
 
 def finish(world: "World") -> None:
@@ -67,17 +99,27 @@ def _drain(world: "World", session: Session) -> None:
         for name in world.hear(session, asks.ListQueues()).names:
             # Where few may be leased at once, popping takes the rest.
             world.hear(session, asks.Pop("few", 2_000, 0))
-            received = world.hear(session, asks.Receive(name, 500, 60_000, 0))
-            if isinstance(received, replies.Received) and received.messages:
-                offsets = [one.offset for one in received.messages]
-                leases = [one.lease for one in received.messages]
-                counts = [one.delivery_count for one in received.messages]
-                world.hear(session, asks.Settle(name, offsets, leases, counts))
+            # Of a key there may be a few at a time only.
+            for _ in range(40 if name in KEYED else 1):
+                if not _receive_and_ack(world, session, name):
+                    break
             described = world.hear(session, asks.DescribeQueue(name))
             left += described.ready + described.delayed + described.leased + described.dead
         if not left:
             return
     raise Violation(f"{left} messages cannot be received though all faults are over")
+
+
+def _receive_and_ack(world: "World", session: Session, name: str) -> bool:
+    """Take what can be had at once; whether it was anything."""
+    received = world.hear(session, asks.Receive(name, 500, 60_000, 0))
+    if not isinstance(received, replies.Received) or not received.messages:
+        return False
+    offsets = [one.offset for one in received.messages]
+    leases = [one.lease for one in received.messages]
+    counts = [one.delivery_count for one in received.messages]
+    world.hear(session, asks.Settle(name, offsets, leases, counts))
+    return True
 
 
 def stop(world: "World") -> None:

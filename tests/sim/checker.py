@@ -4,26 +4,21 @@ Only two things are looked at from outside: what the journal says is durable, an
 peeks show.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from postroad.model import commands as asks
 from postroad.model import replies
 from postroad.model.message import Delivery
-from postroad.model.replies import PeekedMessage, Why
+from postroad.model.replies import Why
+from tests.sim.checkers.accounts import Accounts, Snapshot
+from tests.sim.checkers.batches import BatchRules
+from tests.sim.checkers.keys import KeyRules
+from tests.sim.checkers.kv import KvRules
+from tests.sim.checkers.registers import NEVER
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Fate, Known, Violation
 from tests.sim.leases import LeaseRules
 from tests.sim.tap import Tap
-
-
-class Snapshot:
-    """All there is at one moment: queues, their messages, and where tasks are moving them."""
-
-    def __init__(self) -> None:
-        self.described: dict[str, replies.Described] = {}
-        self.seen: dict[str, list[PeekedMessage]] = {}
-        self.moving: dict[str, set[str]] = {}
 
 
 class Checker:
@@ -37,6 +32,13 @@ class Checker:
         self.open: dict[tuple[int, int], Asked] = {}
         self.delivered = 0
         self.space_was_short = False
+        self.accounts = Accounts(self)
+        self.kv = KvRules()
+        self.batches = BatchRules(self)
+        self.keys = KeyRules(self.known, self.open)
+        self.experts: dict[type, Any] = {}
+        for expert in (self.kv, self.batches):
+            self.experts.update(dict.fromkeys(expert.asks, expert))
         self._expect: dict[type, Callable[[Asked], None]] = {
             asks.Publish: self._will_publish,
             asks.Settle: self.leases.will_settle,
@@ -64,8 +66,15 @@ class Checker:
         self.event += 1
         ask = Asked(session, number, command, now, self.event)
         self.open[(session, number)] = ask
-        expect = self._expect.get(type(command))
-        if expect is not None:
+        self.expect(ask)
+
+    def expect(self, ask: Asked) -> None:
+        """What an ask may bring about."""
+        expert = self.experts.get(type(ask.command))
+        expect = self._expect.get(type(ask.command))
+        if expert is not None:
+            expert.asked(ask)
+        elif expect is not None:
             expect(ask)
 
     def answered(self, session: int, number: int, reply: Any, now: int) -> None:
@@ -77,24 +86,39 @@ class Checker:
         if ask.answered and not isinstance(ask.command, asks.Attach):
             raise Violation(f"session {session} heard twice of ask {number}: {reply}")
         ask.answered = True
-        hear = self._hear.get(type(reply))
-        if hear is not None:
-            hear(ask, reply, now)
+        self.hear(ask, reply, now)
         if not isinstance(ask.command, asks.Attach) or isinstance(reply, replies.Refused):
             del self.open[(session, number)]
+
+    def hear(self, ask: Asked, reply: Any, now: int) -> None:
+        """What an answer tells."""
+        expert = self.experts.get(type(ask.command))
+        hear = self._hear.get(type(reply))
+        if expert is not None:
+            expert.answered(ask, reply, now, self.event)
+        elif hear is not None:
+            hear(ask, reply, now)
+
+    def doubt(self, ask: Asked, until: int) -> None:
+        """Nobody will tell what becomes of an ask, or became of it before the event `until`."""
+        expert = self.experts.get(type(ask.command))
+        if expert is not None:
+            expert.unknown(ask, until)
+        else:
+            self._unknown(ask)
 
     def forgotten(self, session: int) -> None:
         """A session is gone: what it asked and did not hear of may or may not be so."""
         self.event += 1
         for key in [key for key in self.open if key[0] == session]:
-            self._unknown(self.open.pop(key))
+            self.doubt(self.open.pop(key), NEVER)
         self.leases.forgotten(session)
 
     def died(self) -> None:
         """The process is gone, and all sessions with it."""
         self.event += 1
         for ask in self.open.values():
-            self._unknown(ask)
+            self.doubt(ask, self.event)
         self.open.clear()
         self.leases.died()
 
@@ -104,86 +128,9 @@ class Checker:
 
     def audit(self, snapshot: Snapshot, now: int) -> None:
         """Nothing is on its way: what is there must be what may be there, and all that must."""
-        for name, view in self.known.views.items():
-            if view.sure and not view.maybe_deleted and name not in snapshot.described:
-                raise Violation(f"queue `{name}` was declared and is not there")
-        found = self._find(snapshot, now)
-        self._believe_whole(found)
-        missing: dict[str, list[Copy]] = defaultdict(list)
-        for copy in self.known.copies.values():
-            if copy.fate in (Fate.GONE, Fate.REFUSED):
-                continue
-            if id(copy) not in found and not self.known.excused(copy, now):
-                missing[copy.home].append(copy)
-        self._excuse_pops(missing)
-        self._settle_accounts(found, snapshot)
+        self.accounts.audit(snapshot, now)
 
-    def _find(self, snapshot: Snapshot, now: int) -> dict[int, str]:
-        """Where each copy that is there is; each may be there, and in one place."""
-        found: dict[int, str] = {}
-        for name, messages in snapshot.seen.items():
-            self._count_states(snapshot.described[name], messages)
-            for peeked in messages:
-                copy = self._recognise(name, peeked.message)
-                if copy.fate is Fate.GONE:
-                    raise Violation(f"{copy} is back in `{name}`, {peeked.state}")
-                if id(copy) in found:
-                    raise Violation(f"{copy} is in `{found[id(copy)]}` and in `{name}`")
-                if name not in self.known.reach(copy.home):
-                    raise Violation(f"{copy} was in `{copy.home}` and is in `{name}`")
-                self._overdue(copy, peeked, now)
-                found[id(copy)] = name
-        return found
-
-    def _believe_whole(self, found: dict[int, str]) -> None:
-        """A publish is atomic: one of its messages seen, and all of them are promised."""
-        seen = (Fate.THERE, Fate.GONE)
-        copies = self.known.copies.values()
-        whole = {copy.publish for copy in copies if id(copy) in found or copy.fate in seen}
-        for copy in copies:
-            if copy.fate is Fate.DOUBTFUL and copy.publish in whole:
-                copy.fate = Fate.THERE
-
-    def _overdue(self, copy: Copy, peeked: PeekedMessage, now: int) -> None:
-        moved = peeked.message.note is not None
-        if peeked.state in ("ready", "delayed") and not moved and copy.expires_ms < now:
-            raise Violation(f"{copy} should have expired {now - copy.expires_ms} ms ago")
-        if peeked.state == "delayed" and peeked.due_ms <= now:
-            raise Violation(f"{copy} should be ready since {now - peeked.due_ms} ms")
-
-    def _excuse_pops(self, missing: dict[str, list[Copy]]) -> None:
-        for home, copies in missing.items():
-            budget = sum(self.known.view(name).pops_lost for name in self.known.reach(home))
-            if len(copies) > budget:
-                text = ", ".join(map(repr, copies[:5]))
-                raise Violation(f"{len(copies)} messages are lost, {budget} may be: {text}")
-
-    def _settle_accounts(self, found: dict[int, str], snapshot: Snapshot) -> None:
-        known = self.known
-        for copy in known.copies.values():
-            if copy.fate in (Fate.GONE, Fate.REFUSED):
-                continue
-            copy.ends = 0
-            if id(copy) in found:
-                copy.fate = Fate.THERE
-                copy.home = found[id(copy)]
-            else:
-                copy.end(self.event)
-        for name, view in known.views.items():
-            view.pops_lost = 0
-            view.targets = snapshot.moving.get(name, set())
-            described = snapshot.described.get(name)
-            view.sure = described is not None
-            view.maybe_deleted = False
-            view.settings = [] if described is None else [described.settings]
-
-    def _count_states(self, described: replies.Described, messages: list[PeekedMessage]) -> None:
-        states = [peeked.state for peeked in messages]
-        for state in ("ready", "delayed", "leased", "dead"):
-            if states.count(state) != getattr(described, state):
-                raise Violation(f"{described} shows {states.count(state)} {state} messages")
-
-    def _recognise(self, name: str, delivery: Delivery) -> Copy:
+    def recognise(self, name: str, delivery: Delivery) -> Copy:
         """Which copy a delivery is, with all it must bring along."""
         first, _, _ = delivery.body[:24].partition(b"|")
         publish, _, index = first.partition(b".")
@@ -202,7 +149,10 @@ class Checker:
             raise Violation(f"{copy} was {copy.place} and is {delivery.identity}")
         if copy.published_ms not in (0, delivery.published_ms):
             raise Violation(f"{copy} changed its time")
+        fresh = copy.place is None
         copy.place = delivery.identity
+        if fresh:
+            self.keys.seen(copy, delivery.identity, delivery.published_ms)
         copy.spot = (delivery.queue, delivery.offset)
         copy.published_ms = delivery.published_ms
         if copy.ttl_ms is not None:
@@ -221,8 +171,19 @@ class Checker:
                 if command.ttls_ms is not None:
                     copy.ttl_ms = command.ttls_ms[index]
                     copy.expires_ms = FOREVER_MS if copy.ttl_ms is None else 0
+                self._mark(copy, command)
                 self.known.copies[(publish, index, name)] = copy
                 ask.copies.append(copy)
+
+    def _mark(self, copy: Copy, command: asks.Publish) -> None:
+        """Key, priority and id of a copy."""
+        if command.keys is not None:
+            copy.key = command.keys[copy.index]
+        if command.priorities is not None:
+            copy.priority = command.priorities[copy.index]
+        if command.dedup_ids is not None:
+            copy.dedup_id = command.dedup_ids[copy.index]
+        self.keys.will_publish(copy)
 
     def _will_empty(self, ask: Asked) -> None:
         name = ask.command.name
@@ -253,17 +214,22 @@ class Checker:
         for number, (queue, first) in enumerate(reply.places):
             for index in range(count):
                 copy = ask.copies[number * count + index]
+                offset = first + index if reply.offsets is None else reply.offsets[index]
+                if index in reply.known:
+                    self.keys.known_already(copy, (queue, offset), reply.published_ms)
+                    continue
                 if copy.publish not in self.tap.publishes:
                     raise Violation(f"{copy} was confirmed before it was durable")
-                if copy.place not in (None, (queue, first + index)):
-                    raise Violation(f"{copy} is at {copy.place}, not at {(queue, first + index)}")
-                copy.place = (queue, first + index)
+                if copy.place not in (None, (queue, offset)):
+                    raise Violation(f"{copy} is at {copy.place}, not at {(queue, offset)}")
+                copy.place = (queue, offset)
                 copy.spot = copy.spot or copy.place
                 copy.published_ms = reply.published_ms
                 if copy.ttl_ms is not None:
                     copy.expires_ms = reply.published_ms + copy.ttl_ms
                 if copy.fate is Fate.ASKED:
                     copy.fate = Fate.THERE
+                self.keys.seen(copy, copy.place, reply.published_ms)
 
     def _settled(self, ask: Asked, reply: replies.Settled, now: int) -> None:
         self.leases.settled(ask, reply, now, self.event)
@@ -275,9 +241,10 @@ class Checker:
             isinstance(command, asks.Attach) and command.leased
         )
         ask.taken += len(reply.messages)
-        for delivery in reply.messages:
+        copies = [self.recognise(name, delivery) for delivery in reply.messages]
+        self.keys.received(ask, reply.messages, copies, now)
+        for delivery, copy in zip(reply.messages, copies, strict=True):
             self.delivered += 1
-            copy = self._recognise(name, delivery)
             # What is pushed may have been on its way since before the end.
             fresh = not isinstance(command, asks.Attach) and ask.event > copy.gone_at
             if copy.fate is Fate.GONE and fresh:
@@ -308,7 +275,7 @@ class Checker:
         command = ask.command
         if isinstance(command, asks.Publish):
             for copy in ask.copies:
-                if copy.fate is not Fate.ASKED:
+                if copy.fate not in (Fate.ASKED, Fate.DOUBTFUL):
                     raise Violation(f"{copy} was seen and then refused")
                 copy.fate = Fate.REFUSED
         else:

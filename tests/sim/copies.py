@@ -33,6 +33,7 @@ class Copy:
 
     __slots__ = (
         "body",
+        "dedup_id",
         "delay_ms",
         "ends",
         "expires_ms",
@@ -41,7 +42,9 @@ class Copy:
         "head",
         "home",
         "index",
+        "key",
         "place",
+        "priority",
         "publish",
         "published_ms",
         "queue",
@@ -57,6 +60,9 @@ class Copy:
         self.head = head
         self.fate = Fate.ASKED
         self.home = queue
+        self.key: str | None = None
+        self.priority = 0
+        self.dedup_id: str | None = None
         self.ends = 0
         self.gone_at = 0
         self.delay_ms = 0
@@ -85,6 +91,7 @@ class Entry:
         "copy",
         "count",
         "deaths",
+        "heard_ms",
         "lease",
         "not_before",
         "place",
@@ -97,6 +104,7 @@ class Entry:
         self.copy = copy
         self.place = place
         self.lease = 0
+        self.heard_ms = 0
         self.count = 0
         self.alive_until = 0
         self.session = 0
@@ -197,19 +205,24 @@ class Known:
 
 class Asked:
     """One question on its way. `copies`: those it would bring about or end, for certain or maybe;
-    `taken`: messages received by it, less credit granted later."""
+    `taken`: messages received by it, less credit granted later. `writes`: (place, write) each;
+    `known`, `newest`: versions known when it was asked; `parts`: the asks of a batch."""
 
     __slots__ = (
         "answered",
         "command",
         "copies",
         "event",
+        "known",
         "newer",
+        "newest",
         "now",
         "number",
+        "parts",
         "session",
         "sure",
         "taken",
+        "writes",
     )
 
     def __init__(self, session: int, number: int, command: Any, now: int, event: int) -> None:
@@ -223,6 +236,10 @@ class Asked:
         self.sure: list[Copy] = []
         self.taken = 0
         self.newer: dict[int, int] = {}
+        self.writes: list[Any] = []
+        self.known: dict[Any, int] = {}
+        self.newest = 0
+        self.parts: list[Asked] = []
 
     @property
     def waits(self) -> bool:

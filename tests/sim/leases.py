@@ -94,6 +94,7 @@ class LeaseRules:
         if delivery.delivery_count < low - (self.deaths - entry.deaths):
             raise Violation(f"{copy}: delivery {delivery.delivery_count}, at least {low} expected")
         entry.lease = delivery.lease or POPPED
+        entry.heard_ms = now
         entry.count = delivery.delivery_count
         entry.deaths = self.deaths
         entry.released = False

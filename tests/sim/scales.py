@@ -6,6 +6,9 @@ from typing import Any
 
 from postroad.core import shelf, tick
 from postroad.core.decide import load, move
+from postroad.core.kv import apply as kv_apply
+from postroad.core.kv import clock as kv_clock
+from postroad.core.kv import tree as kv_tree
 from postroad.engine import clock, engine, keeper, placer
 from tests.sim.clock import VirtualTime
 
@@ -17,6 +20,10 @@ SMALL: list[tuple[Any, str, int]] = [
     (tick, "LAPSE_SLICE", 5),
     (tick, "DEAD_SLICE", 3),
     (tick, "PAGE_SLICE", 1),
+    (kv_tree, "KV_PAGE_ENTRIES", 4),
+    (kv_clock, "KV_EXPIRE_SLICE", 2),
+    (kv_clock, "KV_SWEEP_SLICE", 2),
+    (kv_apply, "KV_FREE_AT_ONCE", 1),
     (engine, "GROUP_MESSAGES_BYTES", 65_536),
     (engine, "LOAD_BLOCKS", 2),
     (keeper, "CUT_ROW_BYTES", 2_048),

@@ -1,13 +1,17 @@
 """What the clients of a story want: queues of all kinds, and sessions that ask by chance."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from postroad.model import commands as asks
 from postroad.model import replies
 from postroad.model.ask import Caller
+from postroad.model.batch import BatchDone
 from postroad.model.message import Delivery
-from postroad.model.policy import QueueSettings, RetryPolicy
+from postroad.model.policy import DEDUP_KEY, FIFO, PRIORITY, QueueSettings, RetryPolicy
+from tests.sim.workloads.batches import next_batch
+from tests.sim.workloads.kv import KvWork
 
 FIXED = RetryPolicy("fixed", 200)
 JITTER = RetryPolicy("exponential", 100, 2_000)
@@ -31,13 +35,31 @@ QUEUES: dict[str, QueueSettings] = {
     "held": QueueSettings(lease_ms=400, deliveries_max=1, dead_letter_queue="nowhere"),
 }
 
+KEYED: dict[str, QueueSettings] = {
+    "line": QueueSettings(lease_ms=1_500, kind=FIFO),
+    "fifo": QueueSettings(
+        lease_ms=900, kind=FIFO, dedup_window_ms=4_000, dedup_scope=DEDUP_KEY, retry=FIXED
+    ),
+    "late": QueueSettings(
+        lease_ms=600, kind=FIFO, delay_ms=150, deliveries_max=3, dead_letter_queue="dead"
+    ),
+    "fair": QueueSettings(lease_ms=1_200, key_leased_max=3),
+    "levels": QueueSettings(lease_ms=1_000, kind=PRIORITY, retry=JITTER),
+    "ids": QueueSettings(lease_ms=700, dedup_window_ms=20_000),
+}
+"""Queues where keys, priorities and ids count."""
+QUEUES.update(KEYED)
+KEYS = (None, "a", "b", "c", "d")
+
 FILLER = bytes(range(32, 124)) * 300
 
 
 class Session:
     """One client: what it holds, and what it asks next."""
 
-    def __init__(self, caller: Caller, rng: random.Random, names: list[str]) -> None:
+    def __init__(
+        self, caller: Caller, rng: random.Random, names: list[str], themes: tuple[str, ...]
+    ) -> None:
         self.caller = caller
         self.rng = rng
         self.names = names
@@ -46,12 +68,21 @@ class Session:
         self.asked: dict[int, Any] = {}
         self.next_ask = 0
         self.consumers: list[int] = []
+        self.themes = themes
+        self.kv = KvWork(rng)
         self.tasks: list[int] = []
 
     def hear(self, number: int, reply: replies.Reply) -> None:
         """An answer came: keep what was leased."""
-        command = self.asked[number]
-        if isinstance(reply, replies.Received):
+        self.heard(self.asked[number], reply)
+
+    def heard(self, command: Any, reply: replies.Reply) -> None:
+        """What an answer leaves with the client."""
+        self.kv.heard(command, reply)
+        if isinstance(reply, BatchDone):
+            for part, answer in zip(command.commands, reply.replies, strict=True):
+                self.heard(part, answer)
+        elif isinstance(reply, replies.Received):
             self.held.extend((command.queue, one) for one in reply.messages if one.lease)
             del self.held[:-300]
         elif isinstance(reply, replies.TaskStarted):
@@ -59,6 +90,8 @@ class Session:
 
     def next_command(self, publish: int) -> Any:
         """Something to ask by chance; `publish` is the number a publish would have."""
+        if self.themes and self.rng.random() < THEME_SHARE:
+            return THEMES[self.rng.choice(self.themes)](self, publish)
         make, weights = zip(*CHOICES, strict=True)
         chosen = self.rng.choices(make, weights)[0]
         return chosen(self, publish)
@@ -72,6 +105,8 @@ class Session:
         """A publish of one message or many, to one queue or several."""
         rng = self.rng
         names = {self._queue() for _ in range(rng.choice((1, 1, 1, 2, 3)))}
+        if len(names) > 1:
+            names -= {"ids", "fifo"}
         count = rng.choice((1, 1, 2, 3, 8, 20, 40))
         size = rng.choice((0, 20, 100, 100, 700, 3_000))
         if rng.random() < 0.03:
@@ -87,7 +122,39 @@ class Session:
             delays = [rng.choice((None, 0, 50, 900, 20_000)) for _ in bodies]
         if rng.random() < 0.1:
             ttls = [rng.choice((None, 300, 5_000)) for _ in bodies]
-        return asks.Publish(tuple(sorted(names)), bodies, heads, delays, ttls)
+        return self._marked(asks.Publish(tuple(sorted(names)), bodies, heads, delays, ttls))
+
+    def _marked(self, command: asks.Publish) -> asks.Publish:
+        """Keys, priorities and ids where they count, and at times where they do not."""
+        rng = self.rng
+        bodies, chance = command.bodies, rng.random()
+        names = set(command.queues)
+        if names & KEYED.keys() or chance < 0.05:
+            command = replace(command, keys=[rng.choice(KEYS) for _ in bodies])
+        if "levels" in names or chance < 0.05:
+            command = replace(command, priorities=[rng.choice((0, 0, 1, 5, 255)) for _ in bodies])
+        if names & {"ids", "fifo"} and len(names) == 1 and chance < 0.8:
+            ids = [rng.choice((None, *"01234567")) for _ in bodies]
+            command = replace(command, dedup_ids=ids)
+        if names & {"line", "fifo", "late"} and chance < 0.95:
+            command = replace(command, delays_ms=None)
+        return command
+
+    def use_kv(self, publish: int) -> Any:
+        """Something with keys."""
+        return self.kv.next_command(publish)
+
+    def batch(self, publish: int) -> Any:
+        """Several things at once."""
+        acks = None
+        if self.held and self.rng.random() < 0.6:
+            name = self.rng.choice(self.held)[0]
+            picked = [one for queue, one in self.held if queue == name][-4:]
+            taken = {id(one) for one in picked}
+            self.held = [one for one in self.held if id(one[1]) not in taken]
+            offsets, leases = [one.offset for one in picked], [one.lease for one in picked]
+            acks = asks.Settle(name, offsets, leases, [one.delivery_count for one in picked])
+        return next_batch(self.rng, publish, acks)
 
     def receive(self, _: int) -> asks.Receive:
         """A receive, short or long."""
@@ -216,3 +283,7 @@ CHOICES = [
     (Session.move, 4),
 ]
 """What sessions do, and how often."""
+
+THEMES = {"kv": Session.use_kv, "batch": Session.batch}
+"""What only some stories are about."""
+THEME_SHARE = 0.35

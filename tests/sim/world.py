@@ -25,7 +25,7 @@ from tests.sim.faults import Faults
 from tests.sim.process import Process
 from tests.sim.scales import small_world
 from tests.sim.tap import Tap
-from tests.sim.workload import QUEUES, Session
+from tests.sim.workload import KEYED, QUEUES, THEMES, Session
 
 START_MS = 1_700_000_000_000
 SPINS_MAX = 3_000
@@ -86,6 +86,8 @@ class World:
             max_group=self.rng.choice((2_000, 3_000, 16_384, 1 << 20)),
             sync=self.faults.sync,
         )
+        self.themes = tuple(self.rng.sample(sorted(THEMES), self.rng.choice((0, 1, 1, 2))))
+        self.names = self._names()
         self.process: Process | None = None
         self.sessions: list[Session] = []
         self.frozen = False
@@ -180,8 +182,8 @@ class World:
             self.checker.answered(session.caller.number, number, reply, self.now_ms())
             session.hear(number, reply)
 
-        names = [*QUEUES, "temp-0"]
-        session = Session(process.caller(hear), self.rng, names)
+        names = [*self.names, "temp-0"]
+        session = Session(process.caller(hear), self.rng, names, self.themes)
         return session
 
     def forget(self, session: Session) -> None:
@@ -290,12 +292,21 @@ class World:
             process.wake_at = 0
             self.turn()
 
+    def _names(self) -> list[str]:
+        """The queues of this story, the busy ones first."""
+        names = [name for name in QUEUES if name not in KEYED]
+        if self.rng.random() < 0.6:
+            for name in self.rng.sample(sorted(KEYED), 3):
+                names.insert(self.rng.randint(0, 3), name)
+        return names
+
     def _furnish(self) -> None:
         while self.process is None:
             self.run_for(100)
-        names = list(QUEUES)
+        names = list(self.names)
         self.rng.shuffle(names)
-        for name in names[: self.rng.randint(4, len(names))]:
+        names.sort(key=lambda name: name not in KEYED)
+        for name in names[: self.rng.randint(6, len(names))]:
             if self.process is not None:
                 self.ask(self.sessions[0], asks.DeclareQueue(name, QUEUES[name]))
             self.run_for(3)

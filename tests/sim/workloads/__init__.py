@@ -1,0 +1,1 @@
+"""What the clients of a story do with each kind of thing."""
