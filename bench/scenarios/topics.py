@@ -133,9 +133,9 @@ def cleaning(scale: float) -> list[Figure]:
         for at in range(0, count, 10_000):
             low = at % keys
             some = [(low + one * 7) % keys for one in range(10_000)]
-            command = topics.Append(
-                "t", [b"x" * 60] * 10_000, [heads[one] for one in some], [names[one] for one in some]
-            )
+            bodies = [b"x" * 60] * 10_000
+            columns = ([heads[one] for one in some], [names[one] for one in some])
+            command = topics.Append("t", bodies, *columns)
             assert isinstance(broker.driver.ask(command), topics.Appended)
         longest, used, took = _clean(broker)
         kept = len([1 for _ in _all(broker)])

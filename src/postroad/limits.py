@@ -183,6 +183,7 @@ SPACE_LOOK_MS = 2_000  # while publishes are refused, the disk is looked at so o
 COMPACT_BLOCKS = 32  # blocks rewritten by one job
 SPARSE_LOOK_BLOCKS = 256  # so many deletions (32 MiB) are worth a look for sparse files
 SPARSE_LOOK_SHELVES = 500  # queues looked at for sparse blocks in one turn
+SPARSE_LOOK_SEEN = 8_192  # blocks looked at in one turn, where one queue or topic has many
 DELETE_BLOCKS = 4_096  # blocks forgotten by one job
 KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do for so long
 

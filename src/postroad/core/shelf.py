@@ -188,29 +188,33 @@ class Shelf(Row):
 
     def blocks(self) -> list[tuple[int, int, int, int, int]]:
         """All wanted blocks: (first, count, live, id, size)."""
+        return [one for group in self.groups for one in self.blocks_of(group)]
+
+    def blocks_of(self, group: BlockGroup) -> list[tuple[int, int, int, int, int]]:
+        """The wanted blocks of one group, likewise."""
         found: list[tuple[int, int, int, int, int]] = []
-        for group in self.groups:
-            for at in range(len(group.first)):
-                if group.live[at]:
-                    one = (
-                        group.first[at],
-                        group.count[at],
-                        group.live[at],
-                        group.id[at],
-                        group.size[at],
-                    )
-                    found.append(one)
+        for at in range(len(group.first)):
+            if group.live[at]:
+                one = (
+                    group.first[at],
+                    group.count[at],
+                    group.live[at],
+                    group.id[at],
+                    group.size[at],
+                )
+                found.append(one)
         return found
 
-    def sparse_blocks(self) -> list[int]:
-        """First indexes of the placed blocks of whose stored messages less than half are wanted,
-        even if each is wanted by one target only; so what was rewritten is not sparse any more."""
+    def sparse_blocks(self, number: int) -> list[int]:
+        """First indexes of the placed blocks of one of the groups of whose stored messages less
+        than half are wanted, even if each is wanted by one target only; so what was rewritten is
+        not sparse any more."""
         found: list[int] = []
-        for group in self.groups:
-            for at in range(len(group.first)):
-                placed = group.live[at] and group.id[at]
-                if placed and group.live[at] * 2 < group.kept[at]:
-                    found.append(group.first[at])
+        group = self.groups[number]
+        for at in range(len(group.first)):
+            placed = group.live[at] and group.id[at]
+            if placed and group.live[at] * 2 < group.kept[at]:
+                found.append(group.first[at])
         return found
 
     def load(self, group: BlockGroup) -> None:

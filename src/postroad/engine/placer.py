@@ -23,14 +23,15 @@ from postroad.limits import (
     PLACE_BYTES,
     PLACE_RETRY_MS,
     SPARSE_LOOK_BLOCKS,
+    SPARSE_LOOK_SEEN,
     SPARSE_LOOK_SHELVES,
 )
 from postroad.store.interface import Store
 
 
 class Placer:
-    """`stuck`: the store has no room; placing is tried again at `retry_ms`. `to_look`: shelves the
-    running look for sparse blocks has not seen yet."""
+    """`stuck`: the store has no room; placing is tried again at `retry_ms`. `to_look`: groups of
+    blocks of shelves that the running look for sparse blocks has not seen yet."""
 
     def __init__(
         self, core: Core, cache: Cache, store: Store, take_step: Callable[[Step], None]
@@ -46,7 +47,7 @@ class Placer:
         self.retry_ms = 0
         self.fault: str | None = None
         self.look_for_sparse = False
-        self.to_look: list[int] = []
+        self.to_look: list[tuple[int, int]] = []
         self._sparse_files: set[int] = set()
         self._deleted = 0
         self._deaths: deque[tuple[int, Key, int]] = deque()
@@ -144,35 +145,39 @@ class Placer:
         if self.look_for_sparse and not self.to_look:
             self.look_for_sparse = False
             self._sparse_files = set(self.store.sparse_files(0.5))
-            self.to_look = list(self.core.state.shelves)
+            shelves = self.core.state.shelves
+            self.to_look = [(id, at) for id in shelves for at in range(len(shelves[id].groups))]
         wanted: list[tuple[int, int, int, int, int]] = []
+        seen = 0
         for _ in range(SPARSE_LOOK_SHELVES):
-            if not self.to_look or len(wanted) >= COMPACT_BLOCKS:
+            if not self.to_look or len(wanted) >= COMPACT_BLOCKS or seen >= SPARSE_LOOK_SEEN:
                 break
-            shelf = self.core.state.shelves.get(self.to_look[-1])
-            found = 0 if shelf is None else self._pick_sparse(shelf, wanted)
-            if not found or len(wanted) < COMPACT_BLOCKS:
+            id, at = self.to_look[-1]
+            shelf = self.core.state.shelves.get(id)
+            if shelf is not None and at < len(shelf.groups):
+                self._pick_sparse(shelf, at, wanted)
+                seen += len(shelf.groups[at].first)
+            if len(wanted) < COMPACT_BLOCKS:
                 self.to_look.pop()
         if not wanted:
             return None
         self.compacting = True
         return Compact(self.store, wanted)
 
-    def _pick_sparse(self, shelf: Shelf, wanted: list[tuple[int, int, int, int, int]]) -> int:
-        """Enter blocks of a shelf that are to be rewritten, until the job is full; how many."""
-        sparse = set(shelf.sparse_blocks())
+    def _pick_sparse(
+        self, shelf: Shelf, at: int, wanted: list[tuple[int, int, int, int, int]]
+    ) -> None:
+        """Enter blocks of a group of a shelf that are to be rewritten, until the job is full."""
+        sparse = set(shelf.sparse_blocks(at))
         files = self._sparse_files
-        found = 0
         if not sparse and not files:
-            return found
-        for first, count, _, id, size in shelf.blocks():
+            return
+        for first, count, _, id, size in shelf.blocks_of(shelf.groups[at]):
             if len(wanted) >= COMPACT_BLOCKS:
                 break
             if id and (first in sparse or self.store.file_of(id) in files):
                 mask = self.core.live_bits(shelf.id, first, count)
                 wanted.append((shelf.id, first, id, size, mask))
-                found += 1
-        return found
 
     def finished(self, job: Job, result: object, now: int) -> None:
         """A job of this file came back."""

@@ -108,9 +108,9 @@ def test_a_placed_block_is_known_by_its_number_and_takes_no_more_messages() -> N
     assert one.place(0, 99, 1_000, 2)
     assert one.where(1) == (0, 2, 99, 1_000)
     assert one.append(1, 10) == 2
-    assert one.sparse_blocks() == []
+    assert one.sparse_blocks(0) == []
     one.release(0, 1)
-    assert one.sparse_blocks() == []
+    assert one.sparse_blocks(0) == []
     assert one.place(0, 100, 400, 1)
     assert [(block.id, block.size) for block in freed] == [(99, 1_000)]
     one.release(1, 1)
@@ -122,9 +122,9 @@ def test_a_block_of_which_less_than_half_is_wanted_is_sparse() -> None:
     one.append(5, 10)
     one.place(0, 99, 1_000, 5)
     one.release(0, 2)
-    assert one.sparse_blocks() == []
+    assert one.sparse_blocks(0) == []
     one.release(2, 1)
-    assert one.sparse_blocks() == [0]
+    assert one.sparse_blocks(0) == [0]
 
 
 def test_a_block_that_one_of_three_still_wants_as_a_whole_is_not_sparse() -> None:
@@ -134,11 +134,11 @@ def test_a_block_that_one_of_three_still_wants_as_a_whole_is_not_sparse() -> Non
     one.place(0, 99, 1_000, 4)
     for _ in range(2):
         one.release(0, 4)
-    assert one.sparse_blocks() == []
+    assert one.sparse_blocks(0) == []
     one.release(0, 3)
-    assert one.sparse_blocks() == [0]
+    assert one.sparse_blocks(0) == [0]
     one.place(0, 100, 300, 1)
-    assert one.sparse_blocks() == []
+    assert one.sparse_blocks(0) == []
 
 
 def test_a_block_that_nobody_wants_is_free_as_soon_as_it_is_placed() -> None:
