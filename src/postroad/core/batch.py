@@ -170,7 +170,8 @@ class Doing:
 class Test:
     """Whether a batch could be done whole; reads the state and changes nothing.
 
-    `ahead`: messages and bytes that come to a queue before; `leases`, `keys`: those named so far.
+    `ahead`: messages and bytes that come to a queue before; `routed`: queues that exchanges feed;
+    `leases`, `keys`: those named so far.
     """
 
     def __init__(self, world: World, deciders: Deciders, now: int) -> None:
@@ -178,6 +179,7 @@ class Test:
         self.deciders = deciders
         self.now = now
         self.ahead: dict[int, tuple[int, int]] = {}
+        self.routed: set[int] = set()
         self.leases: set[tuple[str, int]] = set()
         self.keys: set[tuple[str, bytes]] = set()
 
@@ -198,18 +200,30 @@ class Test:
         stands = _stands(decision.reply)
         if stands is not None or not isinstance(one, exchanges.PublishTo):
             return stands
-        for record in decision.records:
-            if isinstance(record, facts.Published):
-                for queue in self.world.state.targets_of(record.shelf):
-                    if queue.id in self.ahead and _is_bounded(queue):
-                        return _together(f"publishes to queue `{queue.name}`, which is bounded")
-                    self.ahead[queue.id] = (1, 1)
+        for queue in self._fed_by(decision.records):
+            if _is_bounded(queue) and (queue.id in self.ahead or queue.id in self.routed):
+                return _together(f"publishes to queue `{queue.name}`, which is bounded")
+            self.routed.add(queue.id)
         return None
+
+    def _fed_by(self, records: list[facts.Record]) -> list[Queue]:
+        """The queues that get something, those of a route set that the records define too."""
+        state = self.world.state
+        found: list[Queue] = []
+        for record in records:
+            if isinstance(record, facts.RouteSetDefined):
+                found.extend([state.queues[id] for id in record.queues])
+            elif isinstance(record, facts.Published):
+                found.extend(state.targets_of(record.shelf))
+        return found
 
     def _publish(self, one: commands.Publish) -> Refused | None:
         found = publish.find_queues(self.world.state, one.queues)
         if isinstance(found, Decision):
             return _stands(found.reply)
+        for queue in found:
+            if _is_bounded(queue) and queue.id in self.routed:
+                return _together(f"publishes to queue `{queue.name}`, which is bounded")
         ahead = [self.ahead.get(queue.id, (0, 0)) for queue in found]
         most = (max(count for count, _ in ahead), max(size for _, size in ahead))
         refusal = publish.refusal_of(self.world, one, found, most)

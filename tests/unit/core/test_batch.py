@@ -6,6 +6,7 @@ from postroad.core.load import canonical
 from postroad.model import commands
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
+from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.kv import IF_ABSENT, KvGet, KvSet
 from postroad.model.kv_replies import KvGot, KvStored
 from postroad.model.message import Delivery
@@ -213,3 +214,17 @@ def test_a_program_that_raises_is_told_and_what_it_did_stays() -> None:
     assert refused.why is Why.PROGRAM_FAILED
     assert "KeyError" in refused.text
     assert r.counts() == (1, 0, 0, 0)
+
+
+def test_two_publishes_through_exchanges_to_one_bounded_queue_are_no_all_or_nothing() -> None:
+    r = Road()
+    r.declare("small", length_max=1)
+    r.declare("big")
+    r.ask(DeclareExchange("news", ExchangeSettings("fanout")))
+    r.ask(Bind("news", "small"))
+    r.ask(Bind("news", "big"))
+    twice = Batch([PublishTo("news", [""], [b"a"])] * 2, all_or_nothing=True)
+    refused = r.ask(twice)
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.BAD_COMMAND
+    assert r.counts("big") == (0, 0, 0, 0)
