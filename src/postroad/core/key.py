@@ -47,6 +47,9 @@ class Key:
 
     def put_back(self, offset: int) -> None:
         """A message came back to its place."""
+        if self.at < len(self.offsets) and offset >= self.base + self.offsets[self.at]:
+            # It was held when a restart entered it in line, and stands there still.
+            return
         back = self.back
         if len(back) == self.back_at or offset > back[-1]:
             if self.back_at == len(back):
