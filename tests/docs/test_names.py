@@ -12,6 +12,7 @@ from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
 from postroad.cli.main import app
 from postroad.model import commands, groups, policy, replies
+from postroad.model.choices import Which
 from postroad.model.message import Delivery, Note
 from postroad.model.topics import TopicSettings
 from postroad.server.config import SETTINGS
@@ -96,7 +97,7 @@ def known_names() -> set[str]:
     """The names with a unit that a program can meet: settings, parameters, attributes."""
     found = {*BrokerOptions.__annotations__}
     found.update(setting.toml.rpartition(".")[2] for setting in SETTINGS)
-    for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note):
+    for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note, Which):
         found.update(struct.__struct_fields__)
     for module in (commands, replies, groups):
         for one in vars(module).values():

@@ -79,6 +79,11 @@ PRINTS = {
         "everything ['order 1', 'order 2', 'no stock']",
         "nobody's ['hello']",
     ],
+    "14_time_travel": [
+        "task 1 put back 10 messages",
+        "delayed 90 ['retried'] {'again': True}",
+        "1 cancelled",
+    ],
 }
 
 

@@ -134,7 +134,7 @@ class ExchangeOperations:
         The same again changes nothing. Raises `ExchangeNotFound`, `QueueNotFound`, `BadFilter`,
         `BadCommand`, `TooMany`, `SettingsDiffer`.
         """
-        text = None if filter is None else _policy(filter, exchange)
+        text = None if filter is None else policy_text(filter, exchange)
         words, arguments = _rule(key)
         command = exchanges.Bind(exchange, target, words, arguments, to, text, filter_scope)
         return expect((yield command), exchanges.Bound, exchange).binding
@@ -166,7 +166,7 @@ class ExchangeOperations:
         another topic), if `filter` lets it pass; the number of the binding. Raises as `bind` does,
         and `TopicNotFound`.
         """
-        text = None if filter is None else _policy(filter, topic)
+        text = None if filter is None else policy_text(filter, topic)
         command = exchanges.Bind(
             topic, target, "", None, to, text, filter_scope, source_kind=OF_TOPIC
         )
@@ -256,13 +256,14 @@ def _rule(key: str | Arguments) -> tuple[str, dict[str, HeaderValue] | None]:
     return (key, None) if isinstance(key, str) else ("", dict(key))
 
 
-def _policy(policy: Policy, exchange: str) -> str:
+def policy_text(policy: Policy, of: str) -> str:
+    """A filter as JSON text. Raises `BadFilter` about `of`."""
     if isinstance(policy, str):
         return policy
     try:
         return json.dumps(policy)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadFilter(f"a filter is what JSON can say: {error}", exchange) from None
+        raise BadFilter(f"a filter is what JSON can say: {error}", of) from None
 
 
 def _settings(base: ExchangeSettings, named: dict[str, object], exchange: str) -> ExchangeSettings:

@@ -64,10 +64,10 @@ def publish_one(queues: tuple[str, ...], message: Outgoing) -> Publish:
     """The command for one message."""
     delay_ms = duration(message.delay_ms, "delay_ms")
     ttl_ms = duration(message.ttl_ms, "ttl_ms", 1)
-    head = _head_of(message.headers, message.key, message.dedup_id, message.priority)
+    head = head_of(message.headers, message.key, message.dedup_id, message.priority)
     return Publish(
         queues,
-        [_bytes_of(message.body)],
+        [bytes_of(message.body)],
         [head] if head else None,
         None if delay_ms is None else [delay_ms],
         None if ttl_ms is None else [ttl_ms],
@@ -85,10 +85,10 @@ def publish_all(
     if Outgoing in kinds:
         return _publish_each(queues, messages, common)
     count = len(messages)
-    bodies: list[bytes] = list(messages) if kinds == {bytes} else list(map(_bytes_of, messages))  # type: ignore[arg-type]
+    bodies: list[bytes] = list(messages) if kinds == {bytes} else list(map(bytes_of, messages))  # type: ignore[arg-type]
     delay_ms = duration(common.delay_ms, "delay_ms")
     ttl_ms = duration(common.ttl_ms, "ttl_ms", 1)
-    head = _head_of(common.headers, common.key, None, common.priority)
+    head = head_of(common.headers, common.key, None, common.priority)
     return Publish(
         queues,
         bodies,
@@ -108,7 +108,7 @@ def _publish_each(
     ids = [one.dedup_id for one in each]
     levels = [common.priority or 0 if one.priority is None else one.priority for one in each]
     headers = [common.headers if one.headers is None else one.headers for one in each]
-    heads = list(map(_head_of, headers, keys, ids, levels))
+    heads = list(map(head_of, headers, keys, ids, levels))
     delays = [
         duration(common.delay_ms if one.delay_ms is None else one.delay_ms, "delay_ms")
         for one in each
@@ -118,7 +118,7 @@ def _publish_each(
     ]
     return Publish(
         queues,
-        [_bytes_of(one.body) for one in each],
+        [bytes_of(one.body) for one in each],
         heads if any(heads) else None,
         _if_any(delays),
         _if_any(lives),
@@ -133,7 +133,8 @@ def _if_any(column: list[T | None]) -> list[T | None] | None:
     return column if any(one is not None for one in column) else None
 
 
-def _bytes_of(body: object) -> bytes:
+def bytes_of(body: object) -> bytes:
+    """A body as bytes. Raises `TypeError`."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, str):
@@ -141,9 +142,10 @@ def _bytes_of(body: object) -> bytes:
     raise TypeError(f"a body is bytes or text, not {type(body).__name__}; encode it first")
 
 
-def _head_of(
+def head_of(
     headers: Headers | None, key: str | None, dedup_id: str | None, priority: int | None
 ) -> bytes:
+    """Headers, and what goes with them, as a stored head. Raises `TypeError`, `ValueError`."""
     _check_own(key, dedup_id, priority)
     if headers is None:
         if dedup_id is not None:

@@ -11,6 +11,7 @@ from typing import Final, Unpack, overload
 from postroad.api.asks import Asks
 from postroad.api.batch import BatchOperations
 from postroad.api.exchanges import ExchangeOperations
+from postroad.api.history import HistoryOperations
 from postroad.api.messages import (
     Body,
     CommonOptions,
@@ -41,7 +42,7 @@ from postroad.model import commands, replies
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Described, PeekedMessage, Reply, TaskInfo, Why
+from postroad.model.replies import Described, PeekedMessage, Reply, Why
 from postroad.model.topics import ListTopics
 
 Several = list[str] | tuple[str, ...]
@@ -50,7 +51,7 @@ Several = list[str] | tuple[str, ...]
 _NO_SETTINGS: Final = QueueSettings()
 
 
-class Operations(SchemaOperations, ExchangeOperations, BatchOperations):
+class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryOperations):
     """Every operation; it remembers the names of the queues it met, and of those it is told of by
     `learn`."""
 
@@ -276,51 +277,14 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations):
         """Look at up to `count` messages (1,000 at most) from offset `start` on, without touching
         them.
 
-        `states`: only those that are `ready`, `delayed`, `leased` or `dead`. Raises
-        `QueueNotFound`.
+        `states`: only those that are `ready`, `delayed`, `leased` or `dead`; with `settled` also
+        those that are kept. Raises `QueueNotFound`.
         """
-        unknown = set(states) - {"ready", "delayed", "leased", "dead"}
+        unknown = set(states) - {"ready", "delayed", "leased", "dead", "settled"}
         if unknown or isinstance(states, str):
-            raise BadCommand("states are some of ready, delayed, leased, dead", queue)
+            raise BadCommand("states are some of ready, delayed, leased, dead, settled", queue)
         command = commands.Peek(queue, start, count, tuple(states))
         return expect((yield command), replies.Peeked, queue).messages
-
-    def move(
-        self,
-        source: str,
-        target: str | None = None,
-        *,
-        count: int = 1_000,
-        offsets: Sequence[int] | None = None,
-    ) -> Asks[int]:
-        """Move up to `count` ready messages, or those at `offsets`, in one atomic step (1,000 at
-        most); how many it were.
-
-        Without a target each goes back to the queue it was moved from last. Raises `QueueNotFound`,
-        `NoSpace`.
-        """
-        chosen = None if offsets is None else tuple(offsets)
-        command = commands.Move(source, target, count, chosen)
-        return expect((yield command), replies.Moved, source).count
-
-    def start_move(
-        self, source: str, target: str | None = None, *, per_second: int | None = None
-    ) -> Asks[int]:
-        """Move all that `source` holds now in the background, also across restarts; the number of
-        the task.
-
-        Raises `QueueNotFound`, `TaskRunning`.
-        """
-        command = commands.StartMoveTask(source, target, per_second)
-        return expect((yield command), replies.TaskStarted, source).task
-
-    def cancel_move(self, task: int) -> Asks[int]:
-        """Stop a background move; how many it had moved. Raises `TaskNotFound`."""
-        return expect((yield commands.CancelMoveTask(task)), replies.TaskStopped).moved
-
-    def moves(self, source: str, count: int = 10) -> Asks[list[TaskInfo]]:
-        """The background moves from a queue, newest first. Raises `QueueNotFound`."""
-        return expect((yield commands.ListMoveTasks(source, count)), replies.TasksListed).tasks
 
     def _settle(self, messages: Receipts, outcome: int, after_ms: int | None) -> Asks[None]:
         failed: list[Delivery | str] = []

@@ -24,19 +24,18 @@ from postroad.cli.options import (
     word_option,
 )
 from postroad.cli.output import body_text, delivery_json, print_json, print_table
-from postroad.limits import MOVE_STEP_MESSAGES, PAGE_NAMES
+from postroad.limits import PAGE_NAMES
 from postroad.model.commands import (
     ChangeQueue,
     DeclareQueue,
     DeleteQueue,
     DescribeQueue,
     ListQueues,
-    Move,
     Peek,
     PurgeQueue,
 )
 from postroad.model.policy import KINDS, OVERFLOWS, QueueSettings
-from postroad.model.replies import Declared, Described, Done, Listed, Moved, Peeked, Purged
+from postroad.model.replies import Declared, Described, Done, Listed, Peeked, Purged
 
 app = typer.Typer(
     help="Make, look at, empty, remove and redrive queues.",
@@ -48,6 +47,8 @@ OverflowOption = Annotated[
     str | None, word_option("|".join(OVERFLOWS), "What gives way when full.")
 ]
 KindOption = Annotated[str | None, word_option("|".join(KINDS), "In which order messages leave.")]
+WaitOption = Annotated[int | None, time_option("Long-poll time of receives without their own.")]
+KeepSettledOption = Annotated[int | None, time_option("How long what was settled can be put back.")]
 ByContentOption = Annotated[
     bool | None, typer.Option("--dedup-by-content", help="The body stands for a missing id.")
 ]
@@ -89,9 +90,7 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
         int | None, time_option("How long each message waits before it is ready.")
     ] = None,
     retention: Annotated[int | None, time_option("Older messages leave.")] = None,
-    wait: Annotated[
-        int | None, time_option("Long-poll time of receives without their own.")
-    ] = None,
+    wait: WaitOption = None,
     deliveries_max: Annotated[
         int | None, count_option("After so many failed deliveries a message is dead.")
     ] = None,
@@ -110,6 +109,7 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
     key_leased_max: Annotated[int | None, count_option("The same for each key.")] = None,
     per_second: Annotated[int | None, count_option("Most deliveries a second.")] = None,
     key_per_second: Annotated[int | None, count_option("The same for each key.")] = None,
+    keep_settled: KeepSettledOption = None,
     expires: Annotated[
         int | None, time_option("The queue goes when nobody used it for so long.")
     ] = None,
@@ -134,6 +134,7 @@ def create(  # noqa: PLR0913, PLR0917  (one parameter per option)
         "per_second": per_second,
         "key_per_second": key_per_second,
         "expires_ms": expires,
+        "keep_settled_ms": keep_settled,
     }
     fields = {field: one for field, one in given.items() if one is not None}
     settings = msgspec.structs.replace(QueueSettings(), **fields)
@@ -189,7 +190,7 @@ def peek(
     state: Annotated[
         list[str] | None,
         word_option(
-            "ready|delayed|leased|dead", "Only messages in this state; may be given again."
+            "ready|delayed|leased|dead|settled", "Only messages in this state; may be given again."
         ),
     ] = None,
     data: DataOption = DEFAULT_DATA,
@@ -209,34 +210,6 @@ def peek(
             for one in peeked.messages
         ],
     )
-
-
-@app.command()
-def move(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the messages are.")],
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            help="Where they go; without it each goes back to where it came from.",
-        ),
-    ] = None,
-    count: Annotated[
-        int | None, count_option("Most messages to move; all of them without it.")
-    ] = None,
-    data: DataOption = DEFAULT_DATA,
-) -> None:
-    """Move ready messages to another queue, or dead letters back to where they came from."""
-    with opened(data) as directory:
-        left = directory.ask(DescribeQueue(source), Described).ready if count is None else count
-        moved = 0
-        while left > 0:
-            step = Move(source, target, min(left, MOVE_STEP_MESSAGES))
-            taken = directory.ask(step, Moved).count
-            if taken == 0:
-                break
-            moved += taken
-            left -= taken
-    print(f"moved: {moved:,} messages")
 
 
 def names(directory: Directory, prefix: str) -> Iterator[str]:

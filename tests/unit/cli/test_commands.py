@@ -151,6 +151,17 @@ def test_move_takes_messages_to_another_queue(shell: Shell) -> None:
     assert shell.json("queue", "show", "b")["ready"] == 3
 
 
+def test_move_takes_what_passes_a_filter_and_changes_it_on_the_way(shell: Shell) -> None:
+    shell("queue", "create", "a")
+    shell("queue", "create", "b")
+    shell("send", "a", '{"n": 1}', '{"n": 2}', "3")
+    chosen = ("queue", "move", "a", "b", "--body-filter", '{"n": [2]}')
+    assert shell(*chosen, "--dry-run") == "1\nwould move: 1 messages\n"
+    assert shell(*chosen, "--set-header", "was=a") == "moved: 1 messages\n"
+    (message,) = shell.json("queue", "peek", "b")
+    assert (message["body"], message["headers"]) == ('{"n": 2}', {"was": "a"})
+
+
 def test_purge_and_delete_ask_first_unless_told_yes(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,11 @@ read_filter = lru_cache(maxsize=64)(Filter)
 """A filter from its text and scope. Raises `BadFilter`."""
 
 
+NO_DEATHS: list[tuple[str, str, int, int]] = []
+"""One list for all who never died, and nobody adds to: a million of them would be a million objects
+for the collector to look at."""
+
+
 class Taken:
     """A move's facts, how many messages it moves and at which offsets, and `after`: the offset up
     to which each picked message was looked at, moved or not."""
@@ -229,10 +234,10 @@ def _noted(errand: Errand, offset: int, note: Note | None, published_ms: int) ->
     was moved from last."""
     source = errand.source.id
     if note is None:
-        return Note(source, offset, published_ms, source, [])
+        return Note(source, offset, published_ms, source, NO_DEATHS)
     if errand.again:
         source = note.source
-    return Note(note.queue, note.offset, note.published_ms, source, list(note.deaths))
+    return Note(note.queue, note.offset, note.published_ms, source, note.deaths)
 
 
 def _add(load: Load, bodies: Bodies, at: int, edit: Edit | None) -> None:
