@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from postroad.core.retry import retry_due_ms
 from postroad.model.commands import ACK, REJECT, RELEASE
-from postroad.model.policy import QueueSettings
+from postroad.model.policy import FIFO, QueueSettings
 
 Death = tuple[str, str, int, int]
 Place = tuple[int, int]
@@ -221,7 +221,7 @@ class NaiveQueue:
         """A message from another queue, or `anew` one that had settled."""
         settings = self.settings
         one.weight = len(one.body) if settings.bytes_max is not None else 0
-        if settings.life_ms is not None and not anew:
+        if settings.life_ms is not None and not anew and settings.kind != FIFO:
             died_of_age = one.deaths and one.deaths[-1][1] == "expired"
             one.end_ms = (one.deaths[-1][3] if died_of_age else one.born_ms) + settings.life_ms
         self.unseen += 1

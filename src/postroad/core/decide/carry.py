@@ -22,6 +22,7 @@ from postroad.limits import DEATHS_KEPT, MOVE_BYTES_MAX
 from postroad.model.choices import Edit, Which
 from postroad.model.filters import Content, Filter
 from postroad.model.message import Note
+from postroad.model.policy import FIFO
 
 DEATH_WORDS = {
     facts.MAX_DELIVERIES: "max-deliveries",
@@ -254,12 +255,13 @@ def _add(load: Load, bodies: Bodies, at: int, edit: Edit | None) -> None:
 
 def _add_life(load: Load, target: Queue, page: Page | PastPage, note: Note) -> None:
     """A moved message keeps its age. What had settled begins a new life, in which its queue's
-    limit counts from now."""
+    limit counts from now; so does what comes to a strict queue, for its order there is that of
+    arrival."""
     assert load.notes is not None
     assert load.expires is not None
     load.notes.append(note)
     life = target.settings.life_ms
-    if life is None or isinstance(page, PastPage):
+    if life is None or isinstance(page, PastPage) or target.settings.kind == FIFO:
         load.expires.append(0)
     else:
         load.expires.append(_life_from(note) + life)
