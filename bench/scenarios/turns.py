@@ -1,5 +1,5 @@
-"""The longest turn of the engine while a million leases lapse, ten million messages are purged, and
-checkpoints run under full load.
+"""The longest turn of the engine while a million leases lapse, ten million messages are purged, a
+million settled ones are put back, and checkpoints run under full load.
 
 The rule kept here: a turn is timed inside the loop's process, in the thread that others wait for;
 collector and threads are set as in a server. Beside the loop's lag stands that of an idle process
@@ -19,9 +19,27 @@ from bench.scenarios.publishers import on_loop
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.jobs import Job
 from postroad.engine.settings import EngineSettings
-from postroad.model.commands import DeclareQueue, DescribeQueue, Publish, PurgeQueue, Receive
+from postroad.model.choices import Which
+from postroad.model.commands import (
+    DeclareQueue,
+    DescribeQueue,
+    ListMoveTasks,
+    Publish,
+    PurgeQueue,
+    Receive,
+    StartMoveTask,
+)
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Declared, Described, Published, Purged, Received, Settled
+from postroad.model.replies import (
+    Declared,
+    Described,
+    Published,
+    Purged,
+    Received,
+    Settled,
+    TasksListed,
+    TaskStarted,
+)
 from postroad.server.run import favour_loop
 
 MILLION = 1_000_000
@@ -75,6 +93,9 @@ def run(scale: float) -> list[Figure]:
     with scratch() as path:
         purge = on_loop(_apart(path, _purge, purged))
     figures += _lines(f"while {purged:,} are purged", purge, purged == 10 * MILLION)
+    with scratch() as path:
+        back = on_loop(_apart(path, _put_back, leases))
+    figures += _lines(f"while {leases:,} are put back", back, leases == MILLION)
     with scratch() as path:
         busy = on_loop(_apart(path, _busy, max(2.0, LOAD_S * scale)))
     return figures + _lines("while checkpoints run under full load", busy, scale >= 1)
@@ -146,6 +167,26 @@ async def _purge(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
     for _ in range(100):
         await _fill(driver, 10_000)
         await asyncio.sleep(0.01)  # noqa: TID251  (what the purge left to be swept)
+
+
+async def _put_back(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
+    """All that settled since the beginning, by time, in the background."""
+    await wanted(driver, DeclareQueue(QUEUE, QueueSettings(keep_settled_ms=LONG_MS)), Declared)
+    for _ in range(int(size) // 10_000):
+        await _fill(driver, 10_000)
+        reply = await driver.ask(Receive(QUEUE, 10_000))
+        assert isinstance(reply, Received), reply
+        await wanted(driver, settle(reply.messages), Settled)
+    watch.reset()
+    began = StartMoveTask(QUEUE, settled=True, which=Which(settled_from_ms=1))
+    await wanted(driver, began, TaskStarted)
+    while True:
+        await asyncio.sleep(0.1)  # noqa: TID251
+        listed = await driver.ask(ListMoveTasks(QUEUE))
+        assert isinstance(listed, TasksListed), listed
+        if listed.tasks[0].status != "running":
+            assert listed.tasks[0].moved == int(size) // 10_000 * 10_000
+            return
 
 
 async def _busy(driver: AsyncDriver, watch: Stopwatch, size: float) -> None:
