@@ -187,9 +187,9 @@ class Witness(RuleBasedStateMachine):
                 target.put(moved, anew=anew)
                 fed[target.id] = target
                 count += 1
-        for one in fed.values():
-            if one.settings.overflow != "reject":
-                one.overflow(moved=True)
+        for target in fed.values():
+            if target.settings.overflow != "reject":
+                target.overflow(moved=True)
         return count
 
     def credit_back(self, one: Held) -> None:
