@@ -44,7 +44,7 @@ def _audit_kinds(world: "World", session: Session) -> None:
         return world.hear(session, command)
 
     checker = world.checker
-    for expert in (checker.batches, checker.kv):
+    for expert in (checker.batches, checker.kv, checker.topics):
         expert.audit(read, world.now_ms(), checker.event)
 
 
@@ -75,6 +75,7 @@ def finish(world: "World") -> None:
         world.hear(session, asks.DeclareQueue(name))
     _drain(world, session)
     audit(world)
+    world.checker.topics.bury(lambda command: world.hear(session, command))
     process = world.quiesce()
     compare(process.engine.core.state, world.tap.replayed(), "the state that all records make")
     used = process.engine.store.bytes_used()

@@ -16,6 +16,7 @@ from tests.sim.checkers.batches import BatchRules
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
 from tests.sim.checkers.registers import NEVER
+from tests.sim.checkers.topics import TopicRules
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Fate, Known, Violation
 from tests.sim.leases import LeaseRules
 from tests.sim.tap import Tap
@@ -37,7 +38,8 @@ class Checker:
         self.batches = BatchRules(self)
         self.keys = KeyRules(self.known, self.open)
         self.experts: dict[type, Any] = {}
-        for expert in (self.kv, self.batches):
+        self.topics = TopicRules()
+        for expert in (self.kv, self.batches, self.topics):
             self.experts.update(dict.fromkeys(expert.asks, expert))
         self._expect: dict[type, Callable[[Asked], None]] = {
             asks.Publish: self._will_publish,

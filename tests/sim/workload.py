@@ -8,10 +8,12 @@ from postroad.model import commands as asks
 from postroad.model import replies
 from postroad.model.ask import Caller
 from postroad.model.batch import BatchDone
+from postroad.model.groups import ReceiveShare
 from postroad.model.message import Delivery
 from postroad.model.policy import DEDUP_KEY, FIFO, PRIORITY, QueueSettings, RetryPolicy
 from tests.sim.workloads.batches import next_batch
 from tests.sim.workloads.kv import KvWork
+from tests.sim.workloads.topics import TopicWork
 
 FIXED = RetryPolicy("fixed", 200)
 JITTER = RetryPolicy("exponential", 100, 2_000)
@@ -70,6 +72,7 @@ class Session:
         self.consumers: list[int] = []
         self.themes = themes
         self.kv = KvWork(rng)
+        self.topics = TopicWork(rng if "topics" in themes else random.Random(0))
         self.tasks: list[int] = []
 
     def hear(self, number: int, reply: replies.Reply) -> None:
@@ -79,10 +82,11 @@ class Session:
     def heard(self, command: Any, reply: replies.Reply) -> None:
         """What an answer leaves with the client."""
         self.kv.heard(command, reply)
+        self.topics.heard(reply)
         if isinstance(reply, BatchDone):
             for part, answer in zip(command.commands, reply.replies, strict=True):
                 self.heard(part, answer)
-        elif isinstance(reply, replies.Received):
+        elif isinstance(reply, replies.Received) and not isinstance(command, ReceiveShare):
             self.held.extend((command.queue, one) for one in reply.messages if one.lease)
             del self.held[:-300]
         elif isinstance(reply, replies.TaskStarted):
@@ -143,6 +147,10 @@ class Session:
     def use_kv(self, publish: int) -> Any:
         """Something with keys."""
         return self.kv.next_command(publish)
+
+    def use_topics(self, publish: int) -> Any:
+        """Something with topics and groups."""
+        return self.topics.next_command(publish)
 
     def batch(self, publish: int) -> Any:
         """Several things at once."""
@@ -284,6 +292,6 @@ CHOICES = [
 ]
 """What sessions do, and how often."""
 
-THEMES = {"kv": Session.use_kv, "batch": Session.batch}
+THEMES = {"kv": Session.use_kv, "batch": Session.batch, "topics": Session.use_topics}
 """What only some stories are about."""
 THEME_SHARE = 0.35

@@ -1,0 +1,144 @@
+"""What topics promise: an offset has one body for ever, what was confirmed is there in order, and
+commits and generations never go back."""
+
+from typing import Any
+
+from postroad.model import groups, topics
+from postroad.model.replies import Done, Received, Refused
+from tests.sim.copies import Asked, Violation
+from tests.sim.workloads.topics import OUTSIDE, READERS, TOPICS
+
+Place = tuple[str, int, int]
+
+
+class TopicRules:
+    """`used`: whether anybody asked of topics. `bodies`: what stands at a place for certain;
+    `hoped`: bodies that may have come in; `keys`: of each body its key. `commits`: offsets that may
+    be the last, from outside."""
+
+    asks = (
+        *(topics.DeclareTopic, topics.ChangeTopic, topics.DeleteTopic, topics.DescribeTopic),
+        *(topics.Append, topics.Fetch, topics.FindOffset, topics.CutTopic),
+        *(groups.JoinGroup, groups.Heartbeat, groups.LeaveGroup, groups.CommitOffsets),
+        *(groups.DescribeGroup, groups.DeleteGroup, groups.DeclareGroup, groups.SeekGroup),
+        groups.ReceiveShare,
+    )
+
+    def __init__(self) -> None:
+        self.used = False
+        self.bodies: dict[Place, bytes] = {}
+        self.hoped: set[bytes] = set()
+        self.keys: dict[bytes, bytes] = {}
+        self.commits: dict[int, set[int]] = {0: {-1}, 1: {-1}}
+        self.generation = 0
+
+    def asked(self, ask: Asked) -> None:
+        """A command is asked."""
+        self.used = True
+        command = ask.command
+        if isinstance(command, topics.Append) and command.topic != "passing":
+            self.hoped.update(command.bodies)
+            for body, key in zip(command.bodies, command.keys or (), strict=False):
+                assert key is not None
+                self.keys[body] = key
+        elif isinstance(command, groups.CommitOffsets) and command.group == OUTSIDE:
+            for one in command.positions:
+                self.commits[one.partition].add(one.offset)
+
+    def answered(self, ask: Asked, reply: Any, _now: int, _event: int) -> None:
+        """A command is answered."""
+        command = ask.command
+        if isinstance(reply, topics.Appended) and command.topic != "passing":
+            rows = zip(command.bodies, reply.partitions, reply.offsets, strict=True)
+            for body, number, offset in rows:
+                self._stands((command.topic, number, offset), body)
+        elif isinstance(reply, topics.Fetched):
+            for part, span in zip(reply.parts, command.spans, strict=True):
+                self._read(part, span.offset)
+        elif isinstance(reply, Received):
+            for message in reply.messages:
+                self._seen(command.topic, message.offset, message.body)
+        elif isinstance(reply, Refused) and isinstance(command, topics.Append):
+            self.hoped.difference_update(command.bodies)
+        else:
+            self._turned(command, reply)
+
+    def _turned(self, command: Any, reply: Any) -> None:
+        """Generations grow as long as their group is there."""
+        if isinstance(reply, groups.Membership) and isinstance(command, groups.JoinGroup):
+            if reply.generation <= self.generation:
+                raise Violation(f"generation {reply.generation} came after {self.generation}")
+            self.generation = reply.generation
+        elif isinstance(command, groups.DeleteGroup) and isinstance(reply, Done):
+            self.generation = 0 if command.group == READERS else self.generation
+
+    def unknown(self, ask: Asked, _until: int) -> None:
+        """Nobody will tell what became of it: all that was hoped for may be so."""
+        if isinstance(ask.command, groups.DeleteGroup):
+            self.generation = 0
+
+    def audit(self, read: Any, _now: int, _event: int) -> None:
+        """All is quiet: read everything."""
+        if not self.used:
+            return
+        for name, total in (("log", 2), ("brief", 1), ("table", 1)):
+            for number in range(total):
+                self._audit_log(read, name, number)
+        described = read(groups.DescribeGroup(OUTSIDE))
+        if isinstance(described, groups.GroupDescribed):
+            for part in described.parts:
+                if part.offset not in self.commits[part.partition]:
+                    raise Violation(f"offset {part.offset} was never committed last")
+                self.commits[part.partition] = {part.offset}
+
+    def bury(self, read: Any) -> None:
+        """The end: all topics are deleted, and nothing of them shall be left."""
+        if self.used:
+            for name in TOPICS:
+                read(topics.DeleteTopic(name))
+            self.bodies.clear()
+
+    def _audit_log(self, read: Any, name: str, number: int) -> None:
+        found = read(topics.FindOffset(name, number, "earliest"))
+        if isinstance(found, Refused):
+            if any(place[0] == name for place in self.bodies):
+                raise Violation(f"topic {name} is gone")
+            return
+        start = offset = found.offset
+        present: dict[int, bytes] = {}
+        while True:
+            part = read(topics.Fetch((topics.Span(name, number, offset),), 1_000)).parts[0]
+            self._read(part, offset)
+            present.update((one.offset, one.body) for one in part.messages)
+            if part.next_offset == offset:
+                break
+            offset = part.next_offset
+        mine = [place for place in self.bodies if place[:2] == (name, number)]
+        last = {self.keys.get(self.bodies[place]): place[2] for place in sorted(mine)}
+        for place in mine:
+            if place[2] < start:
+                del self.bodies[place]
+            elif place[2] not in present and (name != "table" or place[2] in last.values()):
+                raise Violation(f"{place} was confirmed and is lost")
+
+    def _read(self, part: topics.FetchedPart, offset: int) -> None:
+        if part.topic == "passing":
+            return
+        for message in part.messages:
+            if message.offset < offset or (part.topic != "table" and message.offset != offset):
+                raise Violation(f"{part.topic}: {message.offset} came where {offset} was due")
+            offset = message.offset + 1
+            self._stands((part.topic, part.partition, message.offset), message.body)
+
+    def _seen(self, topic: str, offset: int, body: bytes) -> None:
+        """A group got a message; of which partition it does not say."""
+        found = [self.bodies.get((topic, number, offset)) for number in (0, 1)]
+        if body not in found and body not in self.hoped:
+            raise Violation(f"{topic}: offset {offset} never had {body[:20]!r}")
+
+    def _stands(self, place: Place, body: bytes) -> None:
+        known = self.bodies.setdefault(place, body)
+        if known != body:
+            raise Violation(f"{place} had {known[:20]!r}, and now has {body[:20]!r}")
+        if body not in self.hoped:
+            raise Violation(f"{place} has {body[:20]!r}, which nobody published")
