@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.broker import scratch
 from bench.figures import Figure
+from bench.scenarios.turns import Stopwatch
 from postroad import Broker
 from postroad.engine.blocking import BlockingDriver
 from postroad.model import topics
@@ -151,26 +152,14 @@ def cleaning(scale: float) -> list[Figure]:
 def _clean(broker: Broker) -> tuple[float, float, float]:
     """Let the cleaner work; (longest turn, most processor time of one, all of it in s)."""
     driver = broker.driver
-    engine = driver.engine
-    turn = engine.turn
-    longest = used = 0.0
-
-    def timed(now_ms: int) -> object:
-        nonlocal longest, used
-        begin, spent = time.perf_counter(), time.thread_time()
-        jobs = turn(now_ms)
-        used = max(used, (time.thread_time() - spent) * 1_000)
-        longest = max(longest, (time.perf_counter() - begin) * 1_000)
-        return jobs
-
-    engine.turn = timed  # type: ignore[method-assign,assignment]
-    log = next(iter(engine.core.state.topics.partitions.values()))
-    begin = time.perf_counter()
+    log = next(iter(driver.engine.core.state.topics.partitions.values()))
+    watch = Stopwatch(driver)
+    watch.reset()
     broker.topic("t").change(compact=True, compact_messages=1_000)
-    while log.cleaned_before < log.end and time.perf_counter() - begin < SLOW_S:
+    while log.cleaned_before < log.end and time.perf_counter() - watch.begin < SLOW_S:
         broker.topic("t").find("latest")
         driver.run_for(driver.clock.now_ms())
-    return longest, used, time.perf_counter() - begin
+    return watch.longest_ms, watch.longest_cpu_ms, time.perf_counter() - watch.begin
 
 
 def _all(broker: Broker) -> list[int]:

@@ -17,6 +17,7 @@ from bench.figures import Figure
 from bench.idle import Idle, Lag, longest, look
 from bench.scenarios.publishers import on_loop
 from postroad.engine.aio import AsyncDriver
+from postroad.engine.blocking import BlockingDriver
 from postroad.engine.jobs import Job
 from postroad.engine.settings import EngineSettings
 from postroad.model.choices import Which
@@ -52,7 +53,7 @@ CHECKPOINTS = 2
 class Stopwatch:
     """Stands where a driver has its engine, and times each of its turns from `begin` on."""
 
-    def __init__(self, driver: AsyncDriver) -> None:
+    def __init__(self, driver: AsyncDriver | BlockingDriver) -> None:
         self.begin = 0.0
         self.longest_ms = 0.0
         self.longest_cpu_ms = 0.0
