@@ -44,7 +44,7 @@ def _audit_kinds(world: "World", session: Session) -> None:
         return world.hear(session, command)
 
     checker = world.checker
-    for expert in (checker.batches, checker.kv, checker.topics):
+    for expert in checker.all_experts():
         expert.audit(read, world.now_ms(), checker.event)
 
 

@@ -13,6 +13,7 @@ from postroad.model.message import Delivery
 from postroad.model.replies import Why
 from tests.sim.checkers.accounts import Accounts, Snapshot
 from tests.sim.checkers.batches import BatchRules
+from tests.sim.checkers.exchanges import ExchangeRules
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
 from tests.sim.checkers.registers import NEVER
@@ -39,7 +40,8 @@ class Checker:
         self.keys = KeyRules(self.known, self.open)
         self.experts: dict[type, Any] = {}
         self.topics = TopicRules()
-        for expert in (self.kv, self.batches, self.topics):
+        self.exchanges = ExchangeRules(self)
+        for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))
         self._expect: dict[type, Callable[[Asked], None]] = {
             asks.Publish: self._will_publish,
@@ -62,6 +64,10 @@ class Checker:
             replies.Done: self._done,
             replies.Refused: self._refused,
         }
+
+    def all_experts(self) -> tuple[Any, ...]:
+        """Who knows the rules of each kind of thing."""
+        return self.batches, self.kv, self.topics, self.exchanges
 
     def asked(self, session: int, number: int, command: Any, now: int) -> None:
         """A session asks."""
@@ -185,6 +191,7 @@ class Checker:
             copy.priority = command.priorities[copy.index]
         if command.dedup_ids is not None:
             copy.dedup_id = command.dedup_ids[copy.index]
+            copy.alone = copy.dedup_id is not None
         self.keys.will_publish(copy)
 
     def _will_empty(self, ask: Asked) -> None:

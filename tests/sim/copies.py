@@ -28,10 +28,12 @@ class Copy:
 
     `ends`: asks that may have ended it, since the last audit; `gone_at`: number of the event that
     confirmed its end. `place`: its first (queue id, offset), `spot`: the last one seen; `home`:
-    the queue where it was for certain at last.
+    the queue where it was for certain at last. `alone`: that its fellows are there says nothing of
+    it.
     """
 
     __slots__ = (
+        "alone",
         "body",
         "dedup_id",
         "delay_ms",
@@ -63,6 +65,7 @@ class Copy:
         self.key: str | None = None
         self.priority = 0
         self.dedup_id: str | None = None
+        self.alone = False
         self.ends = 0
         self.gone_at = 0
         self.delay_ms = 0

@@ -8,10 +8,12 @@ from postroad.model import commands as asks
 from postroad.model import replies
 from postroad.model.ask import Caller
 from postroad.model.batch import BatchDone
+from postroad.model.exchanges import Bound
 from postroad.model.groups import ReceiveShare
 from postroad.model.message import Delivery
 from postroad.model.policy import DEDUP_KEY, FIFO, PRIORITY, QueueSettings, RetryPolicy
 from tests.sim.workloads.batches import next_batch
+from tests.sim.workloads.exchanges import next_routed
 from tests.sim.workloads.kv import KvWork
 from tests.sim.workloads.topics import TopicWork
 
@@ -74,6 +76,7 @@ class Session:
         self.kv = KvWork(rng)
         self.topics = TopicWork(rng if "topics" in themes else random.Random(0))
         self.tasks: list[int] = []
+        self.bindings: list[int] = []
 
     def hear(self, number: int, reply: replies.Reply) -> None:
         """An answer came: keep what was leased."""
@@ -89,6 +92,8 @@ class Session:
         elif isinstance(reply, replies.Received) and not isinstance(command, ReceiveShare):
             self.held.extend((command.queue, one) for one in reply.messages if one.lease)
             del self.held[:-300]
+        elif isinstance(reply, Bound):
+            self.bindings.append(reply.binding)
         elif isinstance(reply, replies.TaskStarted):
             self.tasks.append(reply.task)
 
@@ -151,6 +156,10 @@ class Session:
     def use_topics(self, publish: int) -> Any:
         """Something with topics and groups."""
         return self.topics.next_command(publish)
+
+    def route(self, publish: int) -> Any:
+        """Something with exchanges."""
+        return next_routed(self.rng, publish, self.bindings)
 
     def batch(self, publish: int) -> Any:
         """Several things at once."""
@@ -292,6 +301,11 @@ CHOICES = [
 ]
 """What sessions do, and how often."""
 
-THEMES = {"kv": Session.use_kv, "batch": Session.batch, "topics": Session.use_topics}
+THEMES = {
+    "kv": Session.use_kv,
+    "batch": Session.batch,
+    "exchanges": Session.route,
+    "topics": Session.use_topics,
+}
 """What only some stories are about."""
 THEME_SHARE = 0.35

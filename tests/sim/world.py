@@ -33,6 +33,7 @@ EVENTS_MAX = 40_000
 FLOODS_EVERY = 16
 TOPICS_EVERY = 4
 TOPICS_AT = 3
+EXCHANGES_AT = 1
 FLOOD_MESSAGES = 4_090
 
 
@@ -92,6 +93,8 @@ class World:
         # Not by chance, so that the stories of all other seeds stay as they are.
         if seed % TOPICS_EVERY == TOPICS_AT:
             self.themes = (*self.themes, "topics", "topics")
+        elif seed % TOPICS_EVERY == EXCHANGES_AT:
+            self.themes = (*self.themes, "exchanges", "exchanges")
         self.names = self._names()
         self.process: Process | None = None
         self.sessions: list[Session] = []

@@ -65,7 +65,7 @@ class Accounts:
         copies = self.checker.known.copies.values()
         whole = {copy.publish for copy in copies if id(copy) in found or copy.fate in seen}
         for copy in copies:
-            if copy.fate is Fate.DOUBTFUL and copy.publish in whole and copy.dedup_id is None:
+            if copy.fate is Fate.DOUBTFUL and copy.publish in whole and not copy.alone:
                 copy.fate = Fate.THERE
 
     def _overdue(self, copy: Copy, peeked: PeekedMessage, now: int) -> None:

@@ -68,13 +68,8 @@ class KvRules:
             self._refuse(ask)
         elif isinstance(reply, answers.KvStored):
             self._stored(ask, reply, now)
-        elif isinstance(reply, answers.KvGot):
-            self._got(ask, reply, now)
-        elif isinstance(reply, answers.KvScores):
-            for member, score in zip(command.members, reply.scores, strict=True):
-                self._read(ask, (command.space, command.key, member), score, now)
-        elif isinstance(reply, answers.KvSeen):
-            self._seen(ask, reply)
+        elif isinstance(reply, answers.KvGot | answers.KvScores | answers.KvSeen):
+            self._shown(ask, reply, now)
         elif isinstance(reply, answers.KvNumber):
             self._number(ask, command, reply)
         elif isinstance(command, kv.KvDelete) and not reply.done:
@@ -84,6 +79,16 @@ class KvRules:
                 self.registers[place].doubt(one, self.event)
         else:
             self._confirm(ask, now)
+
+    def _shown(self, ask: Asked, reply: Any, now: int) -> None:
+        command = ask.command
+        if isinstance(reply, answers.KvGot):
+            self._got(ask, reply, now)
+        elif isinstance(reply, answers.KvSeen):
+            self._seen(ask, reply)
+        else:
+            for member, score in zip(command.members, reply.scores, strict=True):
+                self._read(ask, (command.space, command.key, member), score, now)
 
     def unknown(self, ask: Asked, event: int) -> None:
         """Nobody will tell what became of it."""
