@@ -118,6 +118,26 @@ class NaiveQueue:
             self.held[offset] = self.held.pop(old)
         return self.held[offset]
 
+    def rejects(
+        self,
+        bodies: list[bytes],
+        keys: list[str | None] | None,
+        ids: list[str | None] | None,
+        now: int,
+    ) -> bool:
+        """Whether what is new among messages has no room."""
+        new: list[bytes] = []
+        seen: set[tuple[str | None, str]] = set()
+        for at, body in enumerate(bodies):
+            key, id = keys[at] if keys else None, ids[at] if ids else None
+            known = self.is_known(key, id, now) >= 0
+            if id is not None and self.settings.dedup_window_ms is not None:
+                known = known or (self._scope(key), id) in seen
+                seen.add((self._scope(key), id))
+            if not known:
+                new.append(body)
+        return bool(new) and self.settings.overflow == "reject" and self.is_full(new)
+
     def is_full(self, bodies: list[bytes]) -> bool:
         size = sum(one.weight for one in self.held.values()) + sum(map(len, bodies))
         longest, heaviest = self.settings.length_max, self.settings.bytes_max

@@ -130,7 +130,7 @@ class Core(Historian):
         command = commands.Publish(tuple(names), bodies, None, delays, ttls, keys, levels, ids)
         reply = self.ask(command)
         found = [self.queues[name] for name in names if name in self.queues]
-        full = [one for one in found if one.settings.overflow == "reject" and one.is_full(bodies)]
+        full = any(one.rejects(bodies, keys, ids, self.now) for one in found)
         strict = delays is not None and any(one.settings.kind == "fifo" for one in found)
         if len(found) < len(names) or full or strict:
             assert isinstance(reply, Refused)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from postroad.api.asks import Asks
 from postroad.api.refusals import expect
 from postroad.errors import BadCommand
+from postroad.limits import BATCH_COMMANDS_MAX
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
 from postroad.model.replies import Reply
@@ -53,13 +54,16 @@ class BatchOperations:
         `changes` as `describe` said them; raises `Changed` where one was changed since. Raises
         `BadCommand` for operations that stand alone, or could undo each other.
         """
-        commands = [_first(operation) for operation in operations]
+        firsts = [_first(operation) for operation in operations]
+        commands = [one for first in firsts for one in _parts(first)]
         command = Batch(commands, tuple(unchanged), all_or_nothing)
-        done = expect((yield command), BatchDone)
-        return [
-            _result(operation, reply)
-            for operation, reply in zip(operations, done.replies, strict=True)
-        ]
+        answers = iter(expect((yield command), BatchDone).replies)
+        results: list[Any] = []
+        for operation, first in zip(operations, firsts, strict=True):
+            replies = [next(answers) for _ in _parts(first)]
+            reply: Reply = BatchDone(replies) if isinstance(first, Batch) else replies[0]
+            results.append(_result(operation, reply))
+        return results
 
     def run(self, program: Callable[[Steps], R]) -> Asks[R]:
         """Run a program inside the broker as one atomic step: nobody else is served between its
@@ -75,6 +79,22 @@ class BatchOperations:
 
         result: R = expect((yield Run(inside)), RunDone).result  # type: ignore[assignment]
         return result
+
+
+def ask_all(commands: Sequence[Command]) -> Asks[list[Reply]]:
+    """The answers to commands that belong together, asked as one step."""
+    if len(commands) == 1:
+        return [(yield commands[0])]
+    answers: list[Reply] = []
+    for start in range(0, len(commands), BATCH_COMMANDS_MAX):
+        part = Batch(commands[start : start + BATCH_COMMANDS_MAX])
+        answers.extend(expect((yield part), BatchDone).replies)
+    return answers
+
+
+def _parts(first: Command) -> Sequence[Command]:
+    """The commands an operation begins with: what belongs together becomes part of the whole."""
+    return first.commands if isinstance(first, Batch) else [first]
 
 
 def _first(operation: Asks[Any]) -> Command:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Unpack, overload
 
 from postroad.api.asks import Asks
-from postroad.api.batch import BatchOperations
+from postroad.api.batch import BatchOperations, ask_all
 from postroad.api.exchanges import ExchangeOperations
 from postroad.api.history import HistoryOperations
 from postroad.api.messages import (
@@ -257,12 +257,12 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
     def extend(self, messages: Receipts, lease_ms: int) -> Asks[None]:
         """Let leases end `lease_ms` from now; receipts stay good. Raises `LeaseLost`."""
         duration(lease_ms, "lease_ms")
-        failed: list[Delivery | str] = []
-        for batch in self._sorted(messages):
-            columns = (batch.offsets, batch.leases)
-            command = commands.Extend(batch.queue, *columns, lease_ms, batch.queue_id)
-            failed.extend(_failed(batch, (yield command)))
-        _complain(failed)
+        sorted_out = self._sorted(messages)
+        asked = [
+            commands.Extend(one.queue, one.offsets, one.leases, lease_ms, one.queue_id)
+            for one in sorted_out
+        ]
+        _complain(sorted_out, (yield from ask_all(asked)))
 
     def receipt(self, message: Delivery) -> str:
         """A message's receipt as text: kept anywhere, it settles the message later, after a restart
@@ -287,14 +287,13 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
         return expect((yield command), replies.Peeked, queue).messages
 
     def _settle(self, messages: Receipts, outcome: int, after_ms: int | None) -> Asks[None]:
-        failed: list[Delivery | str] = []
-        for batch in self._sorted(messages):
-            columns = (batch.offsets, batch.leases, batch.counts)
-            command = commands.Settle(
-                batch.queue, *columns, outcome, after_ms, queue_id=batch.queue_id
-            )
-            failed.extend(_failed(batch, (yield command)))
-        _complain(failed)
+        sorted_out = self._sorted(messages)
+        asked = []
+        for one in sorted_out:
+            columns = (one.offsets, one.leases, one.counts)
+            command = commands.Settle(one.queue, *columns, outcome, after_ms, queue_id=one.queue_id)
+            asked.append(command)
+        _complain(sorted_out, (yield from ask_all(asked)))
 
     def _sorted(self, messages: Receipts) -> list[Batch]:
         """What to settle, by queue."""
@@ -318,6 +317,9 @@ def _failed(batch: Batch, reply: Reply) -> list[Delivery | str]:
     return [batch.given[at] for at, _ in settled.failed]
 
 
-def _complain(failed: list[Delivery | str]) -> None:
+def _complain(sorted_out: list[Batch], answers: list[Reply]) -> None:
+    failed: list[Delivery | str] = []
+    for batch, reply in zip(sorted_out, answers, strict=True):
+        failed.extend(_failed(batch, reply))
     if failed:
         raise LeaseLost(failed=failed)

@@ -14,13 +14,18 @@ from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
 from postroad.core.life import Life
 from postroad.core.queue import Queue
-from postroad.limits import BATCH_COMMANDS_MAX
-from postroad.model import commands, exchanges, history, kv, topics
+from postroad.core.topics.desk import SERVED
+from postroad.limits import BATCH_COMMANDS_MAX, KV_SPACES_MAX
+from postroad.model import commands, exchanges, groups, history, kv, topics
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
-from postroad.model.kv_replies import KvStored
+from postroad.model.kv_replies import KvCounted, KvStored
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Refused, Reply, Settled, Why
+from postroad.model.sound import unsound, unsound_columns
+
+KV_ENTRY_BYTES = 64
+"""What an entry of kv takes beside its texts, at least."""
 
 TESTED = (
     commands.Publish,
@@ -47,7 +52,10 @@ ALONE = (
     commands.Attach,
     commands.GrantCredit,
     commands.Detach,
-    topics.Fetch,
+    topics.FindOffset,
+    groups.DeclareGroup,
+    groups.SeekGroup,
+    *SERVED,
     history.PutBack,
     history.DescribeMessage,
 )
@@ -79,9 +87,7 @@ class Batches:
         if refused is not None:
             return Step([], [Answer(ask, refused, self.world.state.changed)], False)
         tx = Doing(self, ask, now)
-        replies = [tx.do(one) for one in command.commands]
-        assert not command.all_or_nothing or not any(map(_stands, replies)), "it was tested"
-        return tx.step(BatchDone(replies))
+        return tx.step(BatchDone([tx.do(one) for one in command.commands]))
 
     def _unfit(self, command: Batch) -> Refused | None:
         if not isinstance(command.commands, list | tuple) or not command.commands:
@@ -96,6 +102,11 @@ class Batches:
             if command.all_or_nothing and not isinstance(one, TESTED):
                 text = f"`{type(one).__name__}` is in no batch that is all or nothing"
                 return Refused(Why.BAD_COMMAND, text)
+            wrong = unsound(one) or unsound_columns(one)
+            if wrong is not None:
+                return Refused(Why.BAD_COMMAND, wrong)
+        if not all(map(_is_watched, command.unchanged)):
+            return Refused(Why.BAD_COMMAND, "what is watched is names of queues and their changes")
         return None
 
     def _locked(self, ask: Ask, command: Batch) -> Refused | None:
@@ -117,7 +128,7 @@ class Batches:
         tx = Doing(self, ask, now)
         try:
             result = command.program(tx)
-        except Exception as error:  # noqa: BLE001  (it is its author's, and told to its caller)
+        except BaseException as error:  # noqa: BLE001  (what it did must reach the journal)
             text = f"the program raised {type(error).__name__}: {error}"
             return tx.step(Refused(Why.PROGRAM_FAILED, text))
         return tx.step(RunDone(result))
@@ -133,9 +144,12 @@ class Doing:
         self._records: list[facts.Record] = []
         self._others: list[Answer] = []
         self._wait = 0
+        self._over = False
 
     def ask(self, command: commands.Command) -> Reply:
         """What a program may do; see `Asking`."""
+        if self._over:
+            return Refused(Why.BAD_COMMAND, "the program is over")
         if isinstance(command, (*ALONE, commands.Receive, commands.Pop)):
             text = f"`{type(command).__name__}` is no part of a program"
             return Refused(Why.BAD_COMMAND, text)
@@ -149,7 +163,9 @@ class Doing:
             command = replace(command, wait_ms=0)
         inner = Ask(self._ask.caller, self._ask.number, command)
         step = self._batches.handle(inner, self._now)
-        assert not isinstance(step, Missing), "nothing in a batch needs bodies to be decided"
+        if isinstance(step, Missing):
+            text = f"`{type(command).__name__}` must read from the disk first: it stands alone"
+            return Refused(Why.BAD_COMMAND, text)
         self._records.extend(step.records)
         reply: Any = None
         for answer in step.answers:
@@ -163,6 +179,7 @@ class Doing:
 
     def step(self, reply: Reply) -> Step:
         """All of it as one step."""
+        self._over = True
         answers = [Answer(self._ask, reply, self._wait), *self._others]
         return Step(self._records, answers, bool(self._records))
 
@@ -182,6 +199,8 @@ class Test:
         self.routed: set[int] = set()
         self.leases: set[tuple[str, int]] = set()
         self.keys: set[tuple[str, bytes]] = set()
+        self.kv_bytes = world.state.kv.size()
+        self.spaces = set(world.state.kv.by_name)
 
     def of(self, batch: Batch) -> Refused | None:
         """The first refusal of any of the commands."""
@@ -196,9 +215,10 @@ class Test:
 
     def _decided(self, one: commands.Command) -> Refused | None:
         decision = self.deciders[type(one)](self.world, one, self.now)
-        assert isinstance(decision, Decision), "nothing in a batch needs bodies to be decided"
+        if isinstance(decision, Missing):
+            return Refused(Why.BAD_COMMAND, f"`{type(one).__name__}` stands alone, in no batch")
         stands = _stands(decision.reply)
-        if stands is not None or not isinstance(one, exchanges.PublishTo):
+        if stands is not None or not isinstance(one, exchanges.PublishTo | topics.Append):
             return stands
         for queue in self._fed_by(decision.records):
             if _is_bounded(queue) and (queue.id in self.ahead or queue.id in self.routed):
@@ -224,20 +244,19 @@ class Test:
         for queue in found:
             if _is_bounded(queue) and queue.id in self.routed:
                 return _together(f"publishes to queue `{queue.name}`, which is bounded")
-        ahead = [self.ahead.get(queue.id, (0, 0)) for queue in found]
-        most = (max(count for count, _ in ahead), max(size for _, size in ahead))
-        refusal = publish.refusal_of(self.world, one, found, most)
-        if refusal is not None:
-            return _stands(refusal.reply)
-        heads = sum(map(len, one.heads or ()))
-        for queue, (before, size) in zip(found, ahead, strict=True):
-            window = queue.settings.dedup_window_ms
-            count = before + len(one.bodies)
-            if window is not None and queue.dedup.room(self.now, window) < count:
-                text = f"queue `{queue.name}` can remember no more deduplication ids"
-                return Refused(Why.QUEUE_FULL, text)
-            self.ahead[queue.id] = (count, size + sum(map(len, one.bodies)) + heads)
-        return None
+        size = sum(map(len, one.bodies)) + sum(map(len, one.heads or ()))
+        sifts = False
+        for queue in found:
+            count, held = self.ahead.get(queue.id, (0, 0))
+            if queue.settings.dedup_window_ms is not None:
+                sifts = True
+                if count and _is_bounded(queue):
+                    return _together(f"publishes to queue `{queue.name}`, which is bounded")
+            refusal = publish.refusal_of(self.world, one, [queue], (count, held))
+            if refusal is not None:
+                return _stands(refusal.reply)
+            self.ahead[queue.id] = (count + len(one.bodies), held + size)
+        return self._decided(one) if sifts else None
 
     def _depends(self, one: Any) -> Refused | None:
         if isinstance(one, commands.Settle | commands.Extend):
@@ -249,11 +268,36 @@ class Test:
         keys = getattr(one, "keys", None) if isinstance(one, kv.KvSet | kv.KvDelete) else None
         if keys is None and hasattr(one, "space"):
             keys = [one.key] if hasattr(one, "key") else one.keys
+        refused = self._room_for(one) if keys is not None else None
+        if refused is not None:
+            return refused
         named_keys = {(one.space, key) for key in keys or ()}
         if self.keys & named_keys:
             return _together("uses of one key")
         self.keys |= named_keys
         return None
+
+    def _room_for(self, one: Any) -> Refused | None:
+        """Whether the keys of all commands together have room."""
+        state = self.world.state.kv
+        self.spaces.add(one.space)
+        if len(self.spaces) > max(KV_SPACES_MAX, len(state.by_name)):
+            return Refused(Why.BAD_COMMAND, f"there are {KV_SPACES_MAX:,} spaces, no more")
+        for name in ("keys", "values", "fields", "members"):
+            for text in getattr(one, name, ()):
+                self.kv_bytes += KV_ENTRY_BYTES + len(text)
+        if self.kv_bytes > max(self.world.kv_bytes_max, state.size()):
+            return Refused(Why.KV_FULL, "keys take all the memory they may; delete some")
+        return None
+
+
+def _is_watched(pair: object) -> bool:
+    return (
+        isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and isinstance(pair[1], int)
+    )
 
 
 def _together(what: str) -> Refused:
@@ -273,6 +317,6 @@ def _stands(reply: object) -> Refused | None:
         return reply
     if isinstance(reply, Settled) and reply.failed:
         return Refused(reply.failed[0][1], "a message of the batch cannot be settled")
-    if isinstance(reply, KvStored) and not reply.done:
+    if isinstance(reply, KvStored | KvCounted) and not reply.done:
         return Refused(Why.CHANGED, "a condition of the batch does not hold")
     return None

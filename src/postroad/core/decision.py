@@ -4,6 +4,7 @@ One rule: a decider reads the state and changes nothing; where it needs bodies t
 memory it says so.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from postroad.core.handout import Handout, Library, Piece
@@ -118,6 +119,13 @@ class Step:
         self.answers = answers
         self.urgent = urgent
         self.shares: Shares | None = None
+
+
+def joined(steps: Sequence[Step]) -> Step:
+    """Steps that followed each other, as one."""
+    records = [record for step in steps for record in step.records]
+    answers = [answer for step in steps for answer in step.answers]
+    return Step(records, answers, any(step.urgent for step in steps))
 
 
 def refuse(why: Why, text: str, group: int = 0) -> Decision:

@@ -106,6 +106,7 @@ class Dedup:
             self.ledger.drop(page)
         self.pages.clear()
         self.by_id.clear()
+        self.next_page = 0
 
     def _drop_old(self, now_ms: int, window_ms: int) -> None:
         """Forget the oldest page once all its ids are too old: one at a time, a turn's worth."""

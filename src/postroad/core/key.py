@@ -58,5 +58,10 @@ class Key:
             back.append(offset)
             return
         at = bisect_left(back, offset, self.back_at)
-        if back[at] != offset:
+        if back[at] == offset:
+            return
+        if at == self.back_at and at:
+            self.back_at -= 1
+            back[self.back_at] = offset
+        else:
             back.insert(at, offset)

@@ -134,7 +134,9 @@ def _handed_over(old: Keys, new: Keys) -> Keys:
     new.by_number = old.by_number
     new.heap = old.heap
     new.loose = old.loose
+    new.numbers = old.numbers
     new.next_index = old.next_index
+    new.free = old.free
     new.held = old.held
     new.loud = old.loud
     new.turn = old.turn

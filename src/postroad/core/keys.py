@@ -10,36 +10,16 @@ from heapq import heapify, heappop, heappush
 
 from postroad.core.bits import PAGE, PAGE_BITS, bits_of, runs
 from postroad.core.key import INDEX, INDEX_BITS, Key
-from postroad.core.lanes import Choice, Lanes, Picked
-from postroad.core.loose import Loose
+from postroad.core.keybook import KeyBook
+from postroad.core.lanes import Choice, Picked
 from postroad.core.page import Page
 from postroad.limits import NOISY_LEASES_MIN, NOISY_SHARE, STALE_MAX
 
 FAR = 1 << 62  # above every offset
 
 
-class Keys(Lanes):
-    """The keys of a queue; `strict`: one receiver at a time per key; `held_max`: most leases of one
-    key, 0 for any number. `held`: what all keys hold; `loud`: at least so many keys may be noisy
-    (never less than they are)."""
-
-    def __init__(self, pages: dict[int, Page], strict: bool, held_max: int) -> None:
-        super().__init__(pages)
-        self.strict = strict
-        self.held_max = held_max
-        self.held = 0
-        self.loud = 0
-        self.by_number: dict[int, Key] = {}
-        self.by_index: dict[int, Key] = {}
-        self.next_index = 1
-        self.heap: list[int] = []
-        self.loose = Loose(pages)
-        self.turn = 0
-
-    def number_of(self, index: int) -> int:
-        """The number of a key in rows; 0 where it bears none, or was purged."""
-        key = self.by_index.get(index)
-        return 0 if key is None else key.number
+class Keys(KeyBook):
+    """Which messages of which key leave next."""
 
     def limit(self, held_max: int) -> None:
         """How many leases each key may have from now on, 0 for any number."""
@@ -61,7 +41,7 @@ class Keys(Lanes):
             if page.keys is None:
                 page.keys = array("I", bytes(4 * PAGE))
                 page.keyed = 0
-                page.hashes = self.number_of
+                page.numbers = self.numbers
             self._enter_part(page, slot, part, column[at : at + part])
             at += part
         if not self.strict:
@@ -89,13 +69,6 @@ class Keys(Lanes):
             else:
                 unkeyed |= 1 << at
         page.keyed |= (((1 << part) - 1) & ~unkeyed) << slot
-
-    def _new_key(self, number: int, offset: int) -> Key:
-        key = Key(number, self.next_index, offset)
-        self.next_index += 1
-        self.by_number[number] = key
-        self.by_index[key.index] = key
-        return key
 
     def taken(self, page: Page, mask: int) -> None:
         """Their keys hold more."""
@@ -181,35 +154,13 @@ class Keys(Lanes):
             if column[slot]:
                 self._release(self.by_index[column[slot]])
         for key in touched.values():
-            if key.live:
-                self._offer(key)
+            if not key.live:
+                self._forget(key)
+            elif self.strict and key.heaped < 0 and not self._is_locked(key):
+                # What leaves is still where it was and may hide the head: `_first` finds it.
+                self._push(key, 0)
             else:
-                del self.by_number[key.number]
-                del self.by_index[key.index]
-
-    def _held_of(self, page: Page, mask: int) -> int:
-        """Which of some messages their keys hold."""
-        held = page.leased & mask
-        waiting = page.delayed & mask if self.strict else 0
-        if waiting and page.firsts is not None:
-            for slot in bits_of(waiting):
-                if page.firsts[slot]:
-                    held |= 1 << slot
-        return held
-
-    def _hold(self, key: Key) -> None:
-        """A key holds one message more."""
-        key.held += 1
-        self.held += 1
-        if key.held == NOISY_LEASES_MIN:
-            self.loud += 1
-
-    def _release(self, key: Key) -> None:
-        """A key holds one message less."""
-        if key.held == NOISY_LEASES_MIN:
-            self.loud -= 1
-        key.held -= 1
-        self.held -= 1
+                self._offer(key)
 
     def load(self, page: Page) -> None:
         """Enter what is in a page."""
@@ -218,7 +169,7 @@ class Keys(Lanes):
             page.loaded_hashes = None
             page.keys = array("I", bytes(4 * PAGE))
             page.keyed = 0
-            page.hashes = self.number_of
+            page.numbers = self.numbers
             leased = page.leased
             for start, length in runs(page.live):
                 for slot in range(start, start + length):
@@ -240,23 +191,15 @@ class Keys(Lanes):
         if leased or waits:
             self._hold(key)
 
-    def mend(self) -> None:
-        """Enter all pages again."""
-        for page in self.pages.values():
+    def mend(self, purged_before: int) -> None:
+        """Enter all pages again, but those that were purged and are not swept yet."""
+        pages = [page for page in self.pages.values() if page.base + PAGE > purged_before]
+        for page in pages:
             page.loaded_hashes = page.hash_column()
             page.listed_loose = False
         self.clear()
-        for page in self.pages.values():
+        for page in pages:
             self.load(page)
-
-    def clear(self) -> None:
-        """No key has a message."""
-        self.held = 0
-        self.loud = 0
-        self.by_number.clear()
-        self.by_index.clear()
-        self.heap.clear()
-        self.loose.clear()
 
     def is_open(self) -> bool:
         """Whether some key may give a message."""
@@ -284,7 +227,8 @@ class Keys(Lanes):
         return picked
 
     def _take(self, choice: Choice, leased: int, aside: list[Key] | None) -> None:
-        loose = -1 if self.strict else self.loose.head(0)
+        # Where noisy keys have their turn all loose messages were chosen before.
+        loose = -1 if self.strict or aside is None else self.loose.head(0)
         while choice.left > 0:
             key = self._first()
             if key is None and loose < 0:
@@ -374,26 +318,30 @@ class Keys(Lanes):
         """The head of a key behind one that was just chosen."""
         if key.back_at < len(key.back) and key.back[key.back_at] == offset:
             key.back_at += 1
-        else:
+        if key.at < len(key.offsets) and key.base + key.offsets[key.at] == offset:
             key.at += 1
         return self._head(key)
 
     def _head(self, key: Key) -> int:
         """The lowest offset of a key that may leave, -1 for none."""
-        while key.back_at < len(key.back):
+        back = -1
+        while back < 0 and key.back_at < len(key.back):
             offset = key.back[key.back_at]
             page = self.pages.get(offset >> PAGE_BITS)
             if page is not None and (page.ready >> (offset & (PAGE - 1))) & 1:
-                return offset
-            key.back_at += 1
+                back = offset
+            else:
+                key.back_at += 1
         while key.at < len(key.offsets):
             offset = key.base + key.offsets[key.at]
+            if 0 <= back < offset:
+                return back
             page = self.pages.get(offset >> PAGE_BITS)
             if page is not None:
                 slot = offset & (PAGE - 1)
                 if (page.ready >> slot) & 1:
                     return offset
                 if self.strict and (page.delayed >> slot) & 1:
-                    return -1
+                    return back
             key.at += 1
-        return -1
+        return back

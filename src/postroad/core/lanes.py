@@ -42,7 +42,7 @@ class Lanes:
     def clear(self) -> None:
         """All messages are gone."""
 
-    def mend(self) -> None:
+    def mend(self, purged_before: int) -> None:  # noqa: ARG002
         """What was chosen last was not taken after all: derive everything again."""
         raise AssertionError("each kind of lanes knows how")
 

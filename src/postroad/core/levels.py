@@ -53,11 +53,12 @@ class Levels(Lanes):
         self.lists.clear()
         self.listed.clear()
 
-    def mend(self) -> None:
-        """Enter all pages again."""
+    def mend(self, purged_before: int) -> None:
+        """Enter all pages again, but those that were purged and are not swept yet."""
         self.clear()
         for page in self.pages.values():
-            self.load(page)
+            if page.base + PAGE > purged_before:
+                self.load(page)
 
     def is_open(self) -> bool:
         """Every ready message may leave."""

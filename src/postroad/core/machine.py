@@ -14,7 +14,7 @@ from postroad.core.batch import Batches
 from postroad.core.decide import declare, move, peek, publish, settle
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
-from postroad.core.decision import Answer, Decision, Missing, Step, World
+from postroad.core.decision import Answer, Decision, Missing, Step, World, joined
 from postroad.core.demand import Demand
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.exchanges.source import ROUTED, published_to
@@ -159,6 +159,9 @@ class Core:
         for ask in asks:
             assert isinstance(ask.command, commands.Publish)
             publishes.append(ask.command)
+        if len(asks) > 1 and publish.stand_alone(self.state, publishes[0].queues):
+            steps = [self.handle(ask, now) for ask in asks]
+            return joined([step for step in steps if isinstance(step, Step)])
         decisions = publish.decide_together(self.world, publishes, now)
         records = [record for decision in decisions for record in decision.records]
         self._apply_all(records)
@@ -219,12 +222,8 @@ class Core:
         """Demand meets ready messages; `None` when nobody was served."""
         step = self.server.pump(now)
         more = self.desk.pump(now)
-        if step is not None and more is not None:
-            records = [*step.records, *more.records]
-            answers = [*step.answers, *more.answers]
-            return self._seal(Step(records, answers, step.urgent or more.urgent))
-        step = step or more
-        return None if step is None else self._seal(step)
+        steps = [one for one in (step, more) if one is not None]
+        return self._seal(joined(steps)) if steps else None
 
     def tick(self, now: int) -> Step | Missing | None:
         """One slice of what time makes true; `None` when there is nothing now."""
@@ -362,7 +361,8 @@ class Core:
         if queue is None:
             self._gone(id)
             return
-        queue.changes += 1
+        self.state.facts += 1
+        queue.changes = self.state.facts
         if queue.ended:
             for holder, count in queue.ended:
                 self.demand.credit_back(holder, count)

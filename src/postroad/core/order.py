@@ -87,13 +87,14 @@ def keys_of(pages: Pages, settings: QueueSettings) -> Keys:
     if not isinstance(lanes, Keys):
         lanes = Keys(pages.all, False, settings.key_leased_max or 0)
         lanes = with_rate(lanes, settings.key_per_second)
-        lanes.mend()
+        lanes.mend(pages.purged_before)
         pages.lanes = lanes
     return lanes
 
 
 def load_page(pages: Pages, settings: QueueSettings, page: Page, purged_before: int) -> None:
     """Take a page read from a checkpoint; pages come in order."""
+    pages.purged_before = purged_before
     if page.loaded_hashes is not None and settings.kind == STANDARD:
         keys_of(pages, settings)
     pages.load(page, purged_before)

@@ -5,7 +5,6 @@ what is in none of the other three. Compiled by mypyc where possible.
 """
 
 from array import array
-from collections.abc import Callable
 
 import msgspec
 
@@ -18,7 +17,7 @@ from postroad.limits import DELIVERIES_MAX
 class Page(Row):
     """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue.
 
-    `keys`: of each message the index of its ordering key, which `hashes` turns into the key's
+    `keys`: of each message the index of its ordering key, which `numbers` turns into the key's
     number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the lanes have
     taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
     derived, see `Levels`.
@@ -42,7 +41,7 @@ class Page(Row):
         self.sizes: array[int] | None = None
         self.keys: array[int] | None = None
         self.keyed = 0
-        self.hashes: Callable[[int], int] | None = None
+        self.numbers: dict[int, int] | None = None
         self.loaded_hashes: array[int] | None = None
         self.priorities: bytearray | None = None
         self.level_masks: dict[int, int] = {}
@@ -156,9 +155,9 @@ class Page(Row):
 
     def key_number(self, slot: int) -> int:
         """The number of a message's key, 0 for none."""
-        if self.keys is None or self.hashes is None:
+        if self.keys is None or self.numbers is None:
             return 0 if self.loaded_hashes is None else self.loaded_hashes[slot]
-        return self.hashes(self.keys[slot])
+        return self.numbers.get(self.keys[slot], 0)
 
     def priority_of(self, slot: int) -> int:
         """The priority of a message."""
@@ -166,13 +165,13 @@ class Page(Row):
 
     def hash_column(self) -> "array[int] | None":
         """The number of each live message's key, 0 for none; `None` where none has a key."""
-        if self.keys is None or self.hashes is None:
+        if self.keys is None or self.numbers is None:
             return self._live_hashes()
-        numbers = {index: self.hashes(index) for index in set(self.keys)}
+        numbers = self.numbers
         column = array("Q", bytes(8 * PAGE))
         for start, length in runs(self.live):
             for slot in range(start, start + length):
-                column[slot] = numbers[self.keys[slot]]
+                column[slot] = numbers.get(self.keys[slot], 0)
         return column
 
     def _live_hashes(self) -> "array[int] | None":

@@ -28,6 +28,7 @@ class Pages:
         self.ledger = ledger
         self.all: dict[int, Page] = {}
         self.lanes: Lanes | None = None
+        self.purged_before = 0
         self.length = 0
         self.ready = 0
         self.delayed = 0

@@ -255,6 +255,7 @@ class Queue(Row):
         assert before == self.next_offset, "a purge takes all there is"
         self.ledger.touch(self)
         self.pages.clear_counts()
+        self.pages.purged_before = before
         self.purged_before = before
         self.aged_before = max(self.aged_before, before)
         self.times.clear()

@@ -82,7 +82,8 @@ class State:
     `freed`: blocks nobody wants any more, since the engine last took them. `realms`: all kinds of
     entities but queues.
     `group`: ordinal of the group the engine builds now; `changed`: of the last
-    change that is no lease; `durable`: of the last durable one. These are volatile.
+    change that is no lease; `durable`: of the last durable one; `facts`: how many were about queues
+    since the start. These are volatile.
     `idle_routes`: route sets on whose shelf nothing is wanted; `closed_routes`: those that had a
     queue that is deleted; `routes_with`: by queue. These are derived.
     """
@@ -111,6 +112,7 @@ class State:
         self.group = 0
         self.changed = 0
         self.durable = 0
+        self.facts = 0
 
     def add_queue(self, queue: Queue) -> None:
         """Enter a queue under its name and number."""

@@ -15,7 +15,7 @@ from postroad.engine.cache import Cache, Key
 from postroad.engine.inbox import Inbox
 from postroad.engine.jobs import Append, Job, Load, Sync
 from postroad.engine.keeper import Keeper
-from postroad.engine.outbox import Outbox
+from postroad.engine.outbox import Outbox, leased_in
 from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.journal.envelope import CONTINUES, DATA, ENVELOPE_BYTES, pack
 from postroad.journal.interface import Fault, Journal
@@ -23,7 +23,7 @@ from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TU
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import RELEASE, Publish, Settle
 from postroad.model.message import Delivery
-from postroad.model.replies import Received, Reply
+from postroad.model.replies import Reply
 from postroad.store.checkpoint import Checkpoints
 from postroad.store.interface import Store
 
@@ -145,8 +145,7 @@ class Engine:
 
     def give_back(self, reply: Reply) -> None:
         """A reply left, and nobody works on it: what it leased is ready again."""
-        if isinstance(reply, Received):
-            self._release([message for message in reply.messages if message.lease])
+        self._release(leased_in(reply))
 
     def _release(self, messages: list[Delivery]) -> None:
         by_queue: dict[int, list[Delivery]] = {}

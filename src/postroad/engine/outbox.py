@@ -259,8 +259,11 @@ class Outbox:
 
 def _leased_in(held: Held) -> list[Delivery]:
     """The messages of an answer that bear a lease; those not filled yet come without a body."""
-    if held.filling is not None:
-        return held.filling.leased()
-    replies = held.reply.replies if isinstance(held.reply, BatchDone) else [held.reply]
-    found = [one for reply in replies if isinstance(reply, Received) for one in reply.messages]
+    return leased_in(held.reply) if held.filling is None else held.filling.leased()
+
+
+def leased_in(reply: Reply | None) -> list[Delivery]:
+    """The messages of an answer that bear a lease."""
+    replies = reply.replies if isinstance(reply, BatchDone) else [reply]
+    found = [one for part in replies if isinstance(part, Received) for one in part.messages]
     return [message for message in found if message.lease]

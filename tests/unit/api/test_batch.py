@@ -6,7 +6,7 @@ import pytest
 
 from postroad import AsyncBroker, Broker
 from postroad.api.batch import Steps
-from postroad.errors import BadCommand, Changed, ProgramFailed, QueueFull
+from postroad.errors import BadCommand, Changed, LeaseLost, ProgramFailed, QueueFull
 
 
 def test_what_is_taken_and_what_comes_of_it_are_one_step() -> None:
@@ -92,3 +92,16 @@ def test_a_batch_awaits_too() -> None:
             return (await broker.describe("q")).ready
 
     assert asyncio.run(program()) == 2
+
+
+def test_an_ack_of_two_queues_is_part_of_a_batch_as_a_whole() -> None:
+    with Broker.open(None) as broker:
+        for name in ("a", "b", "c"):
+            broker.declare(name)
+        broker.publish(["a", "b"], b"x")
+        held = [*broker.receive("a"), *broker.receive("b")]
+        broker.batch([broker.later.publish("c", b"y"), broker.later.ack(held)])
+        assert [broker.describe(name).leased for name in ("a", "b")] == [0, 0]
+        with pytest.raises(LeaseLost):
+            broker.batch([broker.later.publish("c", b"z"), broker.later.release(held)])
+        assert broker.describe("c").ready == 1

@@ -13,15 +13,15 @@ from postroad.core.decide.load import Load, chunk_records, publish_records
 from postroad.core.decision import World
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.queue import Queue
-from postroad.model.policy import DEDUP_KEY
+from postroad.model.policy import DEDUP_KEY, OVERFLOW_REJECT
 
 Places = tuple[tuple[int, int], ...]
 
 
 class Taken:
     """What a publish comes to. `places`: (queue, first offset) each; `offsets`: of each message,
-    where the publish is to one queue and some were known; `full`: name of a queue that can remember
-    no more ids, and then nothing is published."""
+    where the publish is to one queue and some were known; `full`: why a queue can take no more,
+    and then nothing is published."""
 
     def __init__(self, records: list[facts.Record], places: Places) -> None:
         self.records = records
@@ -68,15 +68,30 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
             known[id] = offset
             fresh.append(at)
         offsets.append(offset)
-    if len(fresh) > queue.dedup.room(now, window):
-        taken.full = queue.name
+    if sum([ids[at] != NO_ID for at in fresh]) > queue.dedup.room(now, window):
+        taken.full = f"queue `{queue.name}` can remember no more deduplication ids"
         return None
     if fresh:
         part = load.part(fresh)
+        if queue.settings.overflow == OVERFLOW_REJECT and is_full(queue, part):
+            taken.full = f"queue `{queue.name}` is full"
+            return None
         part.ids = b"".join([ids[at] for at in fresh])
         shelf = world.state.shelves[queue.id]
         taken.records.extend(chunk_records(queue.id, shelf.next, part, now))
     return None if len(fresh) == len(ids) else tuple(offsets)
+
+
+def is_full(queue: Queue, load: Load) -> bool:
+    """Whether messages are more than a queue may hold."""
+    settings = queue.settings
+    count = queue.pages.length + len(load.bodies)
+    if settings.length_max is not None and count > settings.length_max:
+        return True
+    if settings.bytes_max is None:
+        return False
+    size = sum(map(len, load.bodies)) + sum(map(len, load.heads or ()))
+    return queue.pages.bytes + size > settings.bytes_max
 
 
 def _ids(world: World, queue: Queue, load: Load) -> list[bytes]:

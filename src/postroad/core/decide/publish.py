@@ -72,8 +72,7 @@ def _answer(
             continue
         count = len(accepted.pop().bodies)
         if taken.full:
-            text = f"queue `{taken.full}` can remember no more deduplication ids"
-            decisions[index] = refuse(Why.QUEUE_FULL, text)
+            decisions[index] = refuse(Why.QUEUE_FULL, taken.full)
             continue
         places = taken.places
         offsets = None if taken.offsets is None else taken.offsets[at : at + count]
@@ -98,6 +97,18 @@ def _known(offsets: tuple[int, ...], fresh: int) -> tuple[int, ...]:
         else:
             known.append(at)
     return tuple(known)
+
+
+def stand_alone(state: State, names: tuple[str, ...]) -> bool:
+    """Whether publishes to these queues are decided one by one: those that tell known messages from
+    new ones and are bounded, for the bound counts the new ones only."""
+    for name in names:
+        queue = state.by_name.get(name)
+        if queue is not None and queue.settings.dedup_window_ms is not None:
+            settings = queue.settings
+            if settings.length_max is not None or settings.bytes_max is not None:
+                return True
+    return False
 
 
 def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:
@@ -156,6 +167,9 @@ def _refused_by(
     if largest > most and _largest(command) > most:
         text = f"a message of queue `{queue.name}` has at most {most:,} bytes"
         return refuse(Why.TOO_LARGE, text, queue.touched)
+    if settings.dedup_window_ms is not None:
+        # What is known already takes no room: that is looked at when the others are told from it.
+        return None
     if settings.overflow == OVERFLOW_REJECT and _is_full(queue, command, ahead):
         return refuse(Why.QUEUE_FULL, f"queue `{queue.name}` is full", queue.touched)
     return None

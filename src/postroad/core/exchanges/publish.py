@@ -200,8 +200,7 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
         if group.sifts:
             taken = take(world, group.route.queues, load, now)
             if taken.full:
-                text = f"queue `{taken.full}` can remember no more deduplication ids"
-                return refuse(Why.QUEUE_FULL, text)
+                return refuse(Why.QUEUE_FULL, taken.full)
             records.extend(taken.records)
             routed.append(RoutedGroup(group.indexes, taken.places, taken.offsets))
             continue
