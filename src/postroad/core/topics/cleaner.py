@@ -192,6 +192,7 @@ def _pieces_before(window: Window) -> tuple[int, list[Piece]]:
     log = window.log
     low = min(window.at, log.end)
     pieces: list[Piece] = []
+    blocks: set[int] = set()
     count = 0
     for _ in range(CLEANER_SLICE_PAGES):
         if low <= log.start:
@@ -201,9 +202,11 @@ def _pieces_before(window: Window) -> tuple[int, list[Piece]]:
         for start, length in log.present(first, low - first):
             found.extend(pieces_in_blocks(log.shelf, start, length))
         for piece in reversed(found):
-            if pieces and (len(pieces) >= CLEANER_SLICE_BLOCKS or count + piece.count > PAGE):
+            full = piece.block not in blocks and len(blocks) >= CLEANER_SLICE_BLOCKS
+            if pieces and (full or count + piece.count > PAGE):
                 return pieces[-1].index, pieces
             pieces.append(piece)
+            blocks.add(piece.block)
             count += piece.count
         low = first
     return low, pieces
