@@ -15,6 +15,17 @@ from tests.sim.world import World
 ROOT = Path(__file__).parents[2]
 OPERATIONS = 120  # short enough that two hundred stories take a minute
 SEEDS = sorted(int(path.stem) for path in Path(__file__).with_name("seeds").glob("*.txt"))
+UNTOLD = {
+    "Returned": "only in journals of before: what came back is told with its time now",
+    "HolderEnded": "only in journals of before: the ends of sessions are told with their time now",
+    "SchemaSet": "a schema is a check of one command, and nothing that a crash can divide",
+    "Kept": "no queue of a story keeps what was settled",
+    "Recalled": "no queue of a story keeps what was settled",
+    "Forgotten": "no queue of a story keeps what was settled",
+    "MovePlanned": "only what is put back, or moved by a filter, is planned",
+    "Rescheduled": "no client of a story moves an instant",
+}
+"""Kinds of records that no story has, and why."""
 SOAK_MINUTES = float(os.environ.get("POSTROAD_SOAK_MINUTES", "0"))
 
 
@@ -37,7 +48,7 @@ def test_stories_between_them_write_every_kind_of_record_and_die_often() -> None
         kinds |= world.tap.kinds
         lives += world.lives - 3  # the first, and those after a clean stop
         checkpoints += world.checkpoints.commits
-    assert kinds == {kind.__name__ for kind in APPLY}
+    assert kinds == {kind.__name__ for kind in APPLY} - UNTOLD.keys()
     assert lives > 40
     assert checkpoints > 50
 

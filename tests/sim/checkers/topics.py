@@ -5,6 +5,7 @@ from typing import Any
 
 from postroad.model import groups, topics
 from postroad.model.replies import Done, Received, Refused
+from tests.sim.checkers.registers import Register
 from tests.sim.copies import Asked, Violation
 from tests.sim.workloads.topics import OUTSIDE, READERS, TOPICS
 
@@ -13,8 +14,8 @@ Place = tuple[str, int, int]
 
 class TopicRules:
     """`used`: whether anybody asked of topics. `bodies`: what stands at a place for certain;
-    `hoped`: bodies that may have come in; `keys`: of each body its key. `commits`: offsets that may
-    be the last, from outside."""
+    `hoped`: bodies that may have come in; `keys`: of each body its key. `commits`: what was
+    committed from outside."""
 
     asks = (
         *(topics.DeclareTopic, topics.ChangeTopic, topics.DeleteTopic, topics.DescribeTopic),
@@ -29,7 +30,7 @@ class TopicRules:
         self.bodies: dict[Place, bytes] = {}
         self.hoped: set[bytes] = set()
         self.keys: dict[bytes, bytes] = {}
-        self.commits: dict[int, set[int]] = {0: {-1}, 1: {-1}}
+        self.commits: dict[int, Register] = {0: Register(-1), 1: Register(-1)}
         self.generation = 0
 
     def asked(self, ask: Asked) -> None:
@@ -43,11 +44,17 @@ class TopicRules:
                 self.keys[body] = key
         elif isinstance(command, groups.CommitOffsets) and command.group == OUTSIDE:
             for one in command.positions:
-                self.commits[one.partition].add(one.offset)
+                write = self.commits[one.partition].write(one.offset, ask.event)
+                ask.writes.append((one.partition, write))
 
-    def answered(self, ask: Asked, reply: Any, _now: int, _event: int) -> None:
+    def answered(self, ask: Asked, reply: Any, _now: int, event: int) -> None:
         """A command is answered."""
         command = ask.command
+        for number, write in ask.writes:
+            if isinstance(reply, Refused):
+                self.commits[number].refuse(write)
+            else:
+                self.commits[number].confirm(write, event)
         if isinstance(reply, topics.Appended) and command.topic != "passing":
             rows = zip(command.bodies, reply.partitions, reply.offsets, strict=True)
             for body, number, offset in rows:
@@ -72,12 +79,14 @@ class TopicRules:
         elif isinstance(command, groups.DeleteGroup) and isinstance(reply, Done):
             self.generation = 0 if command.group == READERS else self.generation
 
-    def unknown(self, ask: Asked, _until: int) -> None:
+    def unknown(self, ask: Asked, until: int) -> None:
         """Nobody will tell what became of it: all that was hoped for may be so."""
+        for number, write in ask.writes:
+            self.commits[number].doubt(write, until)
         if isinstance(ask.command, groups.DeleteGroup):
             self.generation = 0
 
-    def audit(self, read: Any, _now: int, _event: int) -> None:
+    def audit(self, read: Any, _now: int, event: int) -> None:
         """All is quiet: read everything."""
         if not self.used:
             return
@@ -87,9 +96,10 @@ class TopicRules:
         described = read(groups.DescribeGroup(OUTSIDE))
         if isinstance(described, groups.GroupDescribed):
             for part in described.parts:
-                if part.offset not in self.commits[part.partition]:
-                    raise Violation(f"offset {part.offset} was never committed last")
-                self.commits[part.partition] = {part.offset}
+                register = self.commits[part.partition]
+                if part.offset not in register.may_be(event, 0, 0):
+                    raise Violation(f"{part.offset} is committed: {register.writes}")
+                register.settle(part.offset, event)
 
     def bury(self, read: Any) -> None:
         """The end: all topics are deleted, and nothing of them shall be left."""
@@ -105,6 +115,8 @@ class TopicRules:
                 raise Violation(f"topic {name} is gone")
             return
         start = offset = found.offset
+        if start and name == "log":
+            raise Violation(f"a topic that keeps all begins at {start}")
         present: dict[int, bytes] = {}
         while True:
             part = read(topics.Fetch((topics.Span(name, number, offset),), 1_000)).parts[0]

@@ -102,9 +102,11 @@ class TopicWork:
     def commit(self, publish: int) -> Any:
         """How far one is, as a member or from outside."""
         chance = self.rng.random()
-        if chance < 0.1:
-            return groups.DeleteGroup(READERS)
         position = groups.Position("log", self.rng.randrange(2), publish, "")
+        if chance < 0.1:
+            return groups.DeleteGroup(self.rng.choice((READERS, "brief", "brief")))
+        if chance < 0.2:
+            return groups.CommitOffsets("brief", (position,))
         if chance < 0.5:
             return groups.CommitOffsets(OUTSIDE, (position,))
         return groups.CommitOffsets(READERS, (position,), self.name, self.told)
@@ -116,7 +118,7 @@ class TopicWork:
         chance = rng.random()
         if chance < 0.3:
             return groups.DeclareGroup(name, WORKERS, WORK, rng.choice(("earliest", "latest")))
-        if chance < 0.85:
+        if chance < 0.75:
             wait = rng.choice((0, 0, 150))
             return groups.ReceiveShare(name, WORKERS, rng.choice((1, 5)), None, wait)
         if chance < 0.95:
