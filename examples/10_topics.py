@@ -1,4 +1,4 @@
-"""A log of orders that two services read, each at its own pace, and a table that compacts itself."""
+"""A log of orders that two services read, each at its own pace, and a table that packs itself."""
 
 from postroad.testing import ClockedBroker
 
