@@ -152,7 +152,8 @@ class Faults:
         self.world.checkpoints.then = (1, self._end_if_running)
 
     def _power_if_running(self) -> None:
-        if self.world.process is not None:
+        # Not once the story is at its end, where nothing goes wrong any more.
+        if self.world.process is not None and self.rate:
             self._power()
 
     def _end_if_running(self) -> None:

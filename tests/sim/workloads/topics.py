@@ -39,7 +39,7 @@ class TopicWork:
             name = self.rng.choice(sorted(TOPICS))
             return topics.DeclareTopic(name, *TOPICS[name])
         makes = (self.append, self.fetch, self.look, self.member, self.commit, self.share)
-        return self.rng.choices(makes, (40, 22, 8, 12, 10, 14))[0](publish)
+        return self.rng.choices(makes, (36, 20, 8, 12, 16, 20))[0](publish)
 
     def heard(self, reply: Any) -> None:
         """An answer came."""
