@@ -272,6 +272,8 @@ class Checker:
 
     def _declared(self, ask: Asked, reply: replies.Declared, _now: int) -> None:
         view = self.known.view(ask.command.name)
+        if not view.sure:
+            view.sure_since = self.event
         view.sure = True
         if not reply.created and ask.command.settings in view.settings:
             view.settings.remove(ask.command.settings)
@@ -295,7 +297,8 @@ class Checker:
         if reply.why is Why.NO_SUCH_QUEUE:
             for name in _names(command):
                 view = self.known.views.get(name)
-                if view is None or not view.sure or view.maybe_deleted:
+                # It may have been refused before the queue came, and heard of it only now.
+                if view is None or not 0 < view.sure_since < ask.event or view.maybe_deleted:
                     return
             raise Violation(f"a queue that was declared is not there: {reply.text}")
 

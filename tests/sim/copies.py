@@ -119,11 +119,12 @@ class Entry:
 
 
 class View:
-    """A queue as its clients know it."""
+    """A queue as its clients know it. `sure_since`: the event since which it is there for sure."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.sure = False
+        self.sure_since = 0
         self.maybe_deleted = False
         self.settings: list[QueueSettings] = []
         self.pops_lost = 0

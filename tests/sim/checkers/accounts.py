@@ -100,6 +100,7 @@ class Accounts:
             view.targets = snapshot.moving.get(name, set())
             described = snapshot.described.get(name)
             view.sure = described is not None
+            view.sure_since = self.checker.event if view.sure else 0
             view.maybe_deleted = False
             view.settings = [] if described is None else [described.settings]
 
