@@ -309,3 +309,17 @@ THEMES = {
 }
 """What only some stories are about."""
 THEME_SHARE = 0.35
+TOPICS_EVERY = 4
+TOPICS_AT = 3
+EXCHANGES_AT = 1
+
+
+def themes_of(seed: int, rng: random.Random) -> tuple[str, ...]:
+    """What the story of a seed is about besides queues."""
+    themes = tuple(rng.sample(["batch", "kv"], rng.choice((0, 1, 1, 2))))
+    # Not by chance, so that the stories of all other seeds stay as they are.
+    if seed % TOPICS_EVERY == TOPICS_AT:
+        return (*themes, "topics", "topics")
+    if seed % TOPICS_EVERY == EXCHANGES_AT:
+        return (*themes, "exchanges", "exchanges")
+    return themes

@@ -25,15 +25,12 @@ from tests.sim.faults import Faults
 from tests.sim.process import Process
 from tests.sim.scales import small_world
 from tests.sim.tap import Tap
-from tests.sim.workload import KEYED, QUEUES, Session
+from tests.sim.workload import KEYED, QUEUES, Session, themes_of
 
 START_MS = 1_700_000_000_000
 SPINS_MAX = 3_000
 EVENTS_MAX = 40_000
 FLOODS_EVERY = 16
-TOPICS_EVERY = 4
-TOPICS_AT = 3
-EXCHANGES_AT = 1
 FLOOD_MESSAGES = 4_090
 
 
@@ -89,12 +86,7 @@ class World:
             max_group=self.rng.choice((2_000, 3_000, 16_384, 1 << 20)),
             sync=self.faults.sync,
         )
-        self.themes = tuple(self.rng.sample(["batch", "kv"], self.rng.choice((0, 1, 1, 2))))
-        # Not by chance, so that the stories of all other seeds stay as they are.
-        if seed % TOPICS_EVERY == TOPICS_AT:
-            self.themes = (*self.themes, "topics", "topics")
-        elif seed % TOPICS_EVERY == EXCHANGES_AT:
-            self.themes = (*self.themes, "exchanges", "exchanges")
+        self.themes = themes_of(seed, self.rng)
         self.names = self._names()
         self.process: Process | None = None
         self.sessions: list[Session] = []
