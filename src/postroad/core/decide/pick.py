@@ -5,6 +5,7 @@ never both. Compiled by mypyc where possible.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from postroad.core.bits import FULL, PAGE, PAGE_BITS, span_mask, take_lowest
 from postroad.core.page import Page
@@ -24,7 +25,7 @@ def pick_ready(queue: Queue, count: int, start: int, before: int) -> Picked:
     return _pick(queue, sorted(set(queue.pages.ready_list)), ("ready",), (count, start, before))
 
 
-def pick_live(queue: Queue, states: tuple[str, ...], count: int, start: int, before: int) -> Picked:
+def pick_live(queue: Queue, states: Sequence[str], count: int, start: int, before: int) -> Picked:
     """The same of messages that are ready, delayed or either."""
     if "delayed" not in states:
         return pick_ready(queue, count, start, before)
@@ -32,7 +33,7 @@ def pick_live(queue: Queue, states: tuple[str, ...], count: int, start: int, bef
 
 
 def _pick(
-    queue: Queue, numbers: list[int], states: tuple[str, ...], part: tuple[int, int, int]
+    queue: Queue, numbers: list[int], states: Sequence[str], part: tuple[int, int, int]
 ) -> Picked:
     count, start, before = part
     picked: Picked = []
@@ -73,7 +74,7 @@ def pick_settled(queue: Queue, which: Which | None, count: int, start: int, befo
     return picked
 
 
-def pick_offsets(queue: Queue, offsets: tuple[int, ...], states: tuple[str, ...]) -> Picked:
+def pick_offsets(queue: Queue, offsets: Sequence[int], states: Sequence[str]) -> Picked:
     """Those of the offsets whose messages are in one of the states."""
     masks: dict[int, int] = {}
     for offset in offsets:
@@ -83,7 +84,7 @@ def pick_offsets(queue: Queue, offsets: tuple[int, ...], states: tuple[str, ...]
     return [(queue.pages.all[number], masks[number]) for number in sorted(masks)]
 
 
-def pick_kept_offsets(queue: Queue, offsets: tuple[int, ...]) -> Picked:
+def pick_kept_offsets(queue: Queue, offsets: Sequence[int]) -> Picked:
     """Those of the offsets whose messages are kept."""
     past = queue.past
     if past is None:
@@ -96,7 +97,7 @@ def pick_kept_offsets(queue: Queue, offsets: tuple[int, ...]) -> Picked:
     return [(past.pages[number], masks[number]) for number in sorted(masks)]
 
 
-def _in_states(page: Page, states: tuple[str, ...]) -> int:
+def _in_states(page: Page, states: Sequence[str]) -> int:
     mask = 0
     if "ready" in states:
         mask |= page.ready
