@@ -10,6 +10,7 @@ SOAK_MINUTES ?= 30
 # The compiled variant stands before the editable install of src/.
 COMPILED := PYTHONPATH=build/compiled
 PYTEST := $(BIN)/python -m pytest -q
+SPREAD := -n auto --maxprocesses 4 --dist worksteal
 
 # Folders of tests/ that hold tests today. The kinds in ON_COMPILED run on the compiled variant,
 # all others, and the quick ones of ALSO_PURE a second time, on the plain one.
@@ -20,7 +21,7 @@ ON_PURE := $(filter-out $(ON_COMPILED),$(KINDS)) $(ALSO_PURE)
 
 # $(call run,variant,kinds,options): a kind without tests is no run at all, so that pytest's
 # "no tests collected" is always a failure.
-run = $(if $(strip $(2)),$(1) $(PYTEST) $(3) $(addprefix tests/,$(2)),@echo "no tests here yet")
+run = $(if $(strip $(2)),$(1) $(PYTEST) $(SPREAD) $(3) $(addprefix tests/,$(2)),@echo "no tests here yet")
 
 .PHONY: setup compiled serve fast lint test test-compiled test-pure sim replant soak coverage bench docs \
 	golden clean
@@ -62,7 +63,9 @@ fast: setup
 	$(call run,,$(filter unit wire docs tidy,$(KINDS)))
 
 # What CI runs. The lines of both runs are closed by pytest's own count.
-test: lint test-compiled test-pure
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint compiled
+	@$(MAKE) --no-print-directory test-compiled test-pure
 
 test-compiled: compiled
 	$(call run,$(COMPILED),$(ON_COMPILED))
@@ -84,7 +87,7 @@ soak: compiled
 		$(PYTEST) $(addprefix tests/,$(filter wire model sim crash compat,$(KINDS)))
 
 coverage: setup
-	$(PYTEST) --cov --cov-report=term-missing:skip-covered $(addprefix tests/,$(KINDS))
+	$(PYTEST) $(SPREAD) --cov --cov-report=term-missing:skip-covered $(addprefix tests/,$(KINDS))
 
 bench: compiled .venv/.bench
 	@$(COMPILED) $(BIN)/python -m bench
