@@ -42,6 +42,7 @@ NAME_BYTES_MAX = 512  # AMQP allows 255, Kafka 249; twice that leaves room for e
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # body and head of one message: as RabbitMQ's default
 PUBLISH_BYTES_MAX = 512 * 1024 * 1024  # one atomic publish: it is held in memory until durable
 BLOCK_BYTES = 128 * 1024  # a block closes at this size: what one cold read brings in
+APART_BYTES = 64 * 1024  # bodies of a record from which on they are not copied as it is encoded
 CHUNK_BYTES_MAX = 1024 * 1024  # bodies in one record, and so the largest block of many messages
 BLOCK_MESSAGES_MAX = 16_384  # keeps a block's columns small when bodies are tiny
 

@@ -7,7 +7,7 @@ meanwhile is the next.
 
 from collections.abc import Callable
 
-from postroad.core.codec import encode_step, join_steps
+from postroad.core.codec import encode_step, head_of_group
 from postroad.core.decision import Missing, Step
 from postroad.core.machine import Core
 from postroad.core.records import Published, Record
@@ -82,7 +82,8 @@ class Engine:
         self.bytes_written = 0
         self.records_written = 0
         self.outbox.durable = state.durable
-        self._steps: list[bytes] = []
+        self._steps = 0
+        self._parts: list[bytes] = []
         self._step_bytes = 0
         self._urgent = False
         self._lease_since_ms = 0
@@ -192,9 +193,10 @@ class Engine:
         """A step was taken: its records go into the group, its answers into the outbox."""
         records = step.records
         if records:
-            packed = encode_step(records)
-            self._steps.append(packed)
-            self._step_bytes += len(packed)
+            parts = encode_step(records)
+            self._steps += 1
+            self._parts.extend(parts)
+            self._step_bytes += sum(map(len, parts))
             self.records_written += len(records)
             self.keeper.records += len(records)
             self._keep_bodies(records)
@@ -278,33 +280,38 @@ class Engine:
         late = self._lease_since_ms and now >= self._lease_since_ms + LEASE_WAIT_MS
         if not self._urgent and not late and not self.keeper.wants_cut():
             return
-        payload = join_steps(self._steps)
-        frames = self._frames(payload, now)
+        parts = [head_of_group(self._steps), *self._parts]
+        size = len(parts[0]) + self._step_bytes
+        frames = self._frames(parts, size, now)
         self._in_flight = self.core.state.group
         self._frames_in_flight = len(frames)
         self.core.state.group += len(frames)
-        self.bytes_written += len(payload)
-        self.keeper.bytes += len(payload)
+        self.bytes_written += size
+        self.keeper.bytes += size
         self.groups_written += 1
-        self._steps = []
+        self._steps = 0
+        self._parts = []
         self._step_bytes = 0
         self._urgent = False
         self._lease_since_ms = 0
         self._jobs.append(Append(self.journal, frames))
         self.keeper.packed(self._in_flight + len(frames) - 1, self.n, now)
 
-    def _frames(self, payload: bytes, now: int) -> list[bytes]:
+    def _frames(self, parts: list[bytes], size: int, now: int) -> list[bytes]:
         """A group as envelopes; a payload larger than one append continues in the next."""
         room = self.journal.max_group - ENVELOPE_BYTES
+        if size <= room:
+            return [self._frame(parts, 0, now)]
+        payload = b"".join(parts)
         frames: list[bytes] = []
-        for start in range(0, len(payload), room):
-            self.n += 1
-            flags = CONTINUES if start + room < len(payload) else 0
-            part = payload[start : start + room] if len(payload) > room else payload
-            frames.append(
-                pack(kind=DATA, flags=flags, epoch=self.epoch, n=self.n, now_ms=now, payload=part)
-            )
+        for start in range(0, size, room):
+            flags = CONTINUES if start + room < size else 0
+            frames.append(self._frame([payload[start : start + room]], flags, now))
         return frames
+
+    def _frame(self, parts: list[bytes], flags: int, now: int) -> bytes:
+        self.n += 1
+        return pack(kind=DATA, flags=flags, epoch=self.epoch, n=self.n, now_ms=now, payload=parts)
 
     def _appended(self, result: object) -> None:
         if not isinstance(result, int):

@@ -4,6 +4,7 @@ It stands at the bottom of the journal. The rule kept here: a group counts only 
 holds and it is the next of the newest writer; all else is dropped and counted, never guessed at.
 """
 
+from collections.abc import Sequence
 from struct import Struct
 
 from google_crc32c import extend as crc32c_extend
@@ -61,10 +62,16 @@ class Stamp:
     now_ms: int
 
 
-def pack(*, kind: int, flags: int, epoch: int, n: int, now_ms: int, payload: bytes) -> bytes:
-    """Wrap a payload; what comes back is what `append` takes."""
+def pack(
+    *, kind: int, flags: int, epoch: int, n: int, now_ms: int, payload: bytes | Sequence[bytes]
+) -> bytes:
+    """Wrap a payload, whole or in parts; what comes back is what `append` takes."""
     head = _pack_head(MAGIC, VERSION, kind, flags, 0, epoch, n, now_ms)
-    return b"".join((head, _pack_crc(crc32c_extend(crc32c(head), payload)), payload))
+    parts = (payload,) if isinstance(payload, bytes) else payload
+    crc = crc32c(head)
+    for part in parts:
+        crc = crc32c_extend(crc, part)
+    return b"".join((head, _pack_crc(crc), *parts))
 
 
 def unpack(group: bytes) -> Envelope:

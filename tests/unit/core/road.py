@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from postroad.core.codec import AnyRecord, decode_group, encode_step, join_steps
+from postroad.core.codec import AnyRecord, decode_group, encode_step, head_of_group
 from postroad.core.decision import Answer, Missing, Step
 from postroad.core.handout import Bodies, Handout, Piece, fetched, fill_piece
 from postroad.core.load import canonical, load_rows
@@ -112,7 +112,7 @@ class Road:
             if isinstance(record, Published):
                 self.library.keep(record)
         if step.records:
-            self.steps.append(encode_step(step.records))
+            self.steps.append(b"".join(encode_step(step.records)))
         for answer in step.answers:
             assert answer.wait <= state.group, "no reply waits for what is not there"
             answer.ask.caller.sink(answer.ask.number, self.filled(answer))
@@ -243,8 +243,9 @@ class Road:
 
     def records(self, start: int = 0) -> list[AnyRecord]:
         """The facts from step `start` on, as a journal would give them back."""
-        steps = decode_group(join_steps(self.steps[start:]))
-        return [record for step in steps for record in step]
+        steps = self.steps[start:]
+        group = decode_group(b"".join((head_of_group(len(steps)), *steps)))
+        return [record for step in group for record in step]
 
     def cut(self) -> dict[bytes, bytes]:
         """The rows of a first checkpoint taken now."""

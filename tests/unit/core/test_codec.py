@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from postroad.core import history
 from postroad.core import records as facts
 from postroad.core.apply import APPLY
-from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, join_steps
+from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, head_of_group
 from postroad.core.exchanges import records as exchanges
 from postroad.core.kv import records as kv_facts
 from postroad.core.machine import DECIDERS
@@ -111,7 +112,7 @@ KINDS = [type(one).__name__ for one in EXAMPLES]
 
 
 def spelled(record: facts.Record) -> str:
-    content = encode_step([record])
+    content = b"".join(encode_step([record]))
     lines = [content[at : at + 16].hex(" ") for at in range(0, len(content), 16)]
     return "\n".join([f"# a step of one {type(record).__name__}", *lines, ""])
 
@@ -125,7 +126,7 @@ def test_golden_bytes_of_each_record(record: facts.Record) -> None:
     golden = path.read_text(encoding="utf-8")
     assert spelled(record) == golden
     content = bytes.fromhex("".join(line for line in golden.splitlines() if line[0] != "#"))
-    assert decode_group(join_steps([content])) == [[record]]
+    assert decode_group(head_of_group(1) + content) == [[record]]
 
 
 def test_each_kind_of_record_has_an_example_a_file_and_a_change_of_state() -> None:
@@ -151,10 +152,10 @@ def test_each_command_is_decided_at_once_or_served() -> None:
 
 
 def test_a_record_written_before_a_field_was_added_has_its_default() -> None:
-    short = encode_step([facts.Returned(7, 1, 0, 1, b"", 0, True)])
+    (short,) = encode_step([facts.Returned(7, 1, 0, 1, b"", 0, True)])
     assert short[1] == 0x99
     older = short[:1] + b"\x98" + short[2:-1]
-    assert decode_group(join_steps([older])) == [[facts.Returned(7, 1, 0, 1, b"", 0, True)]]
+    assert decode_group(head_of_group(1) + older) == [[facts.Returned(7, 1, 0, 1, b"", 0, True)]]
 
 
 def test_steps_stay_apart_in_a_group() -> None:
@@ -162,7 +163,17 @@ def test_steps_stay_apart_in_a_group() -> None:
         [facts.QueueDeleted(1), facts.QueueDeleted(2)],
         [EXAMPLES[0]],
     ]
-    assert decode_group(join_steps([encode_step(step) for step in steps])) == steps
+    parts = [part for step in steps for part in encode_step(step)]
+    assert decode_group(b"".join((head_of_group(2), *parts))) == steps
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 70_000])
+def test_large_bodies_are_not_copied_and_their_bytes_are_those_of_any_record(count: int) -> None:
+    large = facts.Published(1 << 33, 70_000, NOW, bytes(400), b"body" * 25_000, keys=bytes(800))
+    step: list[facts.Record] = [large, *[facts.QueueDeleted(2)] * (count - 1)]
+    parts = encode_step(step)
+    assert any(part is large.blob for part in parts)
+    assert b"".join(parts) == msgspec.msgpack.encode(step)
 
 
 @pytest.mark.parametrize(
