@@ -159,6 +159,9 @@ GROUPS_MAX = 100_000  # groups of each mode
 GROUP_MEMBERS_MAX = 10_000  # of one group: sharing out is a turn of the loop
 MEMBER_TOPICS_MAX = 1_000  # topics one member reads
 COMMIT_METADATA_BYTES_MAX = 4_096  # what a committer may say about an offset
+CONSUMERS_MAX = 10_000  # consumers with a name of one group; each takes a row
+CLAIM_MAX = 1_000  # messages that change hands by one command: a turn of the loop
+LEASES_SEEN_MAX = 10_000  # leased messages looked at by one command
 
 # The engine.
 CACHE_BYTES = 64 * 1024 * 1024  # bodies in memory, written and read ones together

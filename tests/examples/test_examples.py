@@ -79,6 +79,12 @@ PRINTS = {
         "everything ['order 1', 'order 2', 'no stock']",
         "nobody's ['hello']",
     ],
+    "15_crews": [
+        "leased: [(1, 'anna', 60000), (2, 'anna', 60000)]",
+        "claimed: [(1, 2), (2, 2)]",
+        "consumers: [('anna', 0), ('ben', 0)]",
+        "anna gives back: 0",
+    ],
     "14_time_travel": [
         "task 1 put back 10 messages",
         "delayed 90 ['retried'] {'again': True}",

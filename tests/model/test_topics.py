@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from postroad.core.load import canonical
-from postroad.model import commands, groups, topics
-from postroad.model.replies import Done, Refused, Settled, Why
+from postroad.model import claims, commands, groups, topics
+from postroad.model.replies import Done, Received, Refused, Settled, Why
 from tests.unit.core.road import replayed
 from tests.unit.core.topics.log_road import LogRoad
 
@@ -19,6 +19,8 @@ LEASE_MS = 100
 PARTITIONS = 2
 KEYS = st.sampled_from([b"a", b"b", b"c", b"d"])
 NUMBERS = st.integers(0, PARTITIONS - 1)
+NAMES = st.sampled_from(["", "anna", "ben"])
+FOREVER_MS = 1 << 60
 
 
 class Entry:
@@ -36,6 +38,8 @@ class Worked:
     def __init__(self) -> None:
         self.lease = 0
         self.until_ms = 0
+        self.granted_ms = 0
+        self.who = ""
         self.count = 0
         self.done = False
 
@@ -67,6 +71,7 @@ class Topics(RuleBasedStateMachine):
         self.starts = [0] * PARTITIONS
         self.table: list[Entry] = []
         self.works: list[dict[int, Worked]] = [{} for _ in range(PARTITIONS)]
+        self.consumers: set[str] = set()
         self.commits: dict[int, int] = {}
         self.generation = 0
         self.members: dict[str, int] = {}
@@ -120,9 +125,13 @@ class Topics(RuleBasedStateMachine):
         self.starts[number] = before
         self.forget(number)
 
-    @deed(5, number=NUMBERS, count=st.integers(1, 4))
-    def receive(self, number: int, count: int) -> None:
-        leased = self.road.lease(count, "work", "log", partition=number)
+    @deed(6, number=NUMBERS, count=st.integers(1, 4), who=NAMES)
+    def receive(self, number: int, count: int, who: str) -> None:
+        lease_ms = commands.SESSION_LEASE if who == "anna" else None
+        leased = self.road.lease(
+            count, "work", "log", partition=number, consumer=who, lease_ms=lease_ms
+        )
+        self.consumers |= {who} - {""}
         ready = [
             offset
             for offset, one in sorted(self.works[number].items())
@@ -134,11 +143,95 @@ class Topics(RuleBasedStateMachine):
             assert message.body == self.logs[number][message.offset].body
             one.count += 1
             assert message.delivery_count == one.count
-            one.lease, one.until_ms = message.lease, self.road.now + LEASE_MS
+            self.hand(one, who, message.lease)
+
+    def hand(self, one: Worked, who: str, lease: int) -> None:
+        """Somebody has a message from now on; Anna's have no end."""
+        one.lease, one.who, one.granted_ms = lease, who, self.road.now
+        one.until_ms = FOREVER_MS if who == "anna" else self.road.now + LEASE_MS
+
+    @deed(4, number=NUMBERS, who=NAMES, of=NAMES, idle_ms=st.sampled_from([0, 30]))
+    def claim(self, number: int, who: str, of: str, idle_ms: int) -> None:
+        """What is leased for long enough changes hands, all at once and nothing else."""
+        old = [(at, one.lease, one.count) for at, one in self.held(number)]
+        lease_ms = commands.SESSION_LEASE if who == "anna" else None
+        reply = self.road.ask(
+            claims.ClaimIdle("log", "work", who, number, idle_ms, 0, 3, lease_ms, of or None)
+        )
+        assert isinstance(reply, Received)
+        self.consumers |= {who} - {""}
+        start, now = self.starts[number], self.road.now
+        wanted = [
+            (at, one)
+            for at, one in self.held(number)
+            if now - one.granted_ms >= idle_ms and (not of or one.who == of)
+        ]
+        gone: list[int] = []
+        taken: list[int] = []
+        for at, one in wanted:
+            if len(taken) == 3:
+                break
+            if at < start:
+                gone.append(at)
+                one.lease, one.done = 0, True
+            else:
+                taken.append(at)
+        assert list(reply.gone) == gone
+        assert [message.offset for message in reply.messages] == taken
+        for message in reply.messages:
+            one = self.works[number][message.offset]
+            one.count += 1
+            assert message.delivery_count == one.count
+            assert message.lease != one.lease
+            self.hand(one, who, message.lease)
+        self.forget(number)
+        stale = [row for row in old if row[0] in taken]
+        if stale:
+            offsets, leases, counts = (list(column) for column in zip(*stale, strict=True))
+            name = groups.share_name("log", "work", number)
+            settled = self.road.ask(commands.Settle(name, offsets, leases, counts))
+            assert isinstance(settled, Settled)
+            assert len(settled.failed) == len(stale)
+
+    def held(self, number: int) -> list[tuple[int, Worked]]:
+        return [(at, one) for at, one in sorted(self.works[number].items()) if one.lease]
+
+    @deed(1, who=st.sampled_from(["anna", "ben"]), dropped=st.booleans())
+    def dismiss(self, who: str, dropped: bool) -> None:
+        reply = self.road.ask(claims.DeleteConsumer("log", "work", who, dropped))
+        if who not in self.consumers:
+            assert isinstance(reply, Refused)
+            return
+        self.consumers.remove(who)
+        mine = [one for number in (0, 1) for _, one in self.held(number) if one.who == who]
+        assert reply == claims.ConsumerDeleted(len(mine), 0)
+        for one in mine:
+            one.lease, one.done = 0, dropped
+            one.count -= not dropped
+        for number in (0, 1):
+            self.forget(number)
+
+    @deed(1, number=NUMBERS, share=st.floats(0, 1))
+    def set_back(self, number: int, share: float) -> None:
+        """What nobody holds begins anew at an offset."""
+        start, end = self.starts[number], len(self.logs[number])
+        to = start + int((end - start) * share)
+        command = groups.SeekGroup(
+            "log", "work", "lease", partition=number, offset=to, keep_leases=True
+        )
+        assert self.road.ask(command) == Done()
+        self.road.settle_down()
+        for at in range(start, end):
+            one = self.works[number].setdefault(at, Worked())
+            if one.lease:
+                continue
+            if at < to or one.done:
+                self.works[number][at] = one = Worked()
+            one.done = at < to
 
     @deed(4, number=NUMBERS, outcome=st.sampled_from([commands.ACK, commands.RETRY]))
     def settle(self, number: int, outcome: int) -> None:
-        held = [(at, one) for at, one in sorted(self.works[number].items()) if one.lease]
+        held = self.held(number)
         if not held:
             return
         name = groups.share_name("log", "work", number)
@@ -196,6 +289,7 @@ class Topics(RuleBasedStateMachine):
             self.rows, self.row_step = {}, 0
         self.road.restart(self.epoch, self.rows, self.row_step)
         self.members.clear()
+        # What was bound to no name and no time would come back here; all of it has one.
         self.time_passes()
 
     def time_passes(self) -> None:
@@ -247,6 +341,19 @@ class Topics(RuleBasedStateMachine):
             assert self.table[at].body == body
         for at in last.values():
             assert at in found or self.table[at].body == b""
+
+    @invariant()
+    def leases_are_listed(self) -> None:
+        if not self.road.state.topics.shares:
+            return
+        known = self.road.ask(claims.ListConsumers("log", "work"))
+        assert isinstance(known, claims.ConsumersListed)
+        assert {one.consumer for one in known.consumers} == self.consumers
+        for number in range(PARTITIONS):
+            listed = self.road.ask(claims.ListLeases("log", "work", number))
+            assert isinstance(listed, claims.LeasesListed)
+            found = [(one.offset, one.consumer, one.deliveries) for one in listed.leases]
+            assert found == [(at, one.who, one.count) for at, one in self.held(number)]
 
     @invariant()
     def commits_stay(self) -> None:

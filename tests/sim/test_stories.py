@@ -24,6 +24,10 @@ UNTOLD = {
     "Forgotten": "no queue of a story keeps what was settled",
     "MovePlanned": "only what is put back, or moved by a filter, is planned",
     "Rescheduled": "no client of a story moves an instant",
+    "ConsumerMade": "no client of a story has a name",
+    "ConsumerDeleted": "no client of a story has a name",
+    "Claimed": "no client of a story claims what others lease",
+    "ShareMoved": "no group of a story is moved",
 }
 """Kinds of records that no story has, and why."""
 SOAK_MINUTES = float(os.environ.get("POSTROAD_SOAK_MINUTES", "0"))

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from postroad.api.asks import Asks
+from postroad.api.crews import AsyncCrew, Crew, CrewOperations
 from postroad.api.faces import dress
 from postroad.api.readers import Log, Reader
 from postroad.api.spaces import Runs, RunsLater
@@ -52,6 +53,13 @@ class Topic:
         """Use `Broker.topic`."""
         self._operations = TopicOperations(name, learn)
         self._run = run
+        self._learn = learn
+
+    def crew(self, group: str, partition: int = 0) -> Crew:
+        """The consumers of a group that leases, by their names; claims and lists are of one
+        partition."""
+        crew = CrewOperations(self._operations.topic, group, partition, self._learn)
+        return Crew(crew, self._run)
 
     declare = _blocking(TopicOperations.declare)
     change = _blocking(TopicOperations.change)
@@ -78,6 +86,13 @@ class AsyncTopic:
         """Use `AsyncBroker.topic`."""
         self._operations = TopicOperations(name, learn)
         self._run = run
+        self._learn = learn
+
+    def crew(self, group: str, partition: int = 0) -> AsyncCrew:
+        """The consumers of a group that leases, by their names; claims and lists are of one
+        partition."""
+        crew = CrewOperations(self._operations.topic, group, partition, self._learn)
+        return AsyncCrew(crew, self._run)
 
     declare = _awaited(TopicOperations.declare)
     change = _awaited(TopicOperations.change)

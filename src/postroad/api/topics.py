@@ -261,11 +261,13 @@ class TopicOperations:
         offset: int | None = None,
         partition: int | None = None,
         mode: str = OFFSET,
+        keep_leases: bool = False,
     ) -> Asks[None]:
         """Let a group begin anew: at `to` (`"earliest"`, `"latest"`, an instant in ms) or at an
-        offset, in one partition or in all. Raises `GroupNotFound`, `GroupInUse`.
+        offset, in one partition or in all. `keep_leases`: of a group that leases, what is leased
+        stays so. Raises `GroupNotFound`, `GroupInUse`.
         """
-        command = groups.SeekGroup(self.topic, group, mode, to, partition, offset)
+        command = groups.SeekGroup(self.topic, group, mode, to, partition, offset, keep_leases)
         expect((yield command), replies.Done, self.topic)
 
 

@@ -16,7 +16,7 @@ from postroad.core.life import Life
 from postroad.core.queue import Queue
 from postroad.core.topics.desk import SERVED
 from postroad.limits import BATCH_COMMANDS_MAX, KV_SPACES_MAX
-from postroad.model import commands, exchanges, groups, history, kv, topics
+from postroad.model import claims, commands, exchanges, groups, history, kv, topics
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
 from postroad.model.kv_replies import KvCounted, KvStored
@@ -150,7 +150,8 @@ class Doing:
         """What a program may do; see `Asking`."""
         if self._over:
             return Refused(Why.BAD_COMMAND, "the program is over")
-        if isinstance(command, (*ALONE, commands.Receive, commands.Pop)):
+        hands_out = isinstance(command, claims.ClaimLeases | claims.ClaimIdle) and command.bodies
+        if hands_out or isinstance(command, (*ALONE, commands.Receive, commands.Pop)):
             text = f"`{type(command).__name__}` is no part of a program"
             return Refused(Why.BAD_COMMAND, text)
         reply: Reply = self.do(command)

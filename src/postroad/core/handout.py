@@ -96,11 +96,12 @@ class Part:
 class Handout:
     """The messages of one reply. `parts`: of a fetch from a topic; then `queue` is 0, and each
     message has its partition for a queue. `states` and `dues`: per message, of a peek;
-    `next_offset`: where it goes on."""
+    `next_offset`: where it goes on. `gone`: of a claim."""
 
     __slots__ = (
         "consumer",
         "dues",
+        "gone",
         "next_offset",
         "now_ms",
         "parts",
@@ -118,6 +119,7 @@ class Handout:
         self.parts: list[Part] | None = None
         self.dues: list[int] = []
         self.next_offset = 0
+        self.gone: tuple[int, ...] = ()
 
     def count(self) -> int:
         """How many messages."""

@@ -1,7 +1,8 @@
 """The leases of one queue: columns indexed by the lease's number, no object per lease.
 
 One rule: a grant never spans two pages; what is left of it is a count and, once it is not simply
-the whole of its span, a mask. Compiled by mypyc where possible.
+the whole of its span, a mask. Where others may take leases over they are found by offset too, which
+is derived. Compiled by mypyc where possible.
 """
 
 from array import array
@@ -9,10 +10,13 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
-from postroad.core.bits import PAGE, PAGE_BITS, span_mask
+from postroad.core.bits import PAGE, PAGE_BITS, runs, span_mask
 from postroad.core.ledger import Ledger, Row
 from postroad.core.timeline import Timeline
 from postroad.limits import STALE_MAX
+
+CONSUMERS_FROM = 1 << 63
+"""Holders from this number on are consumers with a name, who outlive their sessions."""
 
 HOLDER_THIN_AT = 1_024
 """A holder's list is freed of what is over at this length, and at twice what was left then."""
@@ -88,11 +92,17 @@ def decode_segment(queue: int, number: int, packed: bytes) -> Segment:
 
 
 class Leases:
-    """All grants of a queue that are not over."""
+    """All grants of a queue that are not over. `by_page`: where they are `found` by offset, the
+    last lease of each offset of the pages that have any; `leased_in`: how many are leased there;
+    `held`: how many messages each consumer with a name holds. These are derived."""
 
-    def __init__(self, queue: int, ledger: Ledger) -> None:
+    def __init__(self, queue: int, ledger: Ledger, found: bool = False) -> None:
         self.queue = queue
         self.ledger = ledger
+        self.found = found
+        self.by_page: dict[int, array[int]] = {}
+        self.leased_in: dict[int, int] = {}
+        self.held: dict[int, int] = {}
         self.next = 1
         self.segments: dict[int, Segment] = {}
         self.deadlines: list[tuple[int, int]] = []
@@ -127,6 +137,8 @@ class Leases:
             self._set_end(segment, deadline_ms, slot)
         if holder:
             self._note_holder(holder, lease)
+        if self.found:
+            self._enter(lease, first, mask, holder)
         self.next = lease + 1
 
     def find(self, lease: int) -> Segment | None:
@@ -152,6 +164,16 @@ class Leases:
             return mask
         return span_mask(0, segment.span[slot - segment.start])
 
+    def at(self, offset: int) -> int:
+        """The living lease on an offset, 0 for none; only where they are found by offset."""
+        column = self.by_page.get(offset >> PAGE_BITS)
+        lease = 0 if column is None else column[offset & (PAGE - 1)]
+        segment = self.find(lease) if lease else None
+        if segment is None:
+            return 0
+        low = offset - segment.first[(lease & (PAGE - 1)) - segment.start]
+        return lease if (self.mask(segment, lease) >> low) & 1 else 0
+
     def take(self, lease: int, mask: int) -> None:
         """Part of a lease is over; `mask` relative to its first offset, all of it left until
         now."""
@@ -164,6 +186,8 @@ class Leases:
         left = rest.bit_count()
         assert left + mask.bit_count() == segment.left[index], "an offset is leased once"
         segment.left[index] = left
+        if self.found:
+            self._leave(segment.first[index] >> PAGE_BITS, segment.holder[index], mask.bit_count())
         if left:
             segment.masks[slot] = rest
             return
@@ -241,6 +265,10 @@ class Leases:
             del leases[:over]
         return found
 
+    def sessions(self) -> list[int]:
+        """The holders that are sessions."""
+        return [holder for holder in self.by_holder if holder < CONSUMERS_FROM]
+
     def forget_holder(self, holder: int) -> None:
         """Drop the list of a holder without living leases (0: of all such)."""
         if holder:
@@ -255,9 +283,40 @@ class Leases:
         self.segments[segment.number] = segment
         self._heap(segment)
         for index in range(len(segment.left)):
-            if segment.left[index] and segment.holder[index]:
-                lease = (segment.number << PAGE_BITS) | (segment.start + index)
-                self._note_holder(segment.holder[index], lease)
+            if not segment.left[index]:
+                continue
+            lease = (segment.number << PAGE_BITS) | (segment.start + index)
+            holder = segment.holder[index]
+            if holder:
+                self._note_holder(holder, lease)
+            if self.found:
+                self._enter(lease, segment.first[index], self.mask(segment, lease), holder)
+
+    def _enter(self, lease: int, first: int, mask: int, holder: int) -> None:
+        number = first >> PAGE_BITS
+        column = self.by_page.get(number)
+        if column is None:
+            column = array("Q", bytes(8 * PAGE))
+            self.by_page[number] = column
+            self.leased_in[number] = 0
+        slot = first & (PAGE - 1)
+        for start, length in runs(mask):
+            column[slot + start : slot + start + length] = array("Q", [lease]) * length
+        count = mask.bit_count()
+        self.leased_in[number] += count
+        if holder >= CONSUMERS_FROM:
+            self.held[holder] = self.held.get(holder, 0) + count
+
+    def _leave(self, number: int, holder: int, count: int) -> None:
+        left = self.leased_in[number] - count
+        self.leased_in[number] = left
+        if not left:
+            del self.by_page[number]
+            del self.leased_in[number]
+        if holder >= CONSUMERS_FROM:
+            self.held[holder] -= count
+            if not self.held[holder]:
+                del self.held[holder]
 
     def _note_holder(self, holder: int, lease: int) -> None:
         leases = self.by_holder.get(holder)

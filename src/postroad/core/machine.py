@@ -115,7 +115,7 @@ class Core:
             if not queue.deleted:
                 self.schedule.look_at(queue)
                 # Not "all of them": new sessions may hold leases before the last slice.
-                for holder in queue.leases.by_holder:
+                for holder in queue.leases.sessions():
                     self.schedule.ending.append((queue.id, holder, False))
         return Step(records + over, [], False)
 

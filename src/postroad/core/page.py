@@ -163,6 +163,17 @@ class Page(Row):
         """The priority of a message."""
         return 0 if self.priorities is None else self.priorities[slot]
 
+    def set_count(self, slot: int, count: int) -> None:
+        """So many failed deliveries of a message that came back, whatever there were."""
+        assert self.counts is not None, "what came back has a count"
+        self.counts[slot] = min(count, DELIVERIES_MAX)
+
+    def begin_anew(self, slot: int, count: int) -> None:
+        """Messages that were done are as new."""
+        if self.counts is not None and self.firsts is not None:
+            self.counts[slot : slot + count] = array("H", bytes(2 * count))
+            self.firsts[slot : slot + count] = array("Q", bytes(8 * count))
+
     def hash_column(self) -> "array[int] | None":
         """The number of each live message's key, 0 for none; `None` where none has a key."""
         if self.keys is None or self.numbers is None:

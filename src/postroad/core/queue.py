@@ -60,7 +60,7 @@ class Queue(Row):
         self.aged_before = 0
         self.deleted = False
         self.pages = Pages(id, ledger)
-        self.leases = Leases(id, ledger)
+        self.leases = Leases(id, ledger, self.borrowed)
         self.extents = Extents()
         self.times = Times()
         self.dedup = Dedup(id, ledger)

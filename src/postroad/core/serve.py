@@ -34,6 +34,19 @@ from postroad.model.commands import (
 from postroad.model.replies import Done, Received, Refused, Why
 
 
+class Terms:
+    """How messages are handed out: up to `count`, leased for `lease_ms` to `holder` (0: to the
+    caller's session or nobody), or for good."""
+
+    __slots__ = ("count", "holder", "lease_ms", "leased")
+
+    def __init__(self, count: int, lease_ms: int | None, leased: bool, holder: int) -> None:
+        self.count = count
+        self.lease_ms = lease_ms
+        self.leased = leased
+        self.holder = holder
+
+
 class Server:
     """Serves standing asks. `said`: answers that came up on the way and go with the next step.
     `ending`: (queue, holder, counted) of leases whose sessions are over."""
@@ -156,14 +169,20 @@ class Server:
         records = self._pop(queue, count, handout)
         return Step(records, [Answer(ask, handout, self.world.state.group)], True)
 
-    def lease_now(
-        self, ask: Ask, queue: Queue, count: int, lease_ms: int | None, now: int
-    ) -> Step | None:
-        """Lease what is ready to somebody; `None` when nothing is, or may be."""
-        room = free_slots(queue, count)
-        if not room or not queue.pages.ready:
+    def hand_now(self, ask: Ask, queue: Queue, terms: Terms, now: int) -> Step | None:
+        """Give somebody what is ready; `None` when nothing is, or may be."""
+        count = free_slots(queue, terms.count) if terms.leased else terms.count
+        room = self._room(queue, count, now)
+        if not room:
             return None
-        return self._hand_out(ask, queue, room, lease_ms, True, now)
+        if not terms.holder or not terms.leased:
+            return self._hand_out(ask, queue, room, terms.lease_ms, terms.leased, now)
+        handout = Handout(queue.id, now)
+        deadline = deadline_of(queue, terms.lease_ms, now)
+        records = self._lease(queue, room, deadline, terms.holder, handout)
+        return Step(
+            records, [Answer(ask, handout, messages_group(self.world, queue, handout))], False
+        )
 
     def _lease(
         self, queue: Queue, count: int, deadline: int, holder: int, handout: Handout

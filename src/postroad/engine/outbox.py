@@ -74,7 +74,8 @@ class Filling:
         if handout.parts is not None:
             return fetched(handout.parts, self.messages)
         if handout.states is None:
-            return Received(self.messages, handout.consumer)
+            more = (handout.next_offset, handout.gone)
+            return Received(self.messages, handout.consumer, *more)
         rows = zip(handout.states, handout.dues, self.messages, strict=True)
         return Peeked([PeekedMessage(*row) for row in rows], handout.next_offset)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from postroad.model import exchanges
 from postroad.model.batch import Batch, Run
 from postroad.model.choices import Edit, Which
+from postroad.model.claims import ClaimCommand
 from postroad.model.groups import GroupCommand
 from postroad.model.history import HistoryCommand
 from postroad.model.kv import KvCommand
@@ -300,6 +301,7 @@ Command = (
     | SetSchema
     | TopicCommand
     | GroupCommand
+    | ClaimCommand
     | Batch
     | Run
 )

@@ -126,7 +126,8 @@ class DeclareGroup:
 class SeekGroup:
     """Let a group begin anew at `to`: EARLIEST, LATEST or a time in ms, or with `offset` at that
     offset; in one `partition` or in all. Of mode lease, all leases there end and settled messages
-    come again. Answer: `Done`."""
+    come again; with `keep_leases` those stay, and only what nobody holds comes again or is passed
+    over. Answer: `Done`."""
 
     topic: str
     group: str
@@ -134,13 +135,16 @@ class SeekGroup:
     to: int | str = EARLIEST
     partition: int | None = None
     offset: int | None = None
+    keep_leases: bool = False
 
 
 @value
 class ReceiveShare:
     """Lease up to `count` messages of a group of mode lease, of one partition at a time; otherwise
-    as `Receive`. `partition` None: of any. The receipts are settled as those of the queue
-    `share_name(topic, group, partition)`. Answer: `Received`."""
+    as `Receive`. `partition` None: of any. `consumer`: in whose name, made where it is not there;
+    with it a `lease_ms` of SESSION_LEASE means until it is settled or claimed, restarts or not.
+    Without `leased` the messages are done at once, as with `Pop`. The receipts are settled as those
+    of the queue `share_name(topic, group, partition)`. Answer: `Received`."""
 
     topic: str
     group: str
@@ -148,6 +152,8 @@ class ReceiveShare:
     lease_ms: int | None = None
     wait_ms: int = 0
     partition: int | None = None
+    consumer: str = ""
+    leased: bool = True
 
 
 @value
@@ -174,7 +180,8 @@ class MemberInfo:
 class GroupPart:
     """How far a group is in a partition. `offset`: the next to read (mode lease: the lowest that is
     not settled); -1: nothing committed. `lag`: messages before the end. `leased`, `dead`: of mode
-    lease; `queue`: number of the queue its receipts are of."""
+    lease; `queue`: number of the queue its receipts are of; `delivered`: the offset after the last
+    that was ever delivered."""
 
     topic: str
     partition: int
@@ -185,6 +192,7 @@ class GroupPart:
     leased: int = 0
     dead: int = 0
     queue: int = 0
+    delivered: int = 0
 
 
 @value

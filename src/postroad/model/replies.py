@@ -7,6 +7,7 @@ are for broken promises.
 from enum import IntEnum
 
 from postroad.model.batch import BatchDone, RunDone
+from postroad.model.claims import ClaimReply
 from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, Routed
 from postroad.model.groups import GroupReply
 from postroad.model.history import HistoryReply
@@ -98,10 +99,13 @@ class Published:
 @value
 class Received:
     """Deliveries in order; empty when the wait was over first. `consumer`: whose push it is, 0 for
-    a receive or pop."""
+    a receive or pop. Of a claim: `next_offset`: where to go on, 0 at the end; `gone`: offsets that
+    were leased and are forgotten by the log."""
 
     messages: list[Delivery]
     consumer: int = 0
+    next_offset: int = 0
+    gone: tuple[int, ...] = ()
 
 
 @value
@@ -237,6 +241,7 @@ Reply = (
     | SchemasListed
     | TopicReply
     | GroupReply
+    | ClaimReply
     | BatchDone
     | RunDone
 )

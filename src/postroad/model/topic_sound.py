@@ -4,12 +4,13 @@ It stands beside `sound`, which looks at all commands. The rule kept here: kinds
 and of values within values too.
 """
 
-from postroad.model import groups, topics
+from postroad.model import claims, groups, topics
 from postroad.model.kinds import (
     BYTES,
     FLAG,
     MAYBE_BYTES,
     MAYBE_NUMBER,
+    MAYBE_TEXT,
     NUMBER,
     TEXT,
     TUPLE,
@@ -19,6 +20,7 @@ from postroad.model.kinds import (
 from postroad.model.policy import QueueSettings
 
 PLACE: Kinds = (int, str)
+_OF_GROUP = (("topic", TEXT), ("group", TEXT))
 
 FIELDS: Shapes = {
     topics.DeclareTopic: (("name", TEXT), ("partitions", NUMBER), ("compare", TUPLE)),
@@ -72,6 +74,7 @@ FIELDS: Shapes = {
         ("to", PLACE),
         ("partition", MAYBE_NUMBER),
         ("offset", MAYBE_NUMBER),
+        ("keep_leases", FLAG),
     ),
     groups.ReceiveShare: (
         ("topic", TEXT),
@@ -80,7 +83,45 @@ FIELDS: Shapes = {
         ("lease_ms", MAYBE_NUMBER),
         ("wait_ms", NUMBER),
         ("partition", MAYBE_NUMBER),
+        ("consumer", TEXT),
+        ("leased", FLAG),
     ),
+    claims.ClaimLeases: (
+        *_OF_GROUP,
+        ("offsets", TUPLE),
+        ("consumer", TEXT),
+        ("partition", NUMBER),
+        ("idle_ms", NUMBER),
+        ("lease_ms", MAYBE_NUMBER),
+        ("since_ms", NUMBER),
+        ("deliveries", MAYBE_NUMBER),
+        ("force", FLAG),
+        ("bodies", FLAG),
+    ),
+    claims.ClaimIdle: (
+        *_OF_GROUP,
+        ("consumer", TEXT),
+        ("partition", NUMBER),
+        ("idle_ms", NUMBER),
+        ("start", NUMBER),
+        ("count", NUMBER),
+        ("lease_ms", MAYBE_NUMBER),
+        ("of", MAYBE_TEXT),
+        ("bodies", FLAG),
+    ),
+    claims.ListLeases: (
+        *_OF_GROUP,
+        ("partition", NUMBER),
+        ("start", NUMBER),
+        ("end", MAYBE_NUMBER),
+        ("count", NUMBER),
+        ("consumer", MAYBE_TEXT),
+        ("idle_ms", NUMBER),
+    ),
+    claims.CountLeases: (*_OF_GROUP, ("partition", NUMBER)),
+    claims.DeclareConsumer: (*_OF_GROUP, ("consumer", TEXT)),
+    claims.DeleteConsumer: (*_OF_GROUP, ("consumer", TEXT), ("dropped", FLAG)),
+    claims.ListConsumers: (*_OF_GROUP, ("after", TEXT), ("count", NUMBER)),
 }
 
 COLUMNS: Shapes = {
@@ -92,6 +133,7 @@ COLUMNS: Shapes = {
         ("tombstones", FLAG),
     ),
     groups.JoinGroup: (("topics", TEXT),),
+    claims.ClaimLeases: (("offsets", NUMBER),),
 }
 
 _SPAN = (("topic", str), ("partition", int), ("offset", int), ("bytes_max", int))

@@ -138,7 +138,8 @@ class Road:
         if handout.parts is not None:
             return fetched(handout.parts, messages)
         if handout.states is None:
-            return Received(messages, handout.consumer)
+            more = (handout.next_offset, handout.gone)
+            return Received(messages, handout.consumer, *more)
         seen = zip(handout.states, handout.dues, messages, strict=True)
         return Peeked([PeekedMessage(*one) for one in seen], handout.next_offset)
 

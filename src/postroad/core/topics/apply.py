@@ -14,6 +14,7 @@ from postroad.core.state import State
 from postroad.core.topics import records as facts
 from postroad.core.topics.borrowed import cut, feed
 from postroad.core.topics.log import GRAINS, Partition
+from postroad.core.topics.takeover import APPLY as TAKEOVER
 from postroad.core.topics.topic import Committed, Group, Share, Topic
 from postroad.model.groups import share_name
 from postroad.model.policy import QueueSettings
@@ -228,6 +229,8 @@ def share_deleted(state: State, record: facts.ShareDeleted) -> None:
     state.topics.remove_share(share)
     for queue in share.queues:
         _bury_queue(state, state.queues[queue])
+    for consumer in share.consumers.values():
+        state.ledger.drop(consumer)
     state.ledger.drop(share)
 
 
@@ -327,4 +330,5 @@ APPLY: dict[type[Record], Callable[[State, Any], None]] = {
     facts.ShareSought: share_sought,
     facts.ShareFed: share_fed,
     facts.ShareDeleted: share_deleted,
+    **TAKEOVER,
 }

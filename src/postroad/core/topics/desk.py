@@ -8,10 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
-from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
+from postroad.core.decision import TOO_LONG, Answer, Decision, Step, World, too_long
 from postroad.core.queue import Queue
 from postroad.core.records import Record
-from postroad.core.serve import Server
+from postroad.core.serve import Server, Terms
+from postroad.core.topics.consumers import admit
 from postroad.core.topics.members import Members
 from postroad.core.topics.read import Reading, read
 from postroad.core.topics.topic import Share
@@ -198,14 +199,20 @@ class Desk:
         if command.count < 1 or bad_lease or too_long(lease_ms, command.wait_ms):
             text = f"count is at least 1, times not below 0; {TOO_LONG}"
             return self._refuse(ask, Why.BAD_COMMAND, text)
+        admitted = admit(self.world, share, command.consumer, now)
+        if isinstance(admitted, Decision):
+            assert isinstance(admitted.reply, Refused), "who is not admitted is told why"
+            return self._refuse(ask, admitted.reply.why, admitted.reply.text)
+        made = admitted[0]
+        self.apply_all(made)
         if share.id not in self._lines or command.wait_ms <= 0:
             step = self._try(ask, command, now)
             if step is not None:
-                return step
+                return Step([*made, *step.records], step.answers, step.urgent)
         if command.wait_ms <= 0:
-            return Step([], [Answer(ask, Received([]), share.touched)], False)
+            return Step(made, [Answer(ask, Received([]), share.touched)], bool(made))
         self._wait(Standing(ask, [share.id], now + min(command.wait_ms, WAIT_MS_MAX)))
-        return Step([], [], False)
+        return Step(made, [], False)
 
     def _share_of(self, command: ReceiveShare) -> Share | Refused:
         topics = self.world.state.topics
@@ -226,16 +233,24 @@ class Desk:
         share = self._share_of(command)
         if isinstance(share, Refused):
             return Step([], [Answer(ask, share, self.world.state.changed)], False)
+        consumer = share.consumers.get(command.consumer)
+        if consumer is None and command.consumer:
+            text = f"consumer `{command.consumer}` was deleted while it waited"
+            return self._refuse(ask, Why.NO_SUCH_CONSUMER, text)
+        count = min(command.count, RECEIVE_MAX)
+        holder = 0 if consumer is None else consumer.holder
+        terms = Terms(count, command.lease_ms, command.leased, holder)
         total = len(share.queues)
         for step in range(total):
             number = (share.turn + step) % total
             if command.partition is not None and command.partition != number:
                 continue
             queue: Queue = self.world.state.queues[share.queues[number]]
-            count = min(command.count, RECEIVE_MAX)
-            served = self.server.lease_now(ask, queue, count, command.lease_ms, now)
+            served = self.server.hand_now(ask, queue, terms, now)
             if served is not None:
                 share.turn = number + 1
+                if consumer is not None:
+                    consumer.active_ms = now
                 return served
         return None
 

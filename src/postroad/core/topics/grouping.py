@@ -9,6 +9,7 @@ from postroad.core.decision import Decision, Missing, World, refuse
 from postroad.core.queue import Queue
 from postroad.core.records import Record
 from postroad.core.topics import records as facts
+from postroad.core.topics.consumers import delivered_before, share_of
 from postroad.core.topics.declare import (
     find_offset,
     no_such_partition,
@@ -136,7 +137,7 @@ def decide_describe(world: World, command: DescribeGroup, _now: int) -> Decision
     """Members, offsets and lag."""
     topics = world.state.topics
     if command.topic:
-        share = _share_of(world, command.topic, command.group)
+        share = share_of(world, command.topic, command.group)
         return share if isinstance(share, Decision) else _describe_share(world, share)
     group = topics.group_of.get(command.group)
     if group is None:
@@ -195,7 +196,14 @@ def _describe_share(world: World, share: Share) -> Decision:
         offset = _lowest(queue)
         parts.append(
             GroupPart(
-                topic.name, number, offset, waiting, "", 0, queue.leased, pages.dead, queue.id
+                topic.name,
+                number,
+                offset,
+                waiting,
+                leased=queue.leased,
+                dead=pages.dead,
+                queue=queue.id,
+                delivered=delivered_before(queue),
             )
         )
     return Decision([], GroupDescribed(share.name, LEASE, 0, "", [], parts), touched)
@@ -224,7 +232,7 @@ def decide_list(world: World, command: ListGroups, _now: int) -> Decision:
 def decide_delete(world: World, command: DeleteGroup, _now: int) -> Decision:
     """Remove a group."""
     if command.topic:
-        share = _share_of(world, command.topic, command.group)
+        share = share_of(world, command.topic, command.group)
         if isinstance(share, Decision):
             return share
         return Decision([facts.ShareDeleted(share.id)], Done())
@@ -235,16 +243,6 @@ def decide_delete(world: World, command: DeleteGroup, _now: int) -> Decision:
         text = f"group `{group.name}` has {len(group.members)} members; they must leave first"
         return refuse(Why.GROUP_IN_USE, text, group.touched)
     return Decision([facts.GroupDeleted(group.id)], Done())
-
-
-def _share_of(world: World, topic_name: str, name: str) -> Share | Decision:
-    topic = world.state.topics.by_name.get(topic_name)
-    if topic is None:
-        return no_such_topic(world.state, topic_name)
-    share = topic.shares.get(name)
-    if share is None:
-        return no_such_group(world, name)
-    return share
 
 
 def decide_declare(world: World, command: DeclareGroup, now: int) -> Decision | Missing:
@@ -312,6 +310,9 @@ def decide_seek(world: World, command: SeekGroup, now: int) -> Decision | Missin
         share = topic.shares.get(command.group)
         if share is None:
             return no_such_group(world, command.group)
+        if command.keep_leases:
+            kept = [facts.ShareMoved(share.queues[number], starts[number]) for number in numbers]
+            return Decision(list(kept), Done())
         first = world.state.catalog.next_id
         sought: list[Record] = [
             facts.ShareSought(share.id, number, id, starts[number], now)

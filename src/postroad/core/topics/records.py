@@ -139,6 +139,47 @@ class ShareDeleted(Record, tag=54):
     group: int
 
 
+class ConsumerMade(Record, tag=55):
+    """A consumer of a group of mode lease exists."""
+
+    group: int
+    consumer: int
+    name: str
+    now_ms: int
+
+
+class ConsumerDeleted(Record, tag=56):
+    """A consumer is gone; it held nothing any more."""
+
+    group: int
+    consumer: int
+
+
+class Claimed(Record, tag=57):
+    """Leased messages are under the lease `taken` from here on, granted at `granted_ms`, and no
+    more under `lease`. `counted`: a delivery more; `deliveries` not 0: so many from here on."""
+
+    queue: int
+    lease: int
+    first: int
+    span: int
+    mask: bytes
+    taken: int
+    deadline_ms: int
+    holder: int
+    granted_ms: int
+    counted: bool
+    deliveries: int
+
+
+class ShareMoved(Record, tag=58):
+    """A group of mode lease goes on from offset `start` in one partition; what is leased stays
+    so."""
+
+    queue: int
+    start: int
+
+
 TopicRecord = (
     TopicDeclared
     | TopicChanged
@@ -155,4 +196,8 @@ TopicRecord = (
     | ShareSought
     | ShareFed
     | ShareDeleted
+    | ConsumerMade
+    | ConsumerDeleted
+    | Claimed
+    | ShareMoved
 )

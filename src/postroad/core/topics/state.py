@@ -22,6 +22,7 @@ from postroad.core.topics.topic import (
     Share,
     Topic,
     decode_committed,
+    decode_consumer,
     decode_group,
     decode_share,
     decode_topic,
@@ -65,7 +66,9 @@ class Topics(Realm):
         for group in self.groups.values():
             yield group
             yield from group.offsets.values()
-        yield from self.shares.values()
+        for share in self.shares.values():
+            yield share
+            yield from share.consumers.values()
 
     def load(self, kind: bytes, key: bytes, value: bytes) -> None:
         """Take a row of a checkpoint."""
@@ -91,6 +94,9 @@ class Topics(Realm):
             self.partitions[first].gone[second] = decode_gone(first, second, value)
         elif kind == b"o":
             self.groups[first].offsets[second] = decode_committed(first, second, value)
+        elif kind == b"w":
+            # After all groups, for `w` comes after `s`.
+            self.shares[first].add(decode_consumer(first, second, value))
         else:
             assert kind == b"s", "each kind of row has its own letter"
             self.add_share(decode_share(first, value))
@@ -111,6 +117,10 @@ class Topics(Realm):
             partition.check()
             for id in partition.shares:
                 queue = self.queues[id]
+                share = self.shares[self.share_of_queue[id][0]]
+                assert set(queue.leases.held) <= set(share.by_holder), (
+                    "a consumer with leases stays"
+                )
                 assert queue.next_offset <= partition.end, "a group's queue is never ahead"
                 if queue.next_offset < partition.end:
                     assert id in self.hungry, "a queue that is behind is fed"

@@ -8,8 +8,8 @@ from typing import Any
 
 from postroad.core.decision import Decision, Missing, World
 from postroad.core.exchanges.source import decide_append_on
-from postroad.core.topics import declare, grouping
-from postroad.model import groups, topics
+from postroad.core.topics import claiming, consumers, declare, grouping
+from postroad.model import claims, groups, topics
 
 DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     topics.DeclareTopic: declare.decide_declare,
@@ -26,4 +26,11 @@ DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     groups.DeleteGroup: grouping.decide_delete,
     groups.DeclareGroup: grouping.decide_declare,
     groups.SeekGroup: grouping.decide_seek,
+    claims.ClaimLeases: claiming.decide_claim,
+    claims.ClaimIdle: claiming.decide_claim_idle,
+    claims.ListLeases: consumers.decide_list_leases,
+    claims.CountLeases: consumers.decide_count_leases,
+    claims.DeclareConsumer: consumers.decide_declare_consumer,
+    claims.DeleteConsumer: consumers.decide_delete_consumer,
+    claims.ListConsumers: consumers.decide_list_consumers,
 }

@@ -5,6 +5,7 @@ One rule: what a row says is durable; who is a member just now is not, and lies 
 
 import msgspec
 
+from postroad.core.leases import CONSUMERS_FROM
 from postroad.core.ledger import Row
 from postroad.model.policy import QueueSettings
 from postroad.model.topics import TopicSettings
@@ -52,9 +53,36 @@ def decode_topic(id: int, packed: bytes) -> Topic:
     return topic
 
 
+class Consumer(Row):
+    """Who receives in a group of mode lease, by name. `holder`: what its leases bear. Volatile:
+    when it last asked, and last got something."""
+
+    def __init__(self, share: int, id: int, name: str) -> None:
+        super().__init__(b"gw" + share.to_bytes(8, "big") + id.to_bytes(8, "big"))
+        self.id = id
+        self.name = name
+        self.holder = CONSUMERS_FROM | id
+        self.created_ms = 0
+        self.seen_ms = 0
+        self.active_ms = 0
+
+    def encode(self) -> bytes:
+        """The row of a consumer."""
+        return msgspec.msgpack.encode([self.name, self.created_ms])
+
+
+def decode_consumer(share: int, id: int, packed: bytes) -> Consumer:
+    """A consumer from its row."""
+    name, created_ms = msgspec.msgpack.decode(packed)
+    consumer = Consumer(share, id, name)
+    consumer.created_ms = created_ms
+    return consumer
+
+
 class Share(Row):
-    """A group of mode lease: its queue for each partition of its topic. `turn`: the partition that
-    is next to be received from; volatile, as `touched`."""
+    """A group of mode lease: its queue for each partition of its topic, its consumers by name and,
+    those, by holder. `turn`: the partition that is next to be received from; volatile, as
+    `touched`."""
 
     def __init__(self, id: int, topic: int, name: str, settings: QueueSettings) -> None:
         super().__init__(b"gs" + id.to_bytes(8, "big"))
@@ -63,6 +91,8 @@ class Share(Row):
         self.name = name
         self.settings = settings
         self.queues: list[int] = []
+        self.consumers: dict[str, Consumer] = {}
+        self.by_holder: dict[int, Consumer] = {}
         self.created_ms = 0
         self.turn = 0
         self.touched = 0
@@ -72,6 +102,16 @@ class Share(Row):
         return msgspec.msgpack.encode(
             [self.topic, self.name, self.settings, self.queues, self.created_ms]
         )
+
+    def add(self, consumer: Consumer) -> None:
+        """Enter a consumer."""
+        self.consumers[consumer.name] = consumer
+        self.by_holder[consumer.holder] = consumer
+
+    def name_of(self, holder: int) -> str:
+        """Who a holder is, "" for nobody with a name."""
+        consumer = self.by_holder.get(holder)
+        return "" if consumer is None else consumer.name
 
 
 def decode_share(id: int, packed: bytes) -> Share:

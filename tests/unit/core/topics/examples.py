@@ -24,4 +24,8 @@ EXAMPLES: list[Record] = [
     facts.ShareSought(21, 1, 24, 9, NOW),
     facts.ShareFed(22, 262_144, NOW),
     facts.ShareDeleted(21),
+    facts.ConsumerMade(21, 25, "wörker", NOW),
+    facts.ConsumerDeleted(21, 25),
+    facts.Claimed(22, 2 << 40, 4_096, 4, bytes([0b1011]), 7, NOW, 1 << 63 | 25, NOW, True, 3),
+    facts.ShareMoved(22, 4_097),
 ]
