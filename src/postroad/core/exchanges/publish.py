@@ -22,6 +22,7 @@ from postroad.limits import PUBLISH_BYTES_MAX, ROUTED_ENTRIES_MAX
 from postroad.model.commands import Publish
 from postroad.model.exchanges import DELAY_HEADER, PublishTo, Routed, RoutedGroup
 from postroad.model.message import headers_of
+from postroad.model.policy import FIFO, QueueSettings
 from postroad.model.replies import Why
 
 Delays = Sequence[int | None] | None
@@ -140,15 +141,16 @@ def _delay_in(head: bytes) -> int | None:
 
 def _refusal_of(world: World, groups: list[Group]) -> Decision | None:
     """Why it cannot be, or `None`: any queue that refuses its part refuses all of it."""
-    entries = 0
+    entries = widest = 0
     total = 0
     ahead: dict[int, tuple[int, int]] = {}
     for group in groups:
         publish = group.publish
         assert publish is not None, "the columns are there"
-        timed = publish.delays_ms is not None or publish.ttls_ms is not None
-        entries += len(group.route.ids) * (len(publish.bodies) if timed else 1)
-        if entries > ROUTED_ENTRIES_MAX:
+        entries += _entries(group.route, publish)
+        widest = max(widest, len(group.route.ids))
+        # What one message alone would make cannot be less.
+        if entries > ROUTED_ENTRIES_MAX and entries > widest:
             text = f"one publish makes at most {ROUTED_ENTRIES_MAX:,} entries in queues"
             return refuse(Why.TOO_LARGE, f"{text}; publish fewer messages at a time")
         refusal = _refused_group(world, group.route, publish, ahead)
@@ -162,6 +164,22 @@ def _refusal_of(world: World, groups: list[Group]) -> Decision | None:
                 return refuse(Why.TOO_LARGE, text)
             _count_in(ahead, group.route, publish, size)
     return None
+
+
+def _entries(route: Route, publish: Publish) -> int:
+    """How often a queue takes something: all messages of a group at once, or one by one where each
+    has a time, a key or an id of its own, or counts by its size."""
+    count = len(publish.bodies)
+    own = (publish.delays_ms, publish.ttls_ms, publish.keys, publish.dedup_ids)
+    if count == 1 or any(column is not None for column in own):
+        return len(route.ids) * count
+    return sum([count if _takes_each(queue.settings) else 1 for queue in route.queues])
+
+
+def _takes_each(settings: QueueSettings) -> bool:
+    if settings.delay_ms or settings.bytes_max is not None or settings.kind == FIFO:
+        return True
+    return settings.dedup_by_content and settings.dedup_window_ms is not None
 
 
 def _refused_group(

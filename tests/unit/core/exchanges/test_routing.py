@@ -3,6 +3,8 @@
 import pytest
 
 from postroad.core.exchanges.trie import Trie
+from postroad.limits import ROUTED_ENTRIES_MAX
+from postroad.model import commands
 from postroad.model.exchanges import (
     CONSISTENT_HASH,
     DIRECT,
@@ -13,7 +15,8 @@ from postroad.model.exchanges import (
     Routed,
 )
 from postroad.model.message import HeaderValue, plain_head, typed_head
-from postroad.model.replies import Why
+from postroad.model.policy import QueueSettings
+from postroad.model.replies import Done, Why
 from tests.unit.core.exchanges.switch import Switch
 
 
@@ -369,3 +372,22 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     assert s.refusal("x", ["1"], more_keys=[(1,)]).why == Why.BAD_COMMAND
     routed = s.publish("x", ["1"], ttls_ms=[100], delays_ms=[0])
     assert isinstance(routed, Routed)
+
+
+def test_a_publish_that_is_too_much_for_a_turn_is_refused_and_one_message_never() -> None:
+    queues = [f"q{number}" for number in range(21)]
+    s = Switch(*queues)
+    s.exchange("x", FANOUT)
+    for queue in queues:
+        s.bind("x", queue)
+    count = ROUTED_ENTRIES_MAX // len(queues) + 1
+    bodies = ["b"] * count
+    assert s.refusal("x", bodies, delays_ms=[1] * count).why == Why.TOO_LARGE
+    assert s.refusal("x", bodies, ordering_keys=["k"] * count).why == Why.TOO_LARGE
+    assert len(s.publish("x", bodies).groups[0].places) == len(queues)
+    s.publish("x", bodies[1:], delays_ms=[1] * (count - 1))
+    for queue in queues:
+        changed = s.road.ask(commands.ChangeQueue(queue, QueueSettings(bytes_max=1 << 40)))
+        assert changed == Done(), changed
+    assert s.refusal("x", bodies).why == Why.TOO_LARGE
+    s.publish("x", ["b"], delays_ms=[1])
