@@ -123,6 +123,14 @@ BATCH_COMMANDS_MAX = 1_000  # of one batch: a turn of the loop
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
 
+# Lists.
+LIST_NAMES_MAX = 1_000  # lists that one pop waits for
+LIST_RANGE_MAX = 100_000  # messages in one range: as in one receive
+LIST_LOOK_MAX = 20_000  # bodies compared by one command: a turn of the loop
+LIST_LOOK_BYTES_MAX = 16 * 1024 * 1024  # blocks kept in memory for it
+LIST_TRIM_MAX = 1_000_000  # messages dropped by one trim: some 250 pages
+LIST_MIDDLE_MAX = 10_000  # messages that were put in between others, of one list
+
 # Exchanges, bindings and filters; the bounds of a filter are Amazon SNS's own.
 EXCHANGES_MAX = 100_000  # each takes about a KiB of memory
 BINDINGS_MAX = 1_000_000  # likewise, all together

@@ -22,6 +22,7 @@ UNTOLD = {
     "Kept": "no queue of a story keeps what was settled",
     "Recalled": "no queue of a story keeps what was settled",
     "Forgotten": "no queue of a story keeps what was settled",
+    **dict.fromkeys(("ListBegun", "Fronted", "Seated"), "no story is about lists yet"),
     "MovePlanned": "only what is put back, or moved by a filter, is planned",
     "Rescheduled": "no client of a story moves an instant",
     "ConsumerMade": "no client of a story has a name",

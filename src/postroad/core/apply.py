@@ -15,6 +15,7 @@ from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
 from postroad.core.historian import APPLY as HISTORY
 from postroad.core.kv.apply import APPLY as KV_APPLY
+from postroad.core.lists.apply import APPLY as LIST_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.returns import end_holder, lapse
@@ -65,6 +66,7 @@ def queue_changed(state: State, record: facts.QueueChanged) -> None:
     queue.labels = dict(record.labels)
     queue.changed_ms = record.now_ms
     queue.touched = state.group
+    queue.passing = False
 
 
 def queue_deleted(state: State, record: facts.QueueDeleted) -> None:
@@ -379,6 +381,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     **HISTORY,
     **EXCHANGE_APPLY,
     **KV_APPLY,
+    **LIST_APPLY,
     **SCHEMA_APPLY,
     **TOPICS,
 }

@@ -4,6 +4,7 @@ One rule: it asserts and changes nothing.
 """
 
 from postroad.core.bits import FULL, PAGE, PAGE_BITS
+from postroad.core.list_lane import ListLane
 from postroad.core.queue import Queue
 
 
@@ -12,6 +13,7 @@ def check_queue(queue: Queue) -> None:
     if queue.deleted:
         return
     queue.pages.check(queue.purged_before)
+    _check_list(queue)
     if queue.past is not None:
         queue.past.check(queue.purged_before)
         for kept in queue.past.pages.values():
@@ -36,3 +38,11 @@ def check_queue(queue: Queue) -> None:
             held = leased.get(page.number, 0)
             assert not page.leased & ~held, "a leased message has a lease"
             assert not held & page.live & ~page.leased, "a lease is on a leased message"
+
+
+def _check_list(queue: Queue) -> None:
+    lanes = queue.pages.lanes
+    assert isinstance(lanes, ListLane) == (queue.list_end > 0), "a list has the order of one"
+    assert queue.list_end or not queue.passing, "what was made by a push is a list"
+    if isinstance(lanes, ListLane):
+        lanes.check(queue.purged_before)

@@ -13,6 +13,7 @@ from postroad.core.decide import publish
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
 from postroad.core.life import Life
+from postroad.core.lists.program import COLD, filled, is_at_hand
 from postroad.core.queue import Queue
 from postroad.core.topics.desk import SERVED
 from postroad.limits import BATCH_COMMANDS_MAX, KV_SPACES_MAX
@@ -20,6 +21,7 @@ from postroad.model import claims, commands, exchanges, groups, history, kv, top
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
 from postroad.model.kv_replies import KvCounted, KvStored
+from postroad.model.lists import ListMove, ListPop
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
@@ -154,13 +156,15 @@ class Doing:
         if hands_out or isinstance(command, (*ALONE, commands.Receive, commands.Pop)):
             text = f"`{type(command).__name__}` is no part of a program"
             return Refused(Why.BAD_COMMAND, text)
-        reply: Reply = self.do(command)
-        assert not isinstance(reply, Handout), "what hands out bodies was refused"
-        return reply
+        world = self._batches.world
+        if isinstance(command, ListPop) and not is_at_hand(world, command):
+            return COLD
+        said: Reply | Handout = self.do(command)
+        return filled(world, said) if isinstance(said, Handout) else said
 
     def do(self, command: commands.Command) -> Any:
         """One command, done when this returns."""
-        if isinstance(command, commands.Receive | commands.Pop):
+        if isinstance(command, commands.Receive | commands.Pop | ListPop | ListMove):
             command = replace(command, wait_ms=0)
         inner = Ask(self._ask.caller, self._ask.number, command)
         step = self._batches.handle(inner, self._now)

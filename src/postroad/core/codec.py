@@ -12,12 +12,21 @@ import msgspec
 from postroad.core.exchanges.records import ExchangeRecord
 from postroad.core.history import HistoryRecord
 from postroad.core.kv.records import KvRecord
+from postroad.core.lists.records import ListRecord
 from postroad.core.records import Published, QueueRecord, Record
 from postroad.core.schemas.records import SchemaRecord
 from postroad.core.topics.records import TopicRecord
 from postroad.limits import APART_BYTES
 
-AnyRecord = QueueRecord | HistoryRecord | ExchangeRecord | KvRecord | SchemaRecord | TopicRecord
+AnyRecord = (
+    QueueRecord
+    | HistoryRecord
+    | ListRecord
+    | ExchangeRecord
+    | KvRecord
+    | SchemaRecord
+    | TopicRecord
+)
 """Every kind of record there is, each with a tag of its own."""
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -12,9 +12,20 @@ from postroad.model.ask import Ask, Caller
 
 
 class Waiter:
-    """A receive or pop that found nothing and waits until an instant."""
+    """A receive or pop that found nothing and waits until an instant. `lists`: the names of the
+    lists it waits for, in place of a queue. `turn`: who began to wait earlier has a lower one."""
 
-    __slots__ = ("ask", "count", "lease_ms", "leased", "over", "queue", "until_ms")
+    __slots__ = (
+        "ask",
+        "count",
+        "lease_ms",
+        "leased",
+        "lists",
+        "over",
+        "queue",
+        "turn",
+        "until_ms",
+    )
 
     def __init__(
         self, ask: Ask, queue: int, count: int, lease_ms: int | None, leased: bool
@@ -24,6 +35,8 @@ class Waiter:
         self.count = count
         self.lease_ms = lease_ms
         self.leased = leased
+        self.lists: tuple[str, ...] = ()
+        self.turn = 0
         self.until_ms = 0
         self.over = False
 
@@ -67,10 +80,14 @@ class Session:
 class Demand:
     """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
     may be ready; `waiting`: how many receives wait; `left`: those of the queues in `watched` that
-    somebody wanted something of, and does no more."""
+    somebody wanted something of, and does no more. `lists`: who waits for a list, by its name;
+    `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, OrderedDict[Waiter, None]] = {}
+        self.lists: dict[str, OrderedDict[Waiter, None]] = {}
+        self.empty: dict[int, None] = {}
+        self.emptied: dict[int, None] = {}
         self.consumers: dict[int, deque[Consumer]] = {}
         self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
@@ -84,9 +101,13 @@ class Demand:
     def wait(self, waiter: Waiter, until_ms: int) -> None:
         """Somebody waits until an instant."""
         waiter.until_ms = until_ms
-        self.waiters.setdefault(waiter.queue, OrderedDict())[waiter] = None
+        for name in waiter.lists:
+            self.lists.setdefault(name, OrderedDict())[waiter] = None
+        if not waiter.lists:
+            self.waiters.setdefault(waiter.queue, OrderedDict())[waiter] = None
         self._session(waiter.ask.caller).waiters.append(waiter)
         self._sequence += 1
+        waiter.turn = self._sequence
         self.waiting += 1
         heappush(self._ends, (until_ms, self._sequence, waiter))
 
@@ -94,6 +115,16 @@ class Demand:
         """Who has waited longest for a queue."""
         line = self.waiters.get(queue)
         return None if line is None else next(iter(line))
+
+    def next_at_list(self, name: str) -> Waiter | None:
+        """Who has waited longest for a list."""
+        line = self.lists.get(name)
+        return None if line is None else next(iter(line))
+
+    def everybody(self) -> list[Waiter]:
+        """All who wait."""
+        lines = [*self.waiters.values(), *self.lists.values()]
+        return list(dict.fromkeys(waiter for line in lines for waiter in line))
 
     def end_wait(self, waiter: Waiter) -> None:
         """A waiter got its answer, or is gone."""
@@ -104,11 +135,14 @@ class Demand:
         session.waiters.remove(waiter)
         if session.is_over():
             del self.sessions[number]
-        line = self.waiters[waiter.queue]
-        del line[waiter]
-        self._leave(waiter.queue)
-        if not line:
-            del self.waiters[waiter.queue]
+        if waiter.lists:
+            self._leave_lists(waiter)
+        else:
+            line = self.waiters[waiter.queue]
+            del line[waiter]
+            if not line:
+                del self.waiters[waiter.queue]
+            self._leave(waiter.queue)
         # A receive that may wait for an hour and is served at once would be remembered for an hour.
         if len(self._ends) > 2 * self.waiting + ENDED_WAITS_MAX:
             self._ends = [end for end in self._ends if not end[2].over]
@@ -205,9 +239,10 @@ class Demand:
                 return consumer
         return None
 
-    def stir(self, queue: int) -> None:
-        """Something may be ready, or somebody may want more."""
-        if self.wants(queue):
+    def stir(self, queue: int, name: str = "") -> None:
+        """Something may be ready, or somebody may want more; `name`: where the queue may be waited
+        for as a list."""
+        if self.wants(queue) or name in self.lists:
             self.stirred[queue] = None
 
     def credit_back(self, holder: int, count: int) -> None:
@@ -242,6 +277,15 @@ class Demand:
     def _leave(self, queue: int) -> None:
         if queue in self.watched:
             self.left[queue] = None
+        if queue in self.empty:
+            self.emptied[queue] = None
+
+    def _leave_lists(self, waiter: Waiter) -> None:
+        for name in waiter.lists:
+            line = self.lists[name]
+            del line[waiter]
+            if not line:
+                del self.lists[name]
 
     def _session(self, caller: Caller) -> Session:
         session = self.sessions.get(caller.number)

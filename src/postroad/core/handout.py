@@ -10,6 +10,7 @@ from typing import Protocol
 from postroad.core.bits import runs
 from postroad.core.page import Page
 from postroad.core.queue import Queue
+from postroad.core.records import Published
 from postroad.core.shelf import Shelf
 from postroad.model.message import Delivery, Note
 from postroad.model.topics import Fetched, FetchedPart
@@ -20,13 +21,15 @@ class Piece:
 
     `block`, `id`, `size`: the block's first index, its number in the store (0: not placed) and its
     bytes there.
-    `counts`, `firsts`: per message, or `None` where none of them ever came back.
+    `counts`, `firsts`: per message, or `None` where none of them ever came back. `down`: the last
+    of them is handed out first.
     """
 
     __slots__ = (
         "block",
         "count",
         "counts",
+        "down",
         "firsts",
         "id",
         "index",
@@ -47,6 +50,7 @@ class Piece:
         self.size = 0
         self.counts: Sequence[int] | None = None
         self.firsts: Sequence[int] | None = None
+        self.down = False
 
 
 class Bodies:
@@ -70,6 +74,10 @@ class Bodies:
 
 class Library(Protocol):
     """Whoever holds the bodies."""
+
+    def add(self, record: Published, first: int, group: int, /) -> None:
+        """Messages were published just now, in the block that begins at `first`: the next command
+        of the same step may ask for them."""
 
     def fetch(self, piece: Piece) -> Bodies | None:
         """The messages of a piece, or `None` when their block must be loaded first."""
@@ -96,12 +104,13 @@ class Part:
 class Handout:
     """The messages of one reply. `parts`: of a fetch from a topic; then `queue` is 0, and each
     message has its partition for a queue. `states` and `dues`: per message, of a peek;
-    `next_offset`: where it goes on. `gone`: of a claim."""
+    `next_offset`: where it goes on. `gone`: of a claim. `name`: of the list it is from."""
 
     __slots__ = (
         "consumer",
         "dues",
         "gone",
+        "name",
         "next_offset",
         "now_ms",
         "parts",
@@ -120,6 +129,7 @@ class Handout:
         self.dues: list[int] = []
         self.next_offset = 0
         self.gone: tuple[int, ...] = ()
+        self.name = ""
 
     def count(self) -> int:
         """How many messages."""
@@ -151,6 +161,14 @@ def pieces_of(queue: Queue, base: int, mask: int, page: Page | None, lease: int 
             found.append(piece)
             slot += part
     return found
+
+
+def downward(pieces: list[Piece]) -> list[Piece]:
+    """The same messages, the last of them first."""
+    pieces.reverse()
+    for piece in pieces:
+        piece.down = True
+    return pieces
 
 
 def split(handout: Handout, counts: Sequence[int]) -> list[Handout]:
@@ -199,6 +217,13 @@ def pieces_in_blocks(shelf: Shelf, index: int, count: int) -> list[Piece]:
 
 def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery]) -> None:
     """Deliveries of one piece, appended to a list."""
+    start = len(into)
+    _fill_up(handout, piece, bodies, into)
+    if piece.down:
+        into[start:] = into[start:][::-1]
+
+
+def _fill_up(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery]) -> None:
     queue, lease, offset = handout.queue or piece.shelf, piece.lease, piece.offset
     now_ms = handout.now_ms
     heads, notes, counts, firsts = bodies.heads, bodies.notes, piece.counts, piece.firsts

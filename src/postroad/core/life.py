@@ -15,6 +15,7 @@ from postroad.core.queue import Queue
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.exchanges import Bind, Unbind
+from postroad.model.lists import ListMove, ListPop, ListRange, ListRemove, ListSet, ListTrim
 from postroad.model.replies import Refused, Why
 
 GUARDED: dict[type, str] = {
@@ -32,6 +33,12 @@ GUARDED: dict[type, str] = {
     commands.StartMoveTask: "source",
     Bind: "target",
     Unbind: "target",
+    ListPop: "lists",
+    ListMove: "source",
+    ListRange: "list",
+    ListSet: "list",
+    ListRemove: "list",
+    ListTrim: "list",
 }
 """Commands only its session may give about an exclusive queue, and the field that names it. Anybody
 may publish to it, and see that it is there."""
@@ -43,6 +50,9 @@ USES: dict[type, str] = {
     commands.Pop: "queue",
     commands.Peek: "queue",
     commands.Attach: "queue",
+    ListPop: "lists",
+    ListMove: "source",
+    ListRange: "list",
 }
 """Commands that keep a queue from expiring, and the field that names it. To change it is to say
 anew how long it may be idle."""
@@ -70,29 +80,52 @@ class Life:
                 records.extend(self._deletion(queue, now))
             else:
                 self._use(queue, now)
+                if queue.passing and not queue.pages.length:
+                    self.demand.emptied[queue.id] = None
         return records
+
+    def passed(self) -> list[facts.Record]:
+        """Lists that are empty go, where nobody wants anything of them."""
+        records: list[facts.Record] = []
+        for id in list(self.demand.emptied):
+            queue = self.world.state.queues.get(id)
+            self.demand.empty.pop(id, None)
+            if queue is None or not queue.passing or queue.pages.length:
+                continue
+            if self.demand.wants(id) or self._is_used_by_others(id):
+                self.demand.empty[id] = None
+            else:
+                records.append(facts.QueueDeleted(id))
+        self.demand.emptied.clear()
+        return records
+
+    def _is_used_by_others(self, id: int) -> bool:
+        state = self.world.state
+        if id in state.exchanges.to_target:
+            return True
+        tasks = [task for task in state.tasks.values() if task.status == "running"]
+        return any(id in (task.source, task.target) for task in tasks)
 
     def refusal(self, ask: Ask) -> Refused | None:
         """Why a caller may not do this to another session's queue, or `None`."""
-        queue = self._named(GUARDED, ask.command)
-        owner = 0 if queue is None else self.owner_of.get(queue.id, 0)
-        if queue is None or not owner or session_of(ask.caller) in (owner, 0):
-            return None
         if isinstance(ask.command, Bind | Unbind) and ask.command.target_kind != "queue":
             return None
-        return Refused(Why.LOCKED, f"queue `{queue.name}` is exclusive to another session")
+        for queue in self._named(GUARDED, ask.command):
+            owner = self.owner_of.get(queue.id, 0)
+            if owner and session_of(ask.caller) not in (owner, 0):
+                text = f"queue `{queue.name}` is exclusive to another session"
+                return Refused(Why.LOCKED, text)
+        return None
 
     def heed(self, ask: Ask, now: int) -> None:
         """A command was carried out: whose its queue is, and that it is in use."""
-        queue = self._named(USES, ask.command)
-        if queue is None:
-            return
-        self._use(queue, now)
-        if queue.settings.exclusive and queue.id not in self.owner_of:
-            # It was declared just now: those of before went at the start.
-            session = session_of(ask.caller)
-            self.owner_of[queue.id] = session
-            self.owned.setdefault(session, []).append(queue.id)
+        for queue in self._named(USES, ask.command):
+            self._use(queue, now)
+            if queue.settings.exclusive and queue.id not in self.owner_of:
+                # It was declared just now: those of before went at the start.
+                session = session_of(ask.caller)
+                self.owner_of[queue.id] = session
+                self.owned.setdefault(session, []).append(queue.id)
 
     def forget(self, caller: Caller) -> None:
         """A session is over, and so are its queues."""
@@ -113,14 +146,16 @@ class Life:
 
     def next_ms(self) -> int:
         """When `records` has something to do; 0 for never."""
-        if self.doomed or self.demand.left:
+        if self.doomed or self.demand.left or self.demand.emptied:
             return 1
         while self.dues and self.planned.get(self.dues[0][1]) != self.dues[0][0]:
             heappop(self.dues)
         return self.dues[0][0] if self.dues else 0
 
     def records(self, now: int) -> list[facts.Record]:
-        """The end of one queue, or nothing."""
+        """The end of one queue, or of lists that are empty, or nothing."""
+        if self.demand.emptied:
+            return self.passed()
         for id in self.demand.left:
             if id in self.used:
                 self.used[id] = now
@@ -160,11 +195,13 @@ class Life:
     def _deletion(self, queue: Queue, now: int) -> list[facts.Record]:
         return decide_delete(self.world, commands.DeleteQueue(queue.name), now).records
 
-    def _named(self, fields: dict[type, str], command: object) -> Queue | None:
+    def _named(self, fields: dict[type, str], command: object) -> list[Queue]:
         field = fields.get(type(command))
         if field is None:
-            return None
-        return self.world.state.by_name.get(getattr(command, field))
+            return []
+        names = getattr(command, field)
+        found = map(self.world.state.by_name.get, names if isinstance(names, tuple) else (names,))
+        return [queue for queue in found if queue is not None]
 
 
 def session_of(caller: Caller) -> int:

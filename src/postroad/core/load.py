@@ -14,7 +14,7 @@ from postroad.core.dedup import decode_dedup
 from postroad.core.extents import unpack_extents
 from postroad.core.history import MovePlanned
 from postroad.core.leases import decode_segment
-from postroad.core.order import load_page
+from postroad.core.order import begin_list, load_page
 from postroad.core.page import decode_page
 from postroad.core.past import Past, decode_past
 from postroad.core.queue import Queue
@@ -117,6 +117,9 @@ def _load_queue(state: State, id: int, value: bytes) -> None:
     queue.extents = unpack_extents(fields[6])
     queue.times = unpack_times(*fields[7])
     queue.moved = {one[0]: (one[1], one[2]) for one in fields[8]}
+    if len(fields) > 9:
+        queue.list_end, queue.passing = fields[9]
+        begin_list(queue.pages)
     if queue.deleted:
         state.buried[id] = queue
     else:

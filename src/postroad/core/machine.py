@@ -4,84 +4,37 @@ One rule: every method that may change the state returns the step it took, alrea
 says leaves only once that step is durable.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from postroad.core import records as facts
-from postroad.core import tasks
 from postroad.core.apply import apply
 from postroad.core.batch import Batches
-from postroad.core.decide import declare, move, peek, publish, settle
+from postroad.core.decide import publish
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World, joined
 from postroad.core.demand import Demand
-from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.exchanges.source import ROUTED, published_to
 from postroad.core.exchanges.together import publishes_of
 from postroad.core.handout import Library, split
-from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
-from postroad.core.schemas.decide import DECIDERS as SCHEMA_DECIDERS
+from postroad.core.lists.decide import GROWING
+from postroad.core.lists.desk import SERVED as FROM_LISTS
+from postroad.core.lists.desk import nothing_for
 from postroad.core.serve import Server
 from postroad.core.state import State
+from postroad.core.table import DECIDERS, DESK_FACTS, LEASING, LETTING_GO
 from postroad.core.tick import Schedule, slice_of_time
 from postroad.core.together import Leasing, acks_of, leasing_of
-from postroad.core.topics import records as topic_facts
 from postroad.core.topics.desk import SERVED, Desk
-from postroad.core.topics.table import DECIDERS as TOPICS
 from postroad.core.wanted import live_bits
 from postroad.model import commands, history
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
 from postroad.model.policy import OVERFLOW_REJECT
-from postroad.model.replies import Received, Refused, Reply, Settled, Why
+from postroad.model.replies import Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
-
-Decider = Callable[[World, Any, int], "Decision | Missing"]
-
-DECIDERS: dict[type, Decider] = {
-    commands.DeclareQueue: declare.decide_declare,
-    commands.ChangeQueue: declare.decide_change,
-    commands.DeleteQueue: declare.decide_delete,
-    commands.PurgeQueue: declare.decide_purge,
-    commands.DescribeQueue: declare.decide_describe,
-    commands.ListQueues: declare.decide_list,
-    commands.Publish: publish.decide_publish,
-    commands.Settle: settle.decide_settle,
-    commands.Extend: settle.decide_extend,
-    **move.DECIDERS,
-    **peek.DECIDERS,
-    commands.StartMoveTask: tasks.decide_start,
-    commands.CancelMoveTask: tasks.decide_cancel,
-    commands.ListMoveTasks: tasks.decide_list,
-    **EXCHANGE_DECIDERS,
-    **KV_DECIDERS,
-    **SCHEMA_DECIDERS,
-    **TOPICS,
-}
-"""Commands that are answered at once; those that may wait are in `Server`."""
-
-LEASING = (
-    facts.Leased,
-    facts.Lapsed,
-    facts.Ripened,
-    facts.Swept,
-    facts.Placed,
-    facts.Closed,
-    topic_facts.ShareFed,
-)
-"""Records nobody waits for."""
-
-DESK_FACTS = (
-    topic_facts.TopicDeleted,
-    topic_facts.PartitionsAdded,
-    topic_facts.LogCut,
-    topic_facts.ShareDeleted,
-    topic_facts.ShareSought,
-)
-"""Records after which somebody at the desk may have waited for nothing."""
 
 
 class Core:
@@ -134,8 +87,7 @@ class Core:
         if decider is None:
             if isinstance(command, SERVED):
                 return self._seal(self.desk.handle(ask, now))
-            self.life.heed(ask, now)
-            return self._seal(self.server.handle(ask, now))
+            return self._serve(ask, now)
         try:
             decision = decider(self.world, command, now)
         except (TypeError, ValueError, OverflowError):
@@ -152,6 +104,14 @@ class Core:
         if records:
             records = records + self._after(command, records)
         return self._seal(Step(records, [self._answer(ask, decision)], True))
+
+    def _serve(self, ask: Ask, now: int) -> Step | Missing:
+        """An ask that may wait for messages."""
+        self.life.heed(ask, now)
+        if not isinstance(ask.command, FROM_LISTS):
+            return self._seal(self.server.handle(ask, now))
+        step = self.server.lists.handle(ask, now)
+        return step if isinstance(step, Missing) else self._seal(step)
 
     def publish_together(self, asks: list[Ask], now: int) -> Step:
         """Publishes to the same queues that came in one turn, as one record."""
@@ -232,7 +192,11 @@ class Core:
         if ended or silent:
             return self._seal(Step(silent, ended, False))
         for id in self.server.rates.take_due(now):
-            self.demand.stir(id)
+            queue = self.state.queues.get(id)
+            self.demand.stir(id, "" if queue is None else queue.name)
+        moved = self.server.lists.next_move(now)
+        if moved is not None:
+            return moved if isinstance(moved, Missing) else self._seal(moved)
         records = self.life.records(now) or slice_of_time(self.world, self.schedule, now)
         self._take_over()
         if isinstance(records, Missing):
@@ -246,7 +210,8 @@ class Core:
     def next_due(self) -> int:
         """When `tick` has something to do, in ms: 0 for never."""
         waits = (self.demand.next_end(), self.desk.next_end(), self.server.rates.next_due())
-        times = (self.schedule.next_ms(self.world), self.life.next_ms(), *waits)
+        moving = 1 if self.server.lists.moving else 0
+        times = (self.schedule.next_ms(self.world), self.life.next_ms(), moving, *waits)
         return min([one for one in times if one], default=0)
 
     def forget(self, caller: Caller) -> None:
@@ -284,10 +249,9 @@ class Core:
     def stop_waiting(self) -> list[Answer]:
         """The process stops: everybody who waits is told that nothing came."""
         answers: list[Answer] = []
-        for line in list(self.demand.waiters.values()):
-            for waiter in list(line):
-                self.demand.end_wait(waiter)
-                answers.append(Answer(waiter.ask, Received([]), 0))
+        for waiter in self.demand.everybody():
+            self.demand.end_wait(waiter)
+            answers.append(Answer(waiter.ask, nothing_for(waiter), 0))
         answers.extend(self.desk.stop_waiting())
         return answers
 
@@ -308,6 +272,8 @@ class Core:
             return self._relieve(published_to(self.state, records))
         if isinstance(command, commands.ChangeQueue):
             return self._relieve((command.name,))
+        if isinstance(command, GROWING):
+            return self._relieve((command.list,))
         if isinstance(command, commands.Move | history.PutBack):
             return self._relieve_of_moved(records)
         return []
@@ -344,16 +310,26 @@ class Core:
             if id is not None:
                 self._changed(id)
             elif isinstance(record, facts.Published):
-                log = state.topics.partitions.get(record.shelf)
-                if log is not None:
-                    self.desk.stir(log.id)
-                    for share in log.shares:
-                        self._changed(share)
-                    continue
-                for queue in state.targets_of(record.shelf):
-                    self._changed(queue.id)
+                self._arrived(record)
             elif isinstance(record, DESK_FACTS):
                 self._at_the_desk()
+            elif isinstance(record, LETTING_GO):
+                self.demand.emptied.update(self.demand.empty)
+
+    def _arrived(self, record: facts.Published) -> None:
+        """After a publish: its bodies can be asked for, and who waits for it looks."""
+        state = self.state
+        shelf = state.shelves[record.shelf]
+        if shelf.has(record.first):
+            self.world.library.add(record, shelf.where(record.first)[0], state.group)
+        log = state.topics.partitions.get(record.shelf)
+        if log is None:
+            for queue in state.targets_of(record.shelf):
+                self._changed(queue.id)
+            return
+        self.desk.stir(log.id)
+        for share in log.shares:
+            self._changed(share)
 
     def _changed(self, id: int) -> None:
         """After a fact about a queue: who may be served now, and when time comes back to it."""
@@ -369,11 +345,13 @@ class Core:
                 self.server.let_go_if_over(queue, holder)
             queue.ended.clear()
         if queue.pages.ready:
-            self.demand.stir(id)
+            self.demand.stir(id, queue.name)
             if queue.borrowed:
                 self.desk.stir_queue(id)
         if queue.purged_before and queue.swept_next(1):
             self.schedule.sweeping[id] = None
+        if queue.passing and not queue.pages.length:
+            self.demand.emptied[id] = None
         self.schedule.look_at(queue)
 
     def _at_the_desk(self) -> None:
@@ -397,4 +375,8 @@ class Core:
         if self.server.said:
             step.answers.extend(self.server.said)
             self.server.said = []
+        if self.demand.emptied:
+            gone = self.life.passed()
+            self._apply_all(gone)
+            step.records = [*step.records, *gone]
         return step

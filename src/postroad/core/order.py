@@ -10,6 +10,7 @@ from postroad.core.bits import PAGE, PAGE_BITS
 from postroad.core.key_rates import RatedKeys, with_rate
 from postroad.core.keys import Keys
 from postroad.core.levels import Levels
+from postroad.core.list_lane import ListLane
 from postroad.core.page import Page
 from postroad.core.pages import Pages
 from postroad.model.policy import FIFO, PRIORITY, STANDARD, QueueSettings
@@ -41,7 +42,7 @@ def arrive(
     lanes = pages.lanes
     if priorities:
         _keep_priorities(pages, first, priorities)
-    if isinstance(lanes, Levels):
+    if isinstance(lanes, Levels | ListLane):
         if keys:
             _keep_numbers(pages, first, array("Q", keys))
         lanes.arrived(first, count)
@@ -92,9 +93,21 @@ def keys_of(pages: Pages, settings: QueueSettings) -> Keys:
     return lanes
 
 
+def begin_list(pages: Pages) -> ListLane:
+    """The lanes of a list, made where there are none yet."""
+    lanes = pages.lanes
+    if lanes is None:
+        lanes = ListLane(pages.all)
+        lanes.mend(pages.purged_before)
+        pages.lanes = lanes
+    assert isinstance(lanes, ListLane), "what is ordered by keys or priorities is no list"
+    return lanes
+
+
 def load_page(pages: Pages, settings: QueueSettings, page: Page, purged_before: int) -> None:
     """Take a page read from a checkpoint; pages come in order."""
     pages.purged_before = purged_before
-    if page.loaded_hashes is not None and settings.kind == STANDARD:
+    is_list = isinstance(pages.lanes, ListLane)
+    if page.loaded_hashes is not None and settings.kind == STANDARD and not is_list:
         keys_of(pages, settings)
     pages.load(page, purged_before)

@@ -13,6 +13,9 @@ from postroad.core.ledger import Row
 from postroad.core.timeline import Timeline, unpack_timeline
 from postroad.limits import DELIVERIES_MAX
 
+PLACE = (1 << 64) - 1
+"""The part of a place in the middle that says where between two offsets."""
+
 
 class Page(Row):
     """Offsets `number * PAGE` to `number * PAGE + PAGE - 1` of one queue.
@@ -20,7 +23,8 @@ class Page(Row):
     `keys`: of each message the index of its ordering key, which `numbers` turns into the key's
     number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the lanes have
     taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
-    derived, see `Levels`.
+    derived, see `Levels`. `front`: messages in the front lane of a list; `middle`: places of those
+    in its middle, by slot; `mids`: derived, which those are.
     """
 
     def __init__(self, queue: int, number: int) -> None:
@@ -45,6 +49,9 @@ class Page(Row):
         self.loaded_hashes: array[int] | None = None
         self.priorities: bytearray | None = None
         self.level_masks: dict[int, int] = {}
+        self.front = 0
+        self.middle: dict[int, int] = {}
+        self.mids = 0
         self.listed_loose = False
         self.listed_ready = False
         self.listed_dead = False
@@ -102,6 +109,7 @@ class Page(Row):
         self.ready &= ~mask
         self.dead &= ~mask
         self.overdue &= ~mask
+        self.front &= ~mask
         if self.delayed & mask:
             self.delayed &= ~mask
             assert self.dues is not None, "what is delayed has its instant"
@@ -134,24 +142,26 @@ class Page(Row):
 
     def encode(self) -> bytes:
         """The row of this page."""
-        return msgspec.msgpack.encode(
-            [
-                _bits(self.live),
-                _bits(self.ready),
-                _bits(self.delayed),
-                _bits(self.dead),
-                b"" if self.dues is None else self.dues.pack(),
-                b"" if self.expiries is None else self._pack_expiries(),
-                b"" if self.counts is None else self.counts.tobytes(),
-                b"" if self.firsts is None else self.firsts.tobytes(),
-                sorted(self.deaths.items()),
-                b"" if self.sizes is None else self.sizes.tobytes(),
-                _bits(self.overdue),
-                b"" if self.takers is None else self.takers.tobytes(),
-                self._pack_hashes(),
-                b"" if self.priorities is None else bytes(self.priorities),
-            ]
-        )
+        columns: list[object] = [
+            _bits(self.live),
+            _bits(self.ready),
+            _bits(self.delayed),
+            _bits(self.dead),
+            b"" if self.dues is None else self.dues.pack(),
+            b"" if self.expiries is None else self._pack_expiries(),
+            b"" if self.counts is None else self.counts.tobytes(),
+            b"" if self.firsts is None else self.firsts.tobytes(),
+            sorted(self.deaths.items()),
+            b"" if self.sizes is None else self.sizes.tobytes(),
+            _bits(self.overdue),
+            b"" if self.takers is None else self.takers.tobytes(),
+            self._pack_hashes(),
+            b"" if self.priorities is None else bytes(self.priorities),
+        ]
+        if self.front or self.middle:
+            places = [(slot, key >> 64, key & PLACE) for slot, key in sorted(self.middle.items())]
+            columns.extend((_bits(self.front), places))
+        return msgspec.msgpack.encode(columns)
 
     def key_number(self, slot: int) -> int:
         """The number of a message's key, 0 for none."""
@@ -209,6 +219,9 @@ class Page(Row):
         assert not self.delayed & self.dead
         assert not (self.ready | self.delayed | self.dead) & ~self.live
         assert 0 <= self.live <= FULL
+        assert not (self.front | self.mids) & ~self.live
+        assert not self.front & self.mids
+        assert self.mids == sum([1 << slot for slot in self.middle])
         timed = 0
         if self.dues is not None:
             for packed in self.dues.entries[self.dues.at :]:
@@ -246,6 +259,10 @@ def decode_page(queue: int, number: int, packed: bytes) -> Page:
             page.loaded_hashes = array("Q", fields[12])
         if fields[13]:
             page.priorities = bytearray(fields[13])
+    if len(fields) > 14:
+        page.front = _unbits(fields[14])
+        page.middle = {one[0]: (one[1] << 64) | one[2] for one in fields[15]}
+        page.mids = sum([1 << slot for slot in page.middle])
     return page
 
 

@@ -33,7 +33,8 @@ class Queue(Row):
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
     change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
     (holder, count) of leases that ended since the machine last looked; `changes`: facts since the
-    start. These are volatile.
+    start. These are volatile. `list_end`: where the main lane ends (LEFT or RIGHT of
+    `core.lists`), 0 where it is no list; `passing`: it goes when it is empty.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Queue(Row):
         self.purged_before = 0
         self.aged_before = 0
         self.deleted = False
+        self.list_end = 0
+        self.passing = False
         self.pages = Pages(id, ledger)
         self.leases = Leases(id, ledger, self.borrowed)
         self.extents = Extents()
@@ -67,12 +70,10 @@ class Queue(Row):
         self.past: Past | None = None
         self.lives = Biographies(id, ledger)
         self.moved: dict[int, tuple[int, int]] = {}
-        self.touched = 0
+        self.touched = self.came_back = 0
         self.undurable: list[tuple[int, int]] = []
-        self.came_back = 0
         self.ended: list[tuple[int, int]] = []
-        self.heaped_due = 0
-        self.changes = 0
+        self.heaped_due = self.changes = 0
         set_lanes(self.pages, settings)
 
     def page_of(self, offset: int) -> Page | None:
@@ -131,8 +132,7 @@ class Queue(Row):
         """Messages just published are ready only at an instant."""
         while count > 0:
             slot = first & (PAGE - 1)
-            part = PAGE - slot
-            part = min(part, count)
+            part = min(PAGE - slot, count)
             self.pages.delay(self.pages.all[first >> PAGE_BITS], span_mask(slot, part), due_ms)
             first += part
             count -= part
@@ -379,19 +379,20 @@ class Queue(Row):
 
     def encode(self) -> bytes:
         """The row of the queue itself; pages and leases have rows of their own."""
-        return msgspec.msgpack.encode(
-            [
-                self.name,
-                self.settings,
-                dict(sorted(self.extras.items())),
-                dict(sorted(self.labels.items())),
-                [self.created_ms, self.changed_ms, self.next_offset, self.purged_before],
-                [self.aged_before, self.leases.next, self.deleted],
-                self.extents.pack(),
-                self.times.pack(),
-                [(offset, pair[0], pair[1]) for offset, pair in sorted(self.moved.items())],
-            ]
-        )
+        row: list[object] = [
+            self.name,
+            self.settings,
+            dict(sorted(self.extras.items())),
+            dict(sorted(self.labels.items())),
+            [self.created_ms, self.changed_ms, self.next_offset, self.purged_before],
+            [self.aged_before, self.leases.next, self.deleted],
+            self.extents.pack(),
+            self.times.pack(),
+            [(offset, pair[0], pair[1]) for offset, pair in sorted(self.moved.items())],
+        ]
+        if self.list_end:
+            row.append([self.list_end, self.passing])
+        return msgspec.msgpack.encode(row)
 
 
 def queue_key(queue: int) -> bytes:

@@ -19,6 +19,7 @@ from postroad.core.decide.receive import (
 from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
 from postroad.core.demand import Consumer, Demand, Waiter
 from postroad.core.handout import Handout
+from postroad.core.lists.desk import ListDesk, nothing_for
 from postroad.core.queue import Queue
 from postroad.core.rates import Rates
 from postroad.limits import LAPSE_SLICE, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
@@ -65,6 +66,7 @@ class Server:
         self.rates = Rates()
         self.next_holder = 1
         self.said: list[Answer] = []
+        self.lists = ListDesk(world, demand, (self.room, self.spend), apply_all)
 
     def handle(self, ask: Ask, now: int) -> Step:
         """Receive, pop, attach, grant credit, detach."""
@@ -119,7 +121,7 @@ class Server:
         answers: list[Answer] = []
         for waiter in self.demand.ended(now, LAPSE_SLICE):
             self.demand.end_wait(waiter)
-            answers.append(Answer(waiter.ask, Received([]), 0))
+            answers.append(Answer(waiter.ask, nothing_for(waiter), 0))
         return answers
 
     def _take(
@@ -142,7 +144,7 @@ class Server:
             if not room and not wait_ms:
                 text = f"queue `{queue.name}` has as many leased messages as it may"
                 return self._say(ask, Refused(Why.TOO_MANY_LEASED, text))
-            room = self._room(queue, room, now)
+            room = self.room(queue, room, now)
             if room:
                 return self._hand_out(ask, queue, room, lease_ms, leased, now)
         if wait_ms <= 0:
@@ -172,7 +174,7 @@ class Server:
     def hand_now(self, ask: Ask, queue: Queue, terms: Terms, now: int) -> Step | None:
         """Give somebody what is ready; `None` when nothing is, or may be."""
         count = free_slots(queue, terms.count) if terms.leased else terms.count
-        room = self._room(queue, count, now)
+        room = self.room(queue, count, now)
         if not room:
             return None
         if not terms.holder or not terms.leased:
@@ -200,7 +202,7 @@ class Server:
                 count -= one[1].bit_count()
             if queue.pages.lanes is not None:
                 break
-        self._spend(queue, handout)
+        self.spend(queue, handout.count())
         return records
 
     def _pop(self, queue: Queue, count: int, handout: Handout) -> list[facts.Record]:
@@ -216,20 +218,24 @@ class Server:
                 count -= one[1].bit_count()
             if queue.pages.lanes is not None:
                 break
-        self._spend(queue, handout)
+        self.spend(queue, handout.count())
         return records
 
-    def _spend(self, queue: Queue, handout: Handout) -> None:
+    def spend(self, queue: Queue, count: int) -> None:
+        """Messages were delivered: of a queue with a rate fewer may follow."""
         if queue.settings.per_second is not None:
-            self.rates.spend(queue, handout.count())
+            self.rates.spend(queue, count)
 
     def _serve_next(self, queue: Queue, now: int) -> Step | None:
         """The next in line of one queue gets what is ready; `None` when nobody can be served."""
-        room = self._room(queue, RECEIVE_MAX, now)
+        room = self.room(queue, RECEIVE_MAX, now)
         if not room:
-            self._plan(queue)
+            self.plan(queue)
             return None
         waiter = self.demand.next_waiter(queue.id)
+        popper = self.demand.next_at_list(queue.name)
+        if popper is not None and (waiter is None or popper.turn < waiter.turn):
+            return self.lists.serve(queue, popper, now)
         if waiter is not None:
             count = min(room, waiter.count)
             count = free_slots(queue, count) if waiter.leased else count
@@ -244,7 +250,7 @@ class Server:
             return None
         return self._push(queue, consumer, room, now)
 
-    def _room(self, queue: Queue, count: int, now: int) -> int:
+    def room(self, queue: Queue, count: int, now: int) -> int:
         """How many of `count` messages may leave now."""
         lanes = queue.pages.lanes
         if lanes is not None:
@@ -253,7 +259,7 @@ class Server:
             return 0
         return self.rates.room(queue, count, now)
 
-    def _plan(self, queue: Queue) -> None:
+    def plan(self, queue: Queue) -> None:
         """Nothing may leave now: where a rate is the reason, look again when it no longer is."""
         lanes = queue.pages.lanes
         if queue.settings.paused:

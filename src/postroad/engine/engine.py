@@ -10,7 +10,6 @@ from collections.abc import Callable
 from postroad.core.codec import encode_step, head_of_group
 from postroad.core.decision import Missing, Step
 from postroad.core.machine import Core
-from postroad.core.records import Published, Record
 from postroad.engine.cache import Cache, Key
 from postroad.engine.inbox import Inbox
 from postroad.engine.jobs import Append, Job, Load, Sync
@@ -199,7 +198,6 @@ class Engine:
             self._step_bytes += sum(map(len, parts))
             self.records_written += len(records)
             self.keeper.records += len(records)
-            self._keep_bodies(records)
             if step.urgent:
                 self._urgent = True
             elif not self._lease_since_ms:
@@ -212,14 +210,6 @@ class Engine:
             self.outbox.share(step.shares)
         if self.core.state.freed:
             self.keeper.take_freed(self.core.state)
-
-    def _keep_bodies(self, records: list[Record]) -> None:
-        state = self.core.state
-        for record in records:
-            if isinstance(record, Published):
-                shelf = state.shelves.get(record.shelf)
-                if shelf is not None and shelf.has(record.first):
-                    self.cache.add(record, shelf.where(record.first)[0], state.group)
 
     def _take_asks(self, now: int) -> None:
         # Where the disk has no room nothing is gained by waiting: publishes are refused.

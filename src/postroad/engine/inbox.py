@@ -13,11 +13,12 @@ from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
 from postroad.model.commands import Pop, Publish, Receive, Settle
 from postroad.model.exchanges import PublishTo
+from postroad.model.lists import ListPop, ListPush
 from postroad.model.sound import ROWS, unsound
 from postroad.model.topics import Append
 
-TAKING = (Receive, Pop)
-PUBLISHES = (Publish, PublishTo, Append, Batch, Run)
+TAKING = (Receive, Pop, ListPop)
+PUBLISHES = (Publish, PublishTo, Append, ListPush, Batch, Run)
 
 
 class Inbox:

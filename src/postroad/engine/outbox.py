@@ -13,6 +13,7 @@ from postroad.core.handout import Handout, Piece, fetched, fill_piece, split
 from postroad.engine.cache import Cache
 from postroad.model.ask import Caller
 from postroad.model.batch import BatchDone
+from postroad.model.lists import ListItems
 from postroad.model.message import Delivery
 from postroad.model.replies import Peeked, PeekedMessage, Received, Reply
 
@@ -73,6 +74,8 @@ class Filling:
         handout = self.handout
         if handout.parts is not None:
             return fetched(handout.parts, self.messages)
+        if handout.name:
+            return ListItems(handout.name, self.messages)
         if handout.states is None:
             more = (handout.next_offset, handout.gone)
             return Received(self.messages, handout.consumer, *more)

@@ -21,7 +21,8 @@ class Asking(Protocol):
     """What a program is given: each command is done when `ask` returns, and the next sees it."""
 
     def ask(self, command: "Command") -> "Reply":
-        """The answer to a command that neither waits nor hands out bodies."""
+        """The answer to a command that neither waits nor hands out bodies; those of a list come
+        where they are in memory."""
 
 
 @value

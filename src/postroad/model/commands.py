@@ -13,6 +13,7 @@ from postroad.model.claims import ClaimCommand
 from postroad.model.groups import GroupCommand
 from postroad.model.history import HistoryCommand
 from postroad.model.kv import KvCommand
+from postroad.model.lists import ListCommand
 from postroad.model.policy import QueueSettings
 from postroad.model.schemas import GetSchemas, SetSchema
 from postroad.model.topics import TopicCommand
@@ -297,6 +298,7 @@ Command = (
     | exchanges.ListBindings
     | exchanges.PublishTo
     | KvCommand
+    | ListCommand
     | GetSchemas
     | SetSchema
     | TopicCommand

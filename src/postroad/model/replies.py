@@ -12,6 +12,7 @@ from postroad.model.exchanges import BindingsListed, Bound, ExchangeDescribed, R
 from postroad.model.groups import GroupReply
 from postroad.model.history import HistoryReply
 from postroad.model.kv_replies import KvReply
+from postroad.model.lists import ListReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.schemas import SchemasListed, SchemaStored
@@ -237,6 +238,7 @@ Reply = (
     | BindingsListed
     | Routed
     | KvReply
+    | ListReply
     | SchemaStored
     | SchemasListed
     | TopicReply

@@ -9,7 +9,17 @@ from types import NoneType
 
 import msgspec
 
-from postroad.model import commands, exchanges, history, kv_shapes, schemas, topic_sound, topics
+from postroad.model import (
+    commands,
+    exchanges,
+    history,
+    kv_shapes,
+    list_shapes,
+    lists,
+    schemas,
+    topic_sound,
+    topics,
+)
 from postroad.model.batch import Batch, Run
 from postroad.model.choices import unsound_choice
 from postroad.model.kinds import (
@@ -127,6 +137,7 @@ FIELDS: Shapes = {
     ),
     schemas.GetSchemas: (("destination", TEXT),),
     **kv_shapes.FIELDS,
+    **list_shapes.FIELDS,
     **topic_sound.FIELDS,
 }
 """Fields that hold one thing, and what each may be. A truth value is no number."""
@@ -164,6 +175,7 @@ COLUMNS: Shapes = {
     history.Cancel: (("offsets", NUMBER),),
     history.Reschedule: (("offsets", NUMBER),),
     **kv_shapes.COLUMNS,
+    **list_shapes.COLUMNS,
     **topic_sound.COLUMNS,
 }
 """Fields that hold a row of things, or `None` where the field says so, and what each thing is."""
@@ -304,6 +316,8 @@ _DEEPER: dict[type, Callable[[object], str | None]] = {
     history.PutBack: _choice,
     history.Cancel: unsound_columns,
     history.Reschedule: unsound_columns,
+    lists.ListPush: unsound_columns,
+    lists.ListPop: unsound_columns,
     **dict.fromkeys(topic_sound.FIELDS, _topic),
 }
 """Commands of which all is looked at. Columns of settles are not: they are long, nothing comes of a

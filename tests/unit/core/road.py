@@ -16,6 +16,7 @@ from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import BatchDone
 from postroad.model.commands import Command
+from postroad.model.lists import ListItems
 from postroad.model.message import Delivery, Note
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import (
@@ -42,7 +43,8 @@ class Shelves:
         self.hashes: dict[tuple[int, int], int] = {}
         self.away: set[int] = set()
 
-    def keep(self, record: Published) -> None:
+    def add(self, record: Published, first: int, _group: int) -> None:
+        assert first <= record.first, "a block begins at or before what is in it"
         heads = array("I", record.head_sizes)
         low = head_low = 0
         for at, size in enumerate(array("I", record.sizes)):
@@ -108,9 +110,6 @@ class Road:
     def take(self, step: Step) -> list[Record]:
         """A step is durable at once, and its answers leave."""
         state = self.state
-        for record in step.records:
-            if isinstance(record, Published):
-                self.library.keep(record)
         if step.records:
             self.steps.append(b"".join(encode_step(step.records)))
         for answer in step.answers:
@@ -137,6 +136,8 @@ class Road:
             fill_piece(handout, piece, bodies, messages)
         if handout.parts is not None:
             return fetched(handout.parts, messages)
+        if handout.name:
+            return ListItems(handout.name, messages)
         if handout.states is None:
             more = (handout.next_offset, handout.gone)
             return Received(messages, handout.consumer, *more)

@@ -16,8 +16,10 @@ from postroad.core.apply import APPLY
 from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, head_of_group
 from postroad.core.exchanges import records as exchanges
 from postroad.core.kv import records as kv_facts
-from postroad.core.machine import DECIDERS
+from postroad.core.lists import records as lists
+from postroad.core.lists.desk import SERVED as FROM_LISTS
 from postroad.core.schemas.records import SchemaSet
+from postroad.core.table import DECIDERS
 from postroad.core.topics.desk import SERVED
 from postroad.model import commands
 from postroad.model.batch import Batch, Run
@@ -107,6 +109,9 @@ EXAMPLES += [
     history.HolderLeft(7, BIG, 500, False, NOW),
     history.Rescheduled(7, 4_096, 4, MASK, NOW),
     history.MovePlanned(1, True, EVERY_CHOICE, Edit(b"other", plain_head({"a": 1}), ("b",))),
+    lists.ListBegun(7, lists.RIGHT_END, True),
+    lists.Fronted(7, BIG - 3, 4, MASK),
+    lists.Seated(7, BIG, 1, lists.BEFORE),
 ]
 KINDS = [type(one).__name__ for one in EXAMPLES]
 
@@ -144,6 +149,7 @@ def test_each_command_is_decided_at_once_or_served() -> None:
         commands.GrantCredit,
         commands.Detach,
         *SERVED,
+        *FROM_LISTS,
         Batch,
         Run,
     }

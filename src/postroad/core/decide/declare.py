@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from postroad.core import records as facts
 from postroad.core.decision import Decision, World, no_such_queue, refuse
+from postroad.core.lists.records import ListBegun
 from postroad.core.queue import Queue
 from postroad.limits import DELIVERIES_MAX, DURATION_MS_MAX, QUEUES_MAX, RATE_MAX
 from postroad.model.commands import (
@@ -81,6 +82,9 @@ def _compare(queue: Queue, command: DeclareQueue) -> Decision:
         if not same:
             text = f"queue `{queue.name}` exists with another `{name}`"
             return refuse(Why.SETTINGS_DIFFER, text, queue.touched)
+    if queue.passing:
+        stays = ListBegun(queue.id, queue.list_end, False)
+        return Decision([stays], Declared(queue.id, False))
     return Decision([], Declared(queue.id, False), queue.touched)
 
 
@@ -99,6 +103,9 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
             return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
     if settings.kind != queue.settings.kind:
         text = f"queue `{queue.name}` is and stays of kind {queue.settings.kind}"
+        return refuse(Why.BAD_SETTINGS, text, queue.touched)
+    if queue.list_end and (settings.key_leased_max or settings.key_per_second):
+        text = f"queue `{queue.name}` is a list, which knows no keys"
         return refuse(Why.BAD_SETTINGS, text, queue.touched)
     if settings.exclusive != queue.settings.exclusive:
         text = f"whether queue `{queue.name}` is exclusive was said when it was declared"

@@ -7,7 +7,7 @@ asks for the next.
 from postroad.core import records as facts
 from postroad.core.bits import pack_mask, take_lowest
 from postroad.core.decision import World
-from postroad.core.handout import Handout, pieces_of
+from postroad.core.handout import Handout, downward, pieces_of
 from postroad.core.lanes import Picked
 from postroad.core.page import Page
 from postroad.core.queue import Queue
@@ -48,7 +48,9 @@ def lease_record(
     page, mask = picked
     lease = next_lease(world, queue)
     first, span, packed = pack_mask(mask)
-    handout.pieces.extend(pieces_of(queue, page.base, mask, page, lease))
+    pieces = pieces_of(queue, page.base, mask, page, lease)
+    # In the front lane of a list the last is foremost.
+    handout.pieces.extend(downward(pieces) if mask & page.front else pieces)
     return facts.Leased(
         queue.id, lease, page.base + first, span, packed, deadline_ms, 0, handout.now_ms
     )
@@ -57,7 +59,8 @@ def lease_record(
 def pop_record(queue: Queue, picked: tuple[Page, int], handout: Handout) -> facts.Record:
     """Take ready messages of one page for good."""
     page, mask = picked
-    handout.pieces.extend(pieces_of(queue, page.base, mask, page))
+    pieces = pieces_of(queue, page.base, mask, page)
+    handout.pieces.extend(downward(pieces) if mask & page.front else pieces)
     return popped_record(queue, page.base, mask, handout.now_ms)
 
 
