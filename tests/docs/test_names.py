@@ -11,7 +11,7 @@ from postroad import AsyncBroker, Broker, errors
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
 from postroad.cli.main import app
-from postroad.model import commands, groups, policy, replies
+from postroad.model import commands, groups, policy, replies, rounds
 from postroad.model.choices import Which
 from postroad.model.message import Delivery, Note
 from postroad.model.topics import TopicSettings
@@ -99,7 +99,7 @@ def known_names() -> set[str]:
     found.update(setting.toml.rpartition(".")[2] for setting in SETTINGS)
     for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note, Which):
         found.update(struct.__struct_fields__)
-    for module in (commands, replies, groups):
+    for module in (commands, replies, groups, rounds):
         for one in vars(module).values():
             found.update(getattr(one, "__dataclass_fields__", ()))
     for face in (Operations, Broker, AsyncBroker):

@@ -29,6 +29,8 @@ UNTOLD = {
     "ConsumerDeleted": "no client of a story has a name",
     "Claimed": "no client of a story claims what others lease",
     "ShareMoved": "no group of a story is moved",
+    "OffsetsNoted": "no client of a story has a leader epoch",
+    "OffsetsForgotten": "no client of a story forgets what it committed",
 }
 """Kinds of records that no story has, and why."""
 SOAK_MINUTES = float(os.environ.get("POSTROAD_SOAK_MINUTES", "0"))

@@ -17,6 +17,7 @@ from postroad.api.logs import AsyncConsumer, AsyncTopic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
 from postroad.api.readers import ReaderOptions, reader_of
+from postroad.api.rounds import AsyncGroup
 from postroad.api.spaces import AsyncKv
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.clock import Clock
@@ -170,6 +171,7 @@ class AsyncBroker:
     publish_many_to = _awaited(Operations.publish_many_to)
 
     topics = _awaited(Operations.topics)
+    groups = _awaited(Operations.groups)
     batch = _awaited(Operations.batch)
     run = _awaited(Operations.run)
 
@@ -191,6 +193,12 @@ class AsyncBroker:
         over it for messages. With `idle_ms` that ends when nothing came for so long.
         """
         return AsyncConsumer(reader_of(topics, group, options), self._run, idle_ms)
+
+    def group(self, name: str) -> AsyncGroup:
+        """A group of mode offset: what it committed, and its members where they share out among
+        themselves.
+        """
+        return AsyncGroup(name, self._run)
 
     @property
     def later(self) -> Operations:

@@ -17,6 +17,7 @@ from postroad.api.logs import Consumer, Topic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
 from postroad.api.readers import ReaderOptions, reader_of
+from postroad.api.rounds import Group
 from postroad.api.spaces import Kv
 from postroad.engine.blocking import BlockingDriver
 from postroad.engine.clock import Clock
@@ -129,6 +130,7 @@ class Broker:
     publish_many_to = _blocking(Operations.publish_many_to)
 
     topics = _blocking(Operations.topics)
+    groups = _blocking(Operations.groups)
     batch = _blocking(Operations.batch)
     run = _blocking(Operations.run)
 
@@ -150,6 +152,12 @@ class Broker:
         over it for messages. With `idle_ms` that ends when nothing came for so long.
         """
         return Consumer(reader_of(topics, group, options), self._run, idle_ms)
+
+    def group(self, name: str) -> Group:
+        """A group of mode offset: what it committed, and its members where they share out among
+        themselves.
+        """
+        return Group(name, self._run)
 
     @property
     def later(self) -> Operations:

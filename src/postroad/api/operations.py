@@ -35,6 +35,7 @@ from postroad.api.receipts import (
     seal,
 )
 from postroad.api.refusals import expect
+from postroad.api.rounds import group_states
 from postroad.api.schemas import SchemaOperations
 from postroad.errors import BadCommand, LeaseLost
 from postroad.limits import PAGE_NAMES
@@ -43,6 +44,7 @@ from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Described, PeekedMessage, Reply, Why
+from postroad.model.rounds import GroupState
 from postroad.model.topics import ListTopics
 
 Several = list[str] | tuple[str, ...]
@@ -133,6 +135,12 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
             names.extend(page.names)
             more = page.more
         return names
+
+    def groups(self, *, states: Sequence[str] = ()) -> Asks[list[GroupState]]:
+        """The groups that remember offsets, in order of their names, with their states; `states`:
+        only those in one of them.
+        """
+        return (yield from group_states(states))
 
     def topics(self, prefix: str = "") -> Asks[list[str]]:
         """The names of all topics that start with `prefix`, in order."""

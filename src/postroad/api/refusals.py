@@ -48,6 +48,8 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.WRONG_GENERATION: errors.Fenced,
     Why.OUT_OF_RANGE: errors.OffsetOutOfRange,
     Why.GROUP_IN_USE: errors.GroupInUse,
+    Why.REBALANCING: errors.Rebalancing,
+    Why.FENCED: errors.MemberReplaced,
     Why.CHANGED: errors.Changed,
     Why.PROGRAM_FAILED: errors.ProgramFailed,
 }

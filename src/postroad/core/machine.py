@@ -188,9 +188,9 @@ class Core:
     def tick(self, now: int) -> Step | Missing | None:
         """One slice of what time makes true; `None` when there is nothing now."""
         ended = [*self.server.end_waits(now), *self.desk.end_waits(now)]
-        silent = self.desk.silent(now)
-        if ended or silent:
-            return self._seal(Step(silent, ended, False))
+        silent = self.desk.silent(now) or Step([], [], False)
+        if ended or silent.records or silent.answers:
+            return self._seal(joined([Step([], ended, False), silent]))
         for id in self.server.rates.take_due(now):
             queue = self.state.queues.get(id)
             self.demand.stir(id, "" if queue is None else queue.name)

@@ -207,6 +207,18 @@ class GroupInUse(Refusal):
     why = "group_in_use"
 
 
+class Rebalancing(Refusal):
+    """The members of the group share out anew; enter it again."""
+
+    why = "rebalancing"
+
+
+class MemberReplaced(Refusal):
+    """Another member has come with this static id, and has the place now."""
+
+    why = "fenced"
+
+
 class MessageNotFound(Refusal):
     """The queue has no message there."""
 

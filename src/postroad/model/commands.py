@@ -15,6 +15,7 @@ from postroad.model.history import HistoryCommand
 from postroad.model.kv import KvCommand
 from postroad.model.lists import ListCommand
 from postroad.model.policy import QueueSettings
+from postroad.model.rounds import RoundCommand
 from postroad.model.schemas import GetSchemas, SetSchema
 from postroad.model.topics import TopicCommand
 from postroad.model.value import value
@@ -304,6 +305,7 @@ Command = (
     | TopicCommand
     | GroupCommand
     | ClaimCommand
+    | RoundCommand
     | Batch
     | Run
 )

@@ -52,33 +52,38 @@ class Heartbeat:
 
 @value
 class LeaveGroup:
-    """A member goes; its partitions are shared out at once. Answer: `Done`."""
+    """A member goes; its partitions are shared out at once. `static_id`: of one that has it, whose
+    `member` may then be "". Answer: `Done`."""
 
     group: str
     member: str
+    static_id: str = ""
 
 
 @value
 class Position:
-    """An offset that a group has committed: the next one to read. `metadata`: the committer's
-    own."""
+    """An offset that a group has committed: the next one to read. `metadata`, `leader_epoch` (-1:
+    none): the committer's own."""
 
     topic: str
     partition: int
     offset: int
     metadata: str = ""
+    leader_epoch: int = -1
 
 
 @value
 class CommitOffsets:
     """Remember how far a group has read. `generation`: that of the member, or ANY_GENERATION where
-    the group has no members; another is refused, and so are partitions the member does not own.
-    Answer: `Done`, once durable."""
+    the group has no members; another is refused, and so are partitions the member does not own,
+    where the broker shares them out. `static_id`: the member's, if it has one. Answer: `Done`, once
+    durable."""
 
     group: str
     positions: tuple[Position, ...]
     member: str = ""
     generation: int = ANY_GENERATION
+    static_id: str = ""
 
 
 @value
@@ -169,11 +174,15 @@ class Membership:
 
 @value
 class MemberInfo:
-    """A member of a group and what it owns."""
+    """A member of a group and what it owns; or, where members share out among themselves, its
+    static id, what it says of itself, and what the leader gave it."""
 
     member: str
     topics: tuple[str, ...]
     assignment: tuple[tuple[str, int], ...]
+    static_id: str = ""
+    metadata: bytes = b""
+    share: bytes = b""
 
 
 @value
@@ -193,11 +202,13 @@ class GroupPart:
     dead: int = 0
     queue: int = 0
     delivered: int = 0
+    leader_epoch: int = -1
 
 
 @value
 class GroupDescribed:
-    """A group, its members, and how far it is."""
+    """A group, its members, and how far it is. `state`: of mode offset, as in `rounds`; `kind`:
+    what its members are for, where they share out among themselves."""
 
     group: str
     mode: str
@@ -205,6 +216,8 @@ class GroupDescribed:
     strategy: str
     members: list[MemberInfo]
     parts: list[GroupPart]
+    state: str = ""
+    kind: str = ""
 
 
 @value

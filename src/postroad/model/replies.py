@@ -15,6 +15,7 @@ from postroad.model.kv_replies import KvReply
 from postroad.model.lists import ListReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
+from postroad.model.rounds import RoundReply
 from postroad.model.schemas import SchemasListed, SchemaStored
 from postroad.model.topics import TopicReply
 from postroad.model.value import value
@@ -61,6 +62,8 @@ class Why(IntEnum):
     WRONG_GENERATION = 25
     OUT_OF_RANGE = 26
     GROUP_IN_USE = 27
+    REBALANCING = 28
+    FENCED = 29
 
 
 @value
@@ -244,6 +247,7 @@ Reply = (
     | TopicReply
     | GroupReply
     | ClaimReply
+    | RoundReply
     | BatchDone
     | RunDone
 )

@@ -4,7 +4,7 @@ It stands beside `sound`, which looks at all commands. The rule kept here: kinds
 and of values within values too.
 """
 
-from postroad.model import claims, groups, topics
+from postroad.model import claims, groups, rounds, topics
 from postroad.model.kinds import (
     BYTES,
     FLAG,
@@ -20,6 +20,7 @@ from postroad.model.kinds import (
 from postroad.model.policy import QueueSettings
 
 PLACE: Kinds = (int, str)
+_OF_MEMBER = (("group", TEXT), ("member", TEXT), ("generation", NUMBER))
 _OF_GROUP = (("topic", TEXT), ("group", TEXT))
 
 FIELDS: Shapes = {
@@ -51,12 +52,13 @@ FIELDS: Shapes = {
         ("generation", NUMBER),
         ("owned", TUPLE),
     ),
-    groups.LeaveGroup: (("group", TEXT), ("member", TEXT)),
+    groups.LeaveGroup: (("group", TEXT), ("member", TEXT), ("static_id", TEXT)),
     groups.CommitOffsets: (
         ("group", TEXT),
         ("positions", TUPLE),
         ("member", TEXT),
         ("generation", NUMBER),
+        ("static_id", TEXT),
     ),
     groups.DescribeGroup: (("group", TEXT), ("topic", TEXT)),
     groups.ListGroups: (("topic", TEXT), ("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
@@ -85,6 +87,27 @@ FIELDS: Shapes = {
         ("partition", MAYBE_NUMBER),
         ("consumer", TEXT),
         ("leased", FLAG),
+    ),
+    rounds.EnterGroup: (
+        ("group", TEXT),
+        ("strategies", TUPLE),
+        ("kind", TEXT),
+        ("member", TEXT),
+        ("static_id", TEXT),
+        ("session_ms", NUMBER),
+        ("rebalance_ms", NUMBER),
+        ("gather_ms", NUMBER),
+        ("prefix", TEXT),
+        ("named_first", FLAG),
+    ),
+    rounds.ShareOut: (*_OF_MEMBER, ("shares", TUPLE), ("static_id", TEXT)),
+    rounds.StayInGroup: (*_OF_MEMBER, ("static_id", TEXT)),
+    rounds.ForgetOffsets: (("group", TEXT), ("places", TUPLE)),
+    rounds.ListGroupStates: (
+        ("prefix", TEXT),
+        ("after", TEXT),
+        ("count", NUMBER),
+        ("states", TUPLE),
     ),
     claims.ClaimLeases: (
         *_OF_GROUP,
@@ -133,11 +156,24 @@ COLUMNS: Shapes = {
         ("tombstones", FLAG),
     ),
     groups.JoinGroup: (("topics", TEXT),),
+    rounds.ListGroupStates: (("states", TEXT),),
     claims.ClaimLeases: (("offsets", NUMBER),),
 }
 
 _SPAN = (("topic", str), ("partition", int), ("offset", int), ("bytes_max", int))
-_POSITION = (("topic", str), ("partition", int), ("offset", int), ("metadata", str))
+_POSITION = (
+    *(("topic", str), ("partition", int), ("offset", int), ("metadata", str)),
+    ("leader_epoch", int),
+)
+
+
+_PAIRS: tuple[tuple[type, str, type], ...] = (
+    (groups.Heartbeat, "owned", int),
+    (rounds.EnterGroup, "strategies", bytes),
+    (rounds.ShareOut, "shares", bytes),
+    (rounds.ForgetOffsets, "places", int),
+)
+"""Fields that hold pairs of a text and something else."""
 
 
 def unsound_values(command: object) -> str | None:
@@ -146,11 +182,16 @@ def unsound_values(command: object) -> str | None:
         return _unsound_rows("spans", command.spans, topics.Span, _SPAN)
     if isinstance(command, groups.CommitOffsets):
         return _unsound_rows("positions", command.positions, groups.Position, _POSITION)
-    if isinstance(command, groups.Heartbeat):
-        for one in command.owned:
-            pair = isinstance(one, tuple) and len(one) == 2
-            if not pair or type(one[0]) is not str or type(one[1]) is not int:
-                return "each of `owned` is a topic's name and a partition's number"
+    for kind, name, second in _PAIRS:
+        if isinstance(command, kind):
+            return _unsound_pairs(name, getattr(command, name), second)
+    return None
+
+
+def _unsound_pairs(name: str, pairs: tuple[object, ...], second: type) -> str | None:
+    for one in pairs:
+        if not isinstance(one, tuple) or [type(part) for part in one] != [str, second]:
+            return f"each of `{name}` is a text and {second.__name__} in a tuple"
     return None
 
 

@@ -168,17 +168,21 @@ def group_turned(state: State, record: facts.GroupTurned) -> None:
 
 def offsets_committed(state: State, record: facts.OffsetsCommitted) -> None:
     """A group has read so far."""
+    rows = [(partition, offset, metadata, -1) for partition, offset, metadata in record.offsets]
+    _commit(state, record.group, rows, record.now_ms)
+
+
+def offsets_noted(state: State, record: facts.OffsetsNoted) -> None:
+    """A group has read so far, in some leader epoch."""
+    _commit(state, record.group, record.offsets, record.now_ms)
+
+
+def offsets_forgotten(state: State, record: facts.OffsetsForgotten) -> None:
+    """Some commits are forgotten."""
     group = state.topics.groups[record.group]
     group.touched = state.group
-    for partition, offset, metadata in record.offsets:
-        committed = group.offsets.get(partition)
-        if committed is None:
-            committed = Committed(group.id, partition)
-            group.offsets[partition] = committed
-        state.ledger.touch(committed)
-        committed.offset = offset
-        committed.metadata = metadata
-        committed.at_ms = record.now_ms
+    for partition in record.partitions:
+        state.ledger.drop(group.offsets.pop(partition))
 
 
 def group_deleted(state: State, record: facts.GroupDeleted) -> None:
@@ -232,6 +236,21 @@ def share_deleted(state: State, record: facts.ShareDeleted) -> None:
     for consumer in share.consumers.values():
         state.ledger.drop(consumer)
     state.ledger.drop(share)
+
+
+def _commit(state: State, id: int, rows: list[tuple[int, int, str, int]], now_ms: int) -> None:
+    group = state.topics.groups[id]
+    group.touched = state.group
+    for partition, offset, metadata, leader_epoch in rows:
+        committed = group.offsets.get(partition)
+        if committed is None:
+            committed = Committed(group.id, partition)
+            group.offsets[partition] = committed
+        state.ledger.touch(committed)
+        committed.offset = offset
+        committed.metadata = metadata
+        committed.leader_epoch = leader_epoch
+        committed.at_ms = now_ms
 
 
 def _add_partitions(state: State, topic: Topic, ids: list[int]) -> None:
@@ -325,6 +344,8 @@ APPLY: dict[type[Record], Callable[[State, Any], None]] = {
     facts.GroupMade: group_made,
     facts.GroupTurned: group_turned,
     facts.OffsetsCommitted: offsets_committed,
+    facts.OffsetsNoted: offsets_noted,
+    facts.OffsetsForgotten: offsets_forgotten,
     facts.GroupDeleted: group_deleted,
     facts.ShareDeclared: share_declared,
     facts.ShareSought: share_sought,

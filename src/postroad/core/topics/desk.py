@@ -15,6 +15,7 @@ from postroad.core.serve import Server, Terms
 from postroad.core.topics.consumers import admit
 from postroad.core.topics.members import Members
 from postroad.core.topics.read import Reading, read
+from postroad.core.topics.rounds import Rounds
 from postroad.core.topics.topic import Share
 from postroad.limits import (
     ENDED_WAITS_MAX,
@@ -28,9 +29,13 @@ from postroad.model.ask import Ask, Caller
 from postroad.model.commands import SESSION_LEASE
 from postroad.model.groups import Heartbeat, JoinGroup, LeaveGroup, ReceiveShare
 from postroad.model.replies import Received, Refused, Why
+from postroad.model.rounds import EnterGroup, ShareOut, StayInGroup
 from postroad.model.topics import Fetch
 
-SERVED = (Fetch, ReceiveShare, JoinGroup, Heartbeat, LeaveGroup)
+SERVED = (
+    *(Fetch, ReceiveShare, JoinGroup, Heartbeat, LeaveGroup),
+    *(EnterGroup, ShareOut, StayInGroup),
+)
 """The commands that are answered here."""
 
 
@@ -56,6 +61,7 @@ class Desk:
         self.world = world
         self.server = server
         self.members = Members(world, apply_all)
+        self.rounds = Rounds(world, apply_all)
         self.apply_all = apply_all
         self.stirred: dict[int, None] = {}
         self.waiting = 0
@@ -71,6 +77,8 @@ class Desk:
             return self._fetch(ask, command, now)
         if isinstance(command, ReceiveShare):
             return self._receive(ask, command, now)
+        if isinstance(command, EnterGroup | ShareOut | StayInGroup) or self._in_circle(command):
+            return self.rounds.handle(ask, now)
         if isinstance(command, JoinGroup):
             decision = self.members.join(command, now)
         elif isinstance(command, Heartbeat):
@@ -81,6 +89,13 @@ class Desk:
         wait = decision.read_group
         group = self.world.state.group if wait is None else wait
         return Step(decision.records, [Answer(ask, decision.reply, group)], True)
+
+    def _in_circle(self, command: object) -> bool:
+        """Whether somebody leaves a group whose members share out among themselves."""
+        if not isinstance(command, LeaveGroup):
+            return False
+        group = self.world.state.topics.group_of.get(command.group)
+        return group is not None and group.circle is not None and not group.members
 
     def stir(self, place: int) -> None:
         """Something may be there for those who wait at a partition or group."""
@@ -144,23 +159,25 @@ class Desk:
             answers.append(self._late(standing, now))
         return answers
 
-    def silent(self, now: int) -> list[Record]:
+    def silent(self, now: int) -> Step | None:
         """Members that were silent for too long are out; the records are applied."""
-        return self.members.silent(now)
+        records = self.members.silent(now)
+        return Step(records, [], False) if records else self.rounds.tick(now)
 
     def next_end(self) -> int:
         """When the next wait or the next silent member is over, in ms; 0 for never."""
-        end, out = self._next_end(), self.members.next_end()
-        return min(end, out) if end and out else end or out
+        ends = (self._next_end(), self.members.next_end(), self.rounds.next_end())
+        return min([one for one in ends if one], default=0)
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: what it waited for is forgotten."""
         for standing in list(self._of_caller.get(caller.number, ())):
             self._end(standing)
+        self.rounds.forget(caller)
 
     def stop_waiting(self) -> list[Answer]:
         """The process stops: everybody who waits gets what there is."""
-        answers: list[Answer] = []
+        answers = self.rounds.stop_waiting()
         for standings in list(self._of_caller.values()):
             for standing in list(standings):
                 self._end(standing)

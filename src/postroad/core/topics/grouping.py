@@ -4,6 +4,8 @@ One rule: a commit counts only from who may read the partition now: a member of 
 names, or anybody while the group has no members.
 """
 
+from dataclasses import replace
+
 from postroad.core.decide.declare import bad_settings as bad_lease_settings
 from postroad.core.decision import Decision, Missing, World, refuse
 from postroad.core.queue import Queue
@@ -17,6 +19,14 @@ from postroad.core.topics.declare import (
     page_of,
 )
 from postroad.core.topics.log import Partition
+from postroad.core.topics.standings import (
+    fenced_in_circle,
+    in_use,
+    kind_of,
+    no_such_group,
+    seats_of,
+    state_of,
+)
 from postroad.core.topics.topic import Group, Member, Share, Topic
 from postroad.limits import COMMIT_METADATA_BYTES_MAX, GROUPS_MAX
 from postroad.model.groups import (
@@ -47,11 +57,6 @@ SHARE_SETTINGS = frozenset(
 """The settings of a queue that a group of mode lease has too."""
 
 
-def no_such_group(world: World, name: str) -> Decision:
-    """The group is not there."""
-    return refuse(Why.NO_SUCH_GROUP, f"group `{name}` does not exist", world.state.changed)
-
-
 def decide_commit(world: World, command: CommitOffsets, now: int) -> Decision:
     """Remember how far a group has read."""
     state = world.state
@@ -73,20 +78,22 @@ def decide_commit(world: World, command: CommitOffsets, now: int) -> Decision:
         if fenced is not None:
             return fenced
     member = None if group is None else group.members.get(command.member)
-    rows: list[tuple[int, int, str]] = []
+    rows: list[tuple[int, int, str, int]] = []
     for position in command.positions:
         row = _row_of(world, position, member)
         if isinstance(row, Decision):
             return row
         rows.append(row)
-    if rows:
-        records.append(facts.OffsetsCommitted(id, rows, now))
+    if any(row[3] >= 0 for row in rows):
+        records.append(facts.OffsetsNoted(id, rows, now))
+    elif rows:
+        records.append(facts.OffsetsCommitted(id, [row[:3] for row in rows], now))
     return Decision(records, Done(), None if records else state.changed)
 
 
 def _row_of(
     world: World, position: Position, member: Member | None
-) -> tuple[int, int, str] | Decision:
+) -> tuple[int, int, str, int] | Decision:
     """One offset as the fact has it, or why it is refused."""
     topics = world.state.topics
     topic = topics.by_name.get(position.topic)
@@ -101,16 +108,20 @@ def _row_of(
     wrong = _bad_position(position.offset, position.metadata)
     if wrong is not None:
         return refuse(Why.BAD_COMMAND, wrong)
-    return log.id, position.offset, position.metadata
+    if not -1 <= position.leader_epoch < 1 << 31:
+        return refuse(Why.BAD_COMMAND, "a leader epoch is -1 or not below 0")
+    return log.id, position.offset, position.metadata, position.leader_epoch
 
 
 def _fenced(group: Group, command: CommitOffsets) -> Decision | None:
     """Why a commit does not count, or `None`."""
     if command.generation == ANY_GENERATION and not command.member:
-        if group.members:
+        if group.in_use():
             text = f"group `{group.name}` has members; only they commit"
             return refuse(Why.WRONG_GENERATION, text, group.touched)
         return None
+    if group.circle is not None and group.circle.seats:
+        return fenced_in_circle(group, group.circle, command)
     member = group.members.get(command.member)
     if member is None:
         text = f"`{command.member}` is no member of group `{group.name}`; join it again"
@@ -146,12 +157,14 @@ def decide_describe(world: World, command: DescribeGroup, _now: int) -> Decision
         MemberInfo(one.name, one.topics, _named(world, one.owned))
         for _, one in sorted(group.members.items())
     ]
+    members.extend(seats_of(group))
     parts: list[GroupPart] = []
     touched = group.touched
     for log in _logs_of(world, group):
         touched = max(touched, log.touched)
         parts.append(_group_part(world, group, log))
     described = GroupDescribed(group.name, OFFSET, group.generation, group.strategy, members, parts)
+    described = replace(described, state=state_of(group), kind=kind_of(group))
     return Decision([], described, touched)
 
 
@@ -179,7 +192,8 @@ def _group_part(world: World, group: Group, log: Partition) -> GroupPart:
     if committed is None:
         return GroupPart(name, log.number, -1, log.end - log.start)
     lag = max(0, log.end - max(committed.offset, log.start))
-    return GroupPart(name, log.number, committed.offset, lag, committed.metadata, committed.at_ms)
+    part = GroupPart(name, log.number, committed.offset, lag, committed.metadata, committed.at_ms)
+    return replace(part, leader_epoch=committed.leader_epoch)
 
 
 def _describe_share(world: World, share: Share) -> Decision:
@@ -239,9 +253,8 @@ def decide_delete(world: World, command: DeleteGroup, _now: int) -> Decision:
     group = world.state.topics.group_of.get(command.group)
     if group is None:
         return no_such_group(world, command.group)
-    if group.members:
-        text = f"group `{group.name}` has {len(group.members)} members; they must leave first"
-        return refuse(Why.GROUP_IN_USE, text, group.touched)
+    if group.in_use():
+        return in_use(group)
     return Decision([facts.GroupDeleted(group.id)], Done())
 
 
@@ -322,9 +335,8 @@ def decide_seek(world: World, command: SeekGroup, now: int) -> Decision | Missin
     group = topics.group_of.get(command.group)
     if group is None:
         return no_such_group(world, command.group)
-    if group.members:
-        text = f"group `{group.name}` has {len(group.members)} members; they must leave first"
-        return refuse(Why.GROUP_IN_USE, text, group.touched)
+    if group.in_use():
+        return in_use(group)
     rows = [(topic.partitions[number], starts[number], "") for number in numbers]
     return Decision([facts.OffsetsCommitted(group.id, rows, now)], Done())
 

@@ -42,6 +42,9 @@ class Members:
         group = topics.group_of.get(command.group)
         if group is None:
             return self._first(command, now)
+        if group.in_use() and not group.members:
+            text = f"the members of group `{group.name}` share out among themselves"
+            return refuse(Why.SETTINGS_DIFFER, text, group.touched)
         if group.members and group.strategy != command.strategy:
             text = f"group `{group.name}` shares its partitions by {group.strategy}"
             return refuse(Why.SETTINGS_DIFFER, text, group.touched)

@@ -180,6 +180,22 @@ class ShareMoved(Record, tag=58):
     start: int
 
 
+class OffsetsNoted(Record, tag=59):
+    """As OffsetsCommitted, with the leader epoch that each committer named: (partition, next
+    offset, metadata, epoch) each."""
+
+    group: int
+    offsets: list[tuple[int, int, str, int]]
+    now_ms: int
+
+
+class OffsetsForgotten(Record, tag=100):
+    """What a group committed for some partitions is forgotten."""
+
+    group: int
+    partitions: list[int]
+
+
 TopicRecord = (
     TopicDeclared
     | TopicChanged
@@ -200,4 +216,6 @@ TopicRecord = (
     | ConsumerDeleted
     | Claimed
     | ShareMoved
+    | OffsetsNoted
+    | OffsetsForgotten
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from postroad.core.decision import Decision, Missing, World
 from postroad.core.exchanges.source import decide_append_on
-from postroad.core.topics import claiming, consumers, declare, grouping
-from postroad.model import claims, groups, topics
+from postroad.core.topics import claiming, consumers, declare, grouping, standings
+from postroad.model import claims, groups, rounds, topics
 
 DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     topics.DeclareTopic: declare.decide_declare,
@@ -26,6 +26,8 @@ DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     groups.DeleteGroup: grouping.decide_delete,
     groups.DeclareGroup: grouping.decide_declare,
     groups.SeekGroup: grouping.decide_seek,
+    rounds.ForgetOffsets: standings.decide_forget,
+    rounds.ListGroupStates: standings.decide_list_states,
     claims.ClaimLeases: claiming.decide_claim,
     claims.ClaimIdle: claiming.decide_claim_idle,
     claims.ListLeases: consumers.decide_list_leases,

@@ -7,6 +7,7 @@ import msgspec
 
 from postroad.core.leases import CONSUMERS_FROM
 from postroad.core.ledger import Row
+from postroad.core.topics.circle import Circle
 from postroad.model.policy import QueueSettings
 from postroad.model.topics import TopicSettings
 
@@ -132,10 +133,14 @@ class Committed(Row):
         self.offset = 0
         self.metadata = ""
         self.at_ms = 0
+        self.leader_epoch = -1
 
     def encode(self) -> bytes:
         """The row of one commit."""
-        return msgspec.msgpack.encode([self.offset, self.metadata, self.at_ms])
+        fields = [self.offset, self.metadata, self.at_ms]
+        if self.leader_epoch >= 0:
+            fields.append(self.leader_epoch)
+        return msgspec.msgpack.encode(fields)
 
 
 class Member:
@@ -154,7 +159,8 @@ class Member:
 
 class Group(Row):
     """A group of mode offset. `generation` grows with each change of its members and never goes
-    back. Volatile: `members` by name, `shape` (what the last share-out rested on), `touched`."""
+    back. Volatile: `members` by name, `shape` (what the last share-out rested on), `circle` (of
+    members that share out among themselves), `touched`."""
 
     def __init__(self, id: int, name: str) -> None:
         super().__init__(b"G" + id.to_bytes(8, "big"))
@@ -166,7 +172,12 @@ class Group(Row):
         self.offsets: dict[int, Committed] = {}
         self.members: dict[str, Member] = {}
         self.shape: dict[str, int] = {}
+        self.circle: Circle | None = None
         self.touched = 0
+
+    def in_use(self) -> bool:
+        """Whether it has members of either kind."""
+        return bool(self.members) or (self.circle is not None and bool(self.circle.seats))
 
     def encode(self) -> bytes:
         """The row of a group; commits have rows of their own."""
@@ -186,5 +197,8 @@ def decode_group(id: int, packed: bytes) -> Group:
 def decode_committed(group: int, partition: int, packed: bytes) -> Committed:
     """One commit from its row."""
     committed = Committed(group, partition)
-    committed.offset, committed.metadata, committed.at_ms = msgspec.msgpack.decode(packed)
+    fields = msgspec.msgpack.decode(packed)
+    committed.offset, committed.metadata, committed.at_ms = fields[:3]
+    if len(fields) > 3:
+        committed.leader_epoch = fields[3]
     return committed

@@ -77,6 +77,8 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
             Why.WRONG_GENERATION,
             Why.OUT_OF_RANGE,
             Why.GROUP_IN_USE,
+            Why.REBALANCING,
+            Why.FENCED,
             Why.CHANGED,
             Why.PROGRAM_FAILED,
         ),

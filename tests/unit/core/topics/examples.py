@@ -28,4 +28,6 @@ EXAMPLES: list[Record] = [
     facts.ConsumerDeleted(21, 25),
     facts.Claimed(22, 2 << 40, 4_096, 4, bytes([0b1011]), 7, NOW, 1 << 63 | 25, NOW, True, 3),
     facts.ShareMoved(22, 4_097),
+    facts.OffsetsNoted(20, [(8, 100, "söme", 7), (9, 0, "", -1)], NOW),
+    facts.OffsetsForgotten(20, [8, 9]),
 ]

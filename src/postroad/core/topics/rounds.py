@@ -1,0 +1,397 @@
+"""Groups whose members share out among themselves: entering, sharing out, living and leaving.
+
+One rule: nobody is told of a generation before all that are waited for have entered, and nobody
+acts in a generation that is not the group's. Who is a member is volatile; the generation is a fact.
+"""
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+
+from postroad.core.decision import Answer, Step, World
+from postroad.core.records import Record
+from postroad.core.topics import records as facts
+from postroad.core.topics.circle import Circle, Seat, is_waited_on
+from postroad.core.topics.rules import bad_enter, bad_shares, no_room, seat_of
+from postroad.core.topics.topic import Group
+from postroad.model.ask import Ask, Caller
+from postroad.model.groups import LeaveGroup
+from postroad.model.replies import Done, Refused, Reply, Why
+from postroad.model.rounds import (
+    COMPLETING,
+    EMPTY,
+    PREPARING,
+    STABLE,
+    EnterGroup,
+    MemberNamed,
+    Shared,
+    ShareOut,
+    StayInGroup,
+)
+
+ASKED = (EnterGroup, ShareOut, StayInGroup, LeaveGroup)
+AGAIN = Refused(Why.REBALANCING, "the group rebalances; enter it again")
+OUT = Refused(Why.NO_SUCH_MEMBER, "one is no member any more; enter the group again")
+REPLACED = Refused(Why.FENCED, "another has come with this static id")
+
+
+class Rounds:
+    """All groups of the kind. Each ask is done with `records` and `answers` begun anew."""
+
+    def __init__(self, world: World, apply_all: Callable[[Sequence[Record]], None]) -> None:
+        self.world = world
+        self.apply_all = apply_all
+        self.records: list[Record] = []
+        self.answers: list[Answer] = []
+        self._ends: list[tuple[int, int]] = []
+        self._names = 0
+        self._touched = 0
+
+    def handle(self, ask: Ask, now: int) -> Step:
+        """Enter, share out, live, leave."""
+        self.records, self.answers = [], []
+        command = ask.command
+        assert isinstance(command, ASKED), "the desk hands on nothing else"
+        group = self.world.state.topics.group_of.get(command.group)
+        self._touched = self.world.state.changed if group is None else group.touched
+        if isinstance(command, EnterGroup):
+            reply = self._enter(ask, command, now)
+        elif isinstance(command, ShareOut):
+            reply = self._share_out(ask, command, now)
+        elif isinstance(command, StayInGroup):
+            reply = self._stay(command, now)
+        else:
+            reply = self._leave(command, now)
+        if reply is not None:
+            self._say(ask, reply)
+        return Step(self.records, self.answers, bool(self.records))
+
+    def tick(self, now: int) -> Step | None:
+        """What time does to one group; `None` when there is nothing."""
+        while self._ends and self._ends[0][0] <= now:
+            due, id = heappop(self._ends)
+            group = self.world.state.topics.groups.get(id)
+            if group is None or group.circle is None or group.circle.heaped_ms != due:
+                continue
+            self.records, self.answers = [], []
+            self._touched = group.touched
+            group.circle.heaped_ms = 0
+            self._pass_time(group, group.circle, now)
+            self._plan(group, group.circle)
+            if self.records or self.answers:
+                return Step(self.records, self.answers, bool(self.records))
+        return None
+
+    def next_end(self) -> int:
+        """When `tick` may have something to do, in ms; 0 for never."""
+        return self._ends[0][0] if self._ends else 0
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is gone: nobody is told what it waited for; the member may come again."""
+        for seat in self._seats():
+            if seat.entering is not None and seat.entering.caller is caller:
+                seat.entering = None
+            if seat.awaiting is not None and seat.awaiting.caller is caller:
+                seat.awaiting = None
+
+    def stop_waiting(self) -> list[Answer]:
+        """The process stops: whoever waits enters again elsewhere, or later."""
+        self.records, self.answers = [], []
+        for seat in self._seats():
+            self._tell_both(seat, AGAIN)
+        return self.answers
+
+    def _seats(self) -> list[Seat]:
+        rounds = [group.circle for group in self.world.state.topics.groups.values()]
+        return [seat for one in rounds if one is not None for seat in one.seats.values()]
+
+    def _enter(self, ask: Ask, command: EnterGroup, now: int) -> Reply | None:
+        wrong = bad_enter(command)
+        if wrong is not None:
+            return wrong
+        topics = self.world.state.topics
+        group = topics.group_of.get(command.group)
+        refused = no_room(topics, group, command)
+        if refused is not None:
+            return refused
+        if group is None:
+            made = facts.GroupMade(self.world.state.catalog.next_id, command.group, now)
+            self._do(made)
+            group = topics.groups[made.group]
+        if group.circle is None:
+            group.circle = Circle()
+        reply = self._seat(ask, command, group, group.circle, now)
+        self._plan(group, group.circle)
+        return reply
+
+    def _seat(
+        self, ask: Ask, command: EnterGroup, group: Group, circle: Circle, now: int
+    ) -> Reply | None:
+        known = circle.by_static.get(command.static_id, "") if command.static_id else ""
+        if known and command.member and known != command.member:
+            return REPLACED
+        name = command.member or known
+        seat = circle.seats.get(name)
+        common = circle.common(seat)
+        if common is not None and common.isdisjoint(dict(command.strategies)):
+            return Refused(Why.SETTINGS_DIFFER, "the members have no strategy in common")
+        if seat is None:
+            return self._newcomer(ask, command, group, circle, now)
+        if command.static_id and not command.member:
+            return self._replace(ask, command, group, seat, now)
+        return self._again(ask, command, group, seat, now)
+
+    def _newcomer(
+        self, ask: Ask, command: EnterGroup, group: Group, circle: Circle, now: int
+    ) -> Reply | None:
+        name = command.member
+        if name:
+            if circle.named.pop(name, None) is None:
+                return OUT
+        else:
+            name = self._new_name(command)
+            if command.named_first and not command.static_id:
+                circle.named[name] = now + command.session_ms
+                return MemberNamed(name)
+        seat = Seat(name, command.static_id)
+        circle.seats[name] = seat
+        if seat.static_id:
+            circle.by_static[seat.static_id] = name
+        circle.kind = command.kind
+        if circle.state == EMPTY:
+            circle.gather_ms = now + command.gather_ms if command.gather_ms else 0
+        self._park(ask, command, group, seat, now)
+        return None
+
+    def _replace(
+        self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int
+    ) -> Reply | None:
+        """Somebody comes with the static id of a member: its place, its share, another name."""
+        circle = group.circle
+        assert circle is not None, "a seat is in a circle"
+        self._tell_both(seat, REPLACED)
+        old, seat.name = seat.name, self._new_name(command)
+        del circle.seats[old]
+        circle.seats[seat.name] = seat
+        circle.by_static[seat.static_id] = seat.name
+        was_leader = circle.leader == old
+        if was_leader:
+            circle.leader = seat.name
+        same = seat.strategies == dict(command.strategies)
+        seat.say(command)
+        if circle.state == STABLE and same:
+            seat.until_ms = now + seat.session_ms
+            # A leader that is not told so does not share out what stands already.
+            return circle.entered(group.generation, seat, old if was_leader else circle.leader)
+        self._park(ask, command, group, seat, now)
+        return None
+
+    def _again(
+        self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int
+    ) -> Reply | None:
+        circle = group.circle
+        assert circle is not None, "a seat is in a circle"
+        same = seat.strategies == dict(command.strategies)
+        settled = circle.state == COMPLETING or (
+            circle.state == STABLE and seat.name != circle.leader
+        )
+        if same and settled:
+            seat.until_ms = now + seat.session_ms
+            return circle.entered(group.generation, seat, circle.leader)
+        self._park(ask, command, group, seat, now)
+        return None
+
+    def _park(self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int) -> None:
+        """A member has entered and waits for the others."""
+        circle = group.circle
+        assert circle is not None, "a seat is in a circle"
+        if seat.entering is not None:
+            self._say(seat.entering, AGAIN)
+        seat.say(command)
+        if circle.state != PREPARING:
+            self._prepare(group, circle, now)
+        seat.entering = ask
+        seat.has_entered = True
+        self._complete_if_all(group, circle, now)
+
+    def _prepare(self, group: Group, circle: Circle, now: int) -> None:
+        """All must enter again."""
+        circle.state = PREPARING
+        circle.due_ms = now + max(seat.rebalance_ms for seat in circle.seats.values())
+        for seat in circle.seats.values():
+            seat.has_entered = False
+            seat.has_asked = False
+            if seat.awaiting is not None:
+                self._say(seat.awaiting, AGAIN)
+                seat.awaiting = None
+                seat.until_ms = now + seat.session_ms
+        self._plan(group, circle)
+
+    def _complete_if_all(self, group: Group, circle: Circle, now: int) -> None:
+        if circle.state != PREPARING or circle.named or now < circle.gather_ms:
+            return
+        if all(seat.has_entered for seat in circle.seats.values()):
+            self._complete(group, circle, now)
+
+    def _complete(self, group: Group, circle: Circle, now: int) -> None:
+        """Nobody else is waited for: a new generation of who has entered, and of who is known by a
+        static id."""
+        circle.gather_ms = 0
+        for seat in list(circle.seats.values()):
+            if not seat.has_entered and not seat.static_id:
+                self._take_out(circle, seat)
+        present = [seat for seat in circle.seats.values() if seat.has_entered]
+        if not circle.seats:
+            self._empty(group, circle)
+            return
+        if not present:
+            circle.due_ms = now + max(seat.rebalance_ms for seat in circle.seats.values())
+            return
+        circle.strategy = circle.chosen()
+        self._do(facts.GroupTurned(group.id, group.generation + 1, circle.strategy))
+        circle.state = COMPLETING
+        if circle.leader not in [seat.name for seat in present]:
+            circle.leader = present[0].name
+        circle.due_ms = now + max(seat.rebalance_ms for seat in circle.seats.values())
+        for seat in circle.seats.values():
+            seat.share = b""
+            seat.has_asked = False
+            if seat.has_entered:
+                seat.until_ms = now + seat.session_ms
+            seat.has_entered = False
+            if seat.entering is not None:
+                self._say(seat.entering, circle.entered(group.generation, seat, circle.leader))
+                seat.entering = None
+
+    def _share_out(self, ask: Ask, command: ShareOut, now: int) -> Reply | None:
+        seat = self._member(command)
+        if isinstance(seat, Refused):
+            return seat
+        group = self.world.state.topics.group_of[command.group]
+        circle = group.circle
+        assert circle is not None, "a seat is in a circle"
+        if circle.state == PREPARING:
+            return AGAIN
+        seat.until_ms = now + seat.session_ms
+        if circle.state == STABLE:
+            return Shared(group.generation, circle.strategy, circle.kind, seat.share)
+        wrong = bad_shares(command)
+        if wrong is not None:
+            return wrong
+        if seat.awaiting is not None:
+            self._say(seat.awaiting, AGAIN)
+        seat.awaiting = ask
+        seat.has_asked = True
+        if seat.name == circle.leader:
+            self._give(group, circle, dict(command.shares), now)
+        return None
+
+    def _give(self, group: Group, circle: Circle, shares: dict[str, bytes], now: int) -> None:
+        circle.state = STABLE
+        circle.due_ms = 0
+        for seat in circle.seats.values():
+            seat.share = shares.get(seat.name, b"")
+            if seat.awaiting is not None:
+                share = Shared(group.generation, circle.strategy, circle.kind, seat.share)
+                self._say(seat.awaiting, share)
+                seat.awaiting = None
+                seat.until_ms = now + seat.session_ms
+        self._plan(group, circle)
+
+    def _stay(self, command: StayInGroup, now: int) -> Reply:
+        seat = self._member(command)
+        if isinstance(seat, Refused):
+            return seat
+        seat.until_ms = now + seat.session_ms
+        circle = self.world.state.topics.group_of[command.group].circle
+        assert circle is not None, "a seat is in a circle"
+        return AGAIN if circle.state == PREPARING else Done()
+
+    def _leave(self, command: LeaveGroup, now: int) -> Reply:
+        group = self.world.state.topics.group_of[command.group]
+        circle = group.circle
+        assert circle is not None, "the desk asks of such groups only"
+        if circle.named.pop(command.member, None) is not None:
+            self._complete_if_all(group, circle, now)
+            return Done()
+        seat = seat_of(circle, command.member, command.static_id)
+        if isinstance(seat, Refused):
+            return seat
+        self._remove(group, circle, [seat], now)
+        self._plan(group, circle)
+        return Done()
+
+    def _member(self, command: ShareOut | StayInGroup) -> Seat | Refused:
+        """A member that acts in the generation of its group, or why it does not count."""
+        group = self.world.state.topics.group_of.get(command.group)
+        if group is None or group.circle is None:
+            return OUT
+        seat = seat_of(group.circle, command.member, command.static_id)
+        if isinstance(seat, Seat) and command.generation != group.generation:
+            text = f"the generation of `{group.name}` is {group.generation}"
+            return Refused(Why.WRONG_GENERATION, text)
+        return seat
+
+    def _pass_time(self, group: Group, circle: Circle, now: int) -> None:
+        for name in [name for name, until in circle.named.items() if until <= now]:
+            del circle.named[name]
+        over = bool(circle.due_ms) and circle.due_ms <= now
+        out = [
+            one for one in circle.seats.values() if one.until_ms <= now and not is_waited_on(one)
+        ]
+        if circle.state == COMPLETING and over:
+            out.extend(one for one in circle.seats.values() if not one.has_asked and one not in out)
+        if out:
+            self._remove(group, circle, out, now)
+        if circle.state == PREPARING and circle.due_ms <= now:
+            self._complete(group, circle, now)
+        else:
+            if circle.gather_ms and circle.gather_ms <= now:
+                circle.gather_ms = 0
+            self._complete_if_all(group, circle, now)
+
+    def _remove(self, group: Group, circle: Circle, out: list[Seat], now: int) -> None:
+        for seat in out:
+            self._take_out(circle, seat)
+        if not circle.seats:
+            self._empty(group, circle)
+        elif circle.state == PREPARING:
+            self._complete_if_all(group, circle, now)
+        else:
+            self._prepare(group, circle, now)
+
+    def _take_out(self, circle: Circle, seat: Seat) -> None:
+        self._tell_both(seat, OUT)
+        del circle.seats[seat.name]
+        circle.by_static.pop(seat.static_id, None)
+        if circle.leader == seat.name:
+            circle.leader = ""
+
+    def _empty(self, group: Group, circle: Circle) -> None:
+        circle.state = EMPTY
+        circle.due_ms = circle.gather_ms = 0
+        circle.strategy = circle.kind = ""
+        self._do(facts.GroupTurned(group.id, group.generation + 1, ""))
+
+    def _new_name(self, command: EnterGroup) -> str:
+        self._names += 1
+        return f"{command.static_id or command.prefix}-{self.world.epoch:x}-{self._names:x}"
+
+    def _plan(self, group: Group, circle: Circle) -> None:
+        due = circle.next_ms()
+        if due and (not circle.heaped_ms or due < circle.heaped_ms):
+            circle.heaped_ms = due
+            heappush(self._ends, (due, group.id))
+
+    def _do(self, record: Record) -> None:
+        self.apply_all([record])
+        self.records.append(record)
+
+    def _tell_both(self, seat: Seat, reply: Reply) -> None:
+        for ask in (seat.entering, seat.awaiting):
+            if ask is not None:
+                self._say(ask, reply)
+        seat.entering = seat.awaiting = None
+
+    def _say(self, ask: Ask, reply: Reply) -> None:
+        wait = self.world.state.group if self.records else self._touched
+        self.answers.append(Answer(ask, reply, wait))
