@@ -85,6 +85,14 @@ PRINTS = {
         "consumers: [('anna', 0), ('ben', 0)]",
         "anna gives back: 0",
     ],
+    "16_lists": [
+        "feed: ['sun', 'snow', 'wind']",
+        "doing: scale cat.png - waiting: 1",
+        "lists left: ['feed', 'jobs']",
+        "next: scale dog.png",
+        "jobs: ['scale fish.png', 'scale dog.png', 'scale owl.png']",
+        "stack: ['scale fish.png', 'scale dog.png']",
+    ],
     "14_time_travel": [
         "task 1 put back 10 messages",
         "delayed 90 ['retried'] {'again': True}",

@@ -9,6 +9,7 @@ import pytest
 import postroad
 from postroad import errors
 from postroad.api.collections import SpaceOperations
+from postroad.api.lists import AsyncList, List, ListOperations
 from postroad.api.operations import Operations
 from postroad.api.spaces import AsyncKv, Kv
 
@@ -111,6 +112,7 @@ METHODS = {
     "group",
     "groups",
     "kv",
+    "list",
     "later",
     "move",
     "moves",
@@ -180,6 +182,15 @@ def test_both_faces_of_a_space_have_all_its_operations() -> None:
         for face in (Kv, AsyncKv):
             assert getattr(face, name).__doc__ == operation.__doc__
     assert public(SpaceOperations) >= {"get", "map_get", "set_add", "score_get"}
+
+
+def test_both_faces_of_a_list_have_all_its_operations() -> None:
+    assert public(List) == public(AsyncList) == (public(ListOperations) - {"name"}) | {"later"}
+    for name in public(ListOperations) - {"name"}:
+        operation = getattr(ListOperations, name)
+        for face in (List, AsyncList):
+            assert getattr(face, name).__doc__ == operation.__doc__
+    assert public(ListOperations) >= {"push_left", "pop_right", "move", "insert", "trim"}
 
 
 def test_a_method_shows_the_words_and_the_signature_of_its_operation() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
 from postroad.api.faces import dress
+from postroad.api.lists import AsyncList
 from postroad.api.logs import AsyncConsumer, AsyncTopic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
@@ -267,6 +268,12 @@ class AsyncBroker:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def list(self, name: str) -> AsyncList:
+        """A queue seen as a list, with two ends and a middle. It need not exist: a push makes it,
+        and then it goes when it is empty.
+        """
+        return AsyncList(name, self._run)
 
     async def _run(self, asks: Asks[R]) -> R:
         if os.getpid() != self._pid:

@@ -69,8 +69,8 @@ class BatchOperations:
         """Run a program inside the broker as one atomic step: nobody else is served between its
         operations, so it must be over within milliseconds.
 
-        Its operations are those of `broker.later` and `kv.later`, done by `steps.do(...)`. It hands
-        out no messages. Raises `ProgramFailed` with what the program raised; what it did before
+        Its operations are those of `broker.later`, `kv.later` and the like, done by
+        `steps.do(...)`. It is handed no messages but those of lists. Raises `ProgramFailed` with what the program raised; what it did before
         stays done.
         """
 

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
 from postroad.api.faces import dress
+from postroad.api.lists import List
 from postroad.api.logs import Consumer, Topic
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions, engine_settings
@@ -225,6 +226,12 @@ class Broker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def list(self, name: str) -> List:
+        """A queue seen as a list, with two ends and a middle. It need not exist: a push makes it,
+        and then it goes when it is empty.
+        """
+        return List(name, self._run)
 
     def _run(self, asks: Asks[R]) -> R:
         if os.getpid() != self._pid:
