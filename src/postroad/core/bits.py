@@ -32,16 +32,20 @@ def take_lowest(mask: int, count: int) -> int:
     """The lowest `count` set bits of a mask (all of it when it has no more)."""
     if mask.bit_count() <= count:
         return mask
-    taken = 0
-    at = 0
-    while count > 0:
-        at += lowest(mask >> at)
-        run = run_at(mask, at)
-        run = min(run, count)
-        taken |= span_mask(at, run)
-        at += run
-        count -= run
-    return taken
+    if count <= 0:
+        return 0
+    at = lowest(mask)
+    if run_at(mask, at) >= count:
+        return span_mask(at, count)
+    # Below `low` there are too few, below `high` enough.
+    low, high = at + count, mask.bit_length()
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if (mask & ((1 << middle) - 1)).bit_count() < count:
+            low = middle
+        else:
+            high = middle
+    return mask & ((1 << high) - 1)
 
 
 def runs(mask: int) -> list[tuple[int, int]]:
@@ -76,8 +80,15 @@ def mask_of(offsets: Sequence[int]) -> int:
 def bits_of(mask: int) -> list[int]:
     """The set bits' indexes, in order."""
     found: list[int] = []
-    for first, length in runs(mask):
-        found.extend(range(first, first + length))
+    digits = bin(mask)[:1:-1] + "0"
+    at = digits.find("1")
+    while at >= 0:
+        end = digits.find("0", at)
+        if end - at == 1:
+            found.append(at)
+        else:
+            found.extend(range(at, end))
+        at = digits.find("1", end)
     return found
 
 

@@ -4,6 +4,7 @@ One rule: a decider reads the state and changes nothing; where it needs bodies t
 memory it says so.
 """
 
+from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -58,6 +59,15 @@ class World:
             number = int.from_bytes(blake2b(packed, digest_size=8, key=salt).digest(), "big") or 1
             self.numbers[key] = number
         return number
+
+    def numbers_of(self, keys: Sequence[str | None]) -> "array[int]":
+        """Of each key its number, 0 for none."""
+        known = self.numbers
+        try:
+            return array("Q", map(known.__getitem__, keys))  # type: ignore[arg-type]
+        except KeyError:
+            # A new one, or none.
+            return array("Q", [0 if key is None else self.number_of(key) for key in keys])
 
 
 class Decision:

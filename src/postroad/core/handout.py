@@ -4,10 +4,11 @@ One rule: the core never holds bodies; whoever does turns a handout into `Receiv
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Protocol
 
-from postroad.core.bits import runs
+from postroad.core.bits import bits_of, runs
 from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.core.records import Published
@@ -17,7 +18,8 @@ from postroad.model.topics import Fetched, FetchedPart
 
 
 class Piece:
-    """Consecutive messages of a queue whose bodies are consecutive in one block of a shelf.
+    """Messages of a queue whose bodies are in one block of a shelf: consecutive ones, or with
+    `places` those so many after the first; bodies lie as their messages do.
 
     `block`, `id`, `size`: the block's first index, its number in the store (0: not placed) and its
     bytes there.
@@ -35,6 +37,7 @@ class Piece:
         "index",
         "lease",
         "offset",
+        "places",
         "shelf",
         "size",
     )
@@ -48,9 +51,23 @@ class Piece:
         self.block = 0
         self.id = 0
         self.size = 0
+        self.places: list[int] | None = None
         self.counts: Sequence[int] | None = None
         self.firsts: Sequence[int] | None = None
         self.down = False
+
+    def offsets(self) -> Sequence[int]:
+        """The offset of each message."""
+        first = self.offset
+        if self.places is None:
+            return range(first, first + self.count)
+        return [first + place for place in self.places]
+
+    def end(self) -> int:
+        """The offset after the last message."""
+        if self.places is None:
+            return self.offset + self.count
+        return self.offset + self.places[-1] + 1
 
 
 class Bodies:
@@ -163,6 +180,30 @@ def pieces_of(queue: Queue, base: int, mask: int, page: Page | None, lease: int 
     return found
 
 
+def scattered_pieces(queue: Queue, base: int, mask: int, page: Page, lease: int = 0) -> list[Piece]:
+    """The same where messages lie far between: a piece for all of a block."""
+    found: list[Piece] = []
+    slots = bits_of(mask)
+    at = 0
+    while at < len(slots):
+        slot = slots[at]
+        shelf_id, index, span = queue.extents.at(base + slot)
+        block, held, id, size = queue.shelves[shelf_id].where(index)
+        stop = bisect_left(slots, slot + min(span, block + held - index), at)
+        part = slots[at:stop]
+        piece = Piece(lease, base + slot, shelf_id, index, len(part))
+        piece.block, piece.id, piece.size = block, id, size
+        if part[-1] - slot >= len(part):
+            piece.places = [one - slot for one in part]
+        if page.counts is not None and page.firsts is not None:
+            counts, firsts = page.counts, page.firsts
+            piece.counts = [counts[one] for one in part]
+            piece.firsts = [firsts[one] for one in part]
+        found.append(piece)
+        at = stop
+    return found
+
+
 def downward(pieces: list[Piece]) -> list[Piece]:
     """The same messages, the last of them first."""
     pieces.reverse()
@@ -193,9 +234,15 @@ def split(handout: Handout, counts: Sequence[int]) -> list[Handout]:
 
 
 def _cut(piece: Piece, start: int, count: int) -> Piece:
-    """`count` messages of a piece, from the one at `start` on."""
-    part = Piece(piece.lease, piece.offset + start, piece.shelf, piece.index + start, count)
+    """`count` messages of a piece, from the one that leaves as number `start` on."""
+    if piece.down:
+        start = piece.count - start - count
+    first = start if piece.places is None else piece.places[start]
+    part = Piece(piece.lease, piece.offset + first, piece.shelf, piece.index + first, count)
+    if piece.places is not None:
+        part.places = [place - first for place in piece.places[start : start + count]]
     part.block, part.id, part.size = piece.block, piece.id, piece.size
+    part.down = piece.down
     if piece.counts is not None and piece.firsts is not None:
         part.counts = piece.counts[start : start + count]
         part.firsts = piece.firsts[start : start + count]
@@ -224,13 +271,19 @@ def fill_piece(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delive
 
 
 def _fill_up(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery]) -> None:
-    queue, lease, offset = handout.queue or piece.shelf, piece.lease, piece.offset
+    queue, lease = handout.queue or piece.shelf, piece.lease
     now_ms = handout.now_ms
     heads, notes, counts, firsts = bodies.heads, bodies.notes, piece.counts, piece.firsts
     times = bodies.times
-    if heads is None and notes is None and counts is None:
+    if heads is None and notes is None and counts is None and piece.places is None:
+        offset = piece.offset
         for at, body in enumerate(bodies.bodies):
             into.append(Delivery(queue, offset + at, lease, 1, now_ms, times[at], body))
+        return
+    offsets = piece.offsets()
+    if heads is None and notes is None and counts is None:
+        for offset, published_ms, body in zip(offsets, times, bodies.bodies, strict=True):
+            into.append(Delivery(queue, offset, lease, 1, now_ms, published_ms, body))
         return
     for at in range(piece.count):
         note = None if notes is None else notes[at]
@@ -241,7 +294,7 @@ def _fill_up(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery
         into.append(
             Delivery(
                 queue,
-                offset + at,
+                offsets[at],
                 lease,
                 count,
                 first_ms,

@@ -55,30 +55,33 @@ class Keys(KeyBook):
         strict = self.strict
         offset = page.base + slot
         unkeyed = 0
-        for at in range(part):
-            number = column[at] if column else 0
+        entered: list[int] = []
+        for number in column.tolist() if column else [0] * part:
             if number or strict:
                 key = by_number.get(number)
                 if key is None:
-                    key = self._new_key(number, offset + at)
-                indexes[slot + at] = key.index
-                key.append(offset + at)
+                    key = self._new_key(number, offset)
+                entered.append(key.index)
+                key.append(offset)
                 key.live += 1
                 if key.heaped < 0:
                     self._offer(key)
             else:
-                unkeyed |= 1 << at
+                unkeyed |= 1 << len(entered)
+                entered.append(0)
+            offset += 1
+        indexes[slot : slot + part] = array("I", entered)
         page.keyed |= (((1 << part) - 1) & ~unkeyed) << slot
 
     def taken(self, page: Page, mask: int) -> None:
         """Their keys hold more."""
         if page.keys is None:
             return
-        column = page.keys
+        by_index = self.by_index
         for start, length in runs(mask):
-            for slot in range(start, start + length):
-                if column[slot]:
-                    self._hold(self.by_index[column[slot]])
+            for index in page.keys[start : start + length].tolist():
+                if index:
+                    self._hold(by_index[index])
 
     def came_back(self, page: Page, alive: int, spent: int) -> None:
         """They are the first of their keys again."""
@@ -141,18 +144,14 @@ class Keys(KeyBook):
     def _let_go(self, page: Page, mask: int, gone: int) -> None:
         if page.keys is None:
             return
-        column = page.keys
         held = self._held_of(page, mask)
-        touched: dict[int, Key] = {}
-        for start, length in runs(mask):
-            for slot in range(start, start + length):
-                if column[slot]:
-                    key = self.by_index[column[slot]]
-                    touched[key.index] = key
-                    key.live -= gone
-        for slot in bits_of(held):
-            if column[slot]:
-                self._release(self.by_index[column[slot]])
+        # Mostly all of them are held, or none.
+        whole = held == mask
+        touched = self._keys_of(page, mask, gone, whole)
+        if held and not whole:
+            for slot in bits_of(held):
+                if page.keys[slot]:
+                    self._release(self.by_index[page.keys[slot]])
         for key in touched.values():
             if not key.live:
                 self._forget(key)
@@ -161,6 +160,21 @@ class Keys(KeyBook):
                 self._push(key, 0)
             else:
                 self._offer(key)
+
+    def _keys_of(self, page: Page, mask: int, gone: int, held: bool) -> dict[int, Key]:
+        """The keys of some messages, each told of what leaves and of what it no longer holds."""
+        assert page.keys is not None, "a page with keys has their column"
+        by_index = self.by_index
+        touched: dict[int, Key] = {}
+        for start, length in runs(mask):
+            for index in page.keys[start : start + length].tolist():
+                if index:
+                    key = by_index[index]
+                    touched[index] = key
+                    key.live -= gone
+                    if held:
+                        self._release(key)
+        return touched
 
     def load(self, page: Page) -> None:
         """Enter what is in a page."""

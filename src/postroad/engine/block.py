@@ -94,6 +94,38 @@ class Block:
             notes = [self.notes.get(one) for one in range(at, stop)]
         return Bodies(bodies, self._heads(at, stop), self._times(at, stop), notes)
 
+    def gather(self, index: int, places: list[int]) -> Bodies:
+        """Messages so many after a shelf index, in order."""
+        base = index - self.first
+        found = [base + place for place in places]
+        present = self.present
+        if present is not None:
+            found = [bisect_left(present, one) for one in found]
+        ends = self.ends
+        start = 0
+        part = b""
+        if isinstance(self.blob, bytes):
+            part = self.blob
+        else:
+            # One copy of all of them, so that each is cut out of bytes.
+            start = ends[found[0] - 1] if found[0] else 0
+            part = bytes(self.blob[start : ends[found[-1]]])
+        bodies: list[bytes] = []
+        for at in found:
+            low = (ends[at - 1] if at else 0) - start
+            bodies.append(part[low : ends[at] - start])
+        heads: list[bytes] | None = None
+        if self.head_ends is not None:
+            head_ends = self.head_ends
+            heads = [
+                bytes(self.head_blob[head_ends[at - 1] if at else 0 : head_ends[at]])
+                for at in found
+            ]
+        notes: list[Note | None] | None = None
+        if self.notes:
+            notes = [self.notes.get(one) for one in found]
+        return Bodies(bodies, heads, self._times_of(found), notes)
+
     def published(self, index: int, count: int) -> list[int]:
         """When each of consecutive messages was published."""
         at = self._place(index)
@@ -178,6 +210,18 @@ class Block:
             heads.append(bytes(self.head_blob[low:end]))
             low = end
         return heads
+
+    def _times_of(self, found: list[int]) -> list[int]:
+        """When each of some messages was published."""
+        times: list[int] = []
+        run = bisect_right(self.time_starts, found[0])
+        while len(times) < len(found):
+            stop = len(found)
+            if run < len(self.time_starts):
+                stop = bisect_left(found, self.time_starts[run])
+            times.extend([self.times[run - 1]] * (stop - len(times)))
+            run += 1
+        return times
 
     def _times(self, at: int, stop: int) -> list[int]:
         run = bisect_right(self.time_starts, at) - 1

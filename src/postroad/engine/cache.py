@@ -48,7 +48,9 @@ class Cache:
     def fetch(self, piece: Piece) -> Bodies | None:
         """The messages of a piece, or `None` when its block is not in memory."""
         block = self._find(piece)
-        return None if block is None else block.fetch(piece.index, piece.count)
+        if block is None or piece.places is None:
+            return None if block is None else block.fetch(piece.index, piece.count)
+        return block.gather(piece.index, piece.places)
 
     def times(self, piece: Piece) -> list[int] | None:
         """When the messages of a piece were published, or `None` likewise."""

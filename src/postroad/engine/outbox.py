@@ -63,9 +63,8 @@ class Filling:
         found = list(self.messages)
         queue = self.handout.queue
         for piece in self.missing():
-            for at in range(piece.count):
+            for at, offset in enumerate(piece.offsets()):
                 count = 1 if piece.counts is None else piece.counts[at] + 1
-                offset = piece.offset + at
                 found.append(Delivery(queue, offset, piece.lease, count, 0, 0, b""))
         return [message for message in found if message.lease]
 

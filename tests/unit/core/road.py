@@ -63,9 +63,8 @@ class Shelves:
         if piece.shelf in self.away:
             return None
         assert piece.block <= piece.index, "a piece lies inside its block"
-        found = [
-            self.held[piece.shelf, index] for index in range(piece.index, piece.index + piece.count)
-        ]
+        shift = piece.index - piece.offset
+        found = [self.held[piece.shelf, offset + shift] for offset in piece.offsets()]
         heads = None
         if any(one[1] is not None for one in found):
             heads = [one[1] or b"" for one in found]

@@ -71,7 +71,7 @@ def load_of(world: World, command: Publish, now: int) -> Load:
     """The columns of a publish, as the facts have them."""
     load = Load(command.bodies)
     if command.keys is not None:
-        load.keys = array("Q", [0 if key is None else world.number_of(key) for key in command.keys])
+        load.keys = world.numbers_of(command.keys)
     if command.priorities is not None:
         load.priorities = bytes(command.priorities)
     load.dedup_ids = command.dedup_ids
@@ -94,7 +94,7 @@ def load_together(world: World, commands: list[Publish], now: int) -> Load:
         load.heads = [head for one in commands for head in _column(one.heads, one, b"")]
     if any(command.keys is not None for command in commands):
         keys = [key for one in commands for key in _column(one.keys, one, None)]
-        load.keys = array("Q", [0 if key is None else world.number_of(key) for key in keys])
+        load.keys = world.numbers_of(keys)
     if any(command.priorities is not None for command in commands):
         load.priorities = bytes(
             [level for one in commands for level in _column(one.priorities, one, 0)]

@@ -190,7 +190,7 @@ def _bad_columns(command: Publish, count: int) -> Decision | None:
     if any(column is not None and too_long(*column) for column in times):
         return refuse(Why.BAD_COMMAND, TOO_LONG)
     for column in texts:
-        if column is not None and max(len(one or "") for one in column) > KEY_LENGTH_MAX:
+        if column is not None and max(map(len, filter(None, column)), default=0) > KEY_LENGTH_MAX:
             text = f"a key or deduplication id has at most {KEY_LENGTH_MAX:,} characters"
             return refuse(Why.BAD_COMMAND, text)
     if levels is not None and not 0 <= min(levels) <= max(levels) <= PRIORITY_MAX:

@@ -7,7 +7,7 @@ asks for the next.
 from postroad.core import records as facts
 from postroad.core.bits import pack_mask, take_lowest
 from postroad.core.decision import World
-from postroad.core.handout import Handout, downward, pieces_of
+from postroad.core.handout import Handout, downward, pieces_of, scattered_pieces
 from postroad.core.lanes import Picked
 from postroad.core.page import Page
 from postroad.core.queue import Queue
@@ -48,7 +48,8 @@ def lease_record(
     page, mask = picked
     lease = next_lease(world, queue)
     first, span, packed = pack_mask(mask)
-    pieces = pieces_of(queue, page.base, mask, page, lease)
+    named = scattered_pieces if packed else pieces_of
+    pieces = named(queue, page.base, mask, page, lease)
     # In the front lane of a list the last is foremost.
     handout.pieces.extend(downward(pieces) if mask & page.front else pieces)
     return facts.Leased(
@@ -78,7 +79,7 @@ def messages_group(world: World, queue: Queue, handout: Handout) -> int:
         queue.undurable.pop(0)
     if not queue.undurable:
         return group
-    newest = max(piece.offset + piece.count for piece in handout.pieces)
+    newest = max(piece.end() for piece in handout.pieces)
     for first, of_group in queue.undurable:
         if first < newest and of_group > group:
             group = of_group
