@@ -3,6 +3,7 @@
 One rule: this knows names and times, never what the bytes of members mean.
 """
 
+from postroad.core.topics.topic import Group
 from postroad.model.ask import Ask
 from postroad.model.rounds import EMPTY, Entered, EnterGroup
 
@@ -81,6 +82,26 @@ class Circle:
         if self.gather_ms:
             times.append(self.gather_ms)
         return min(times, default=0)
+
+
+def circle_of(group: Group) -> Circle | None:
+    """The members of a group that share out among themselves, if there ever were any."""
+    circle = group.circle
+    assert circle is None or isinstance(circle, Circle), "nothing else is kept there"
+    return circle
+
+
+def the_circle(group: Group) -> Circle:
+    """The same where there is one, for somebody has a seat in it."""
+    circle = circle_of(group)
+    assert circle is not None, "a seat is in a circle"
+    return circle
+
+
+def has_members(group: Group) -> bool:
+    """Whether a group has members of either kind."""
+    circle = circle_of(group)
+    return bool(group.members) or (circle is not None and bool(circle.seats))
 
 
 def is_waited_on(seat: Seat) -> bool:

@@ -12,6 +12,7 @@ from postroad.core.decision import TOO_LONG, Answer, Decision, Step, World, too_
 from postroad.core.queue import Queue
 from postroad.core.records import Record
 from postroad.core.serve import Server, Terms
+from postroad.core.topics.circle import circle_of
 from postroad.core.topics.consumers import admit
 from postroad.core.topics.members import Members
 from postroad.core.topics.read import Reading, read
@@ -95,7 +96,7 @@ class Desk:
         if not isinstance(command, LeaveGroup):
             return False
         group = self.world.state.topics.group_of.get(command.group)
-        return group is not None and group.circle is not None and not group.members
+        return group is not None and circle_of(group) is not None and not group.members
 
     def stir(self, place: int) -> None:
         """Something may be there for those who wait at a partition or group."""

@@ -11,6 +11,7 @@ from postroad.core.decision import Decision, Missing, World, refuse
 from postroad.core.queue import Queue
 from postroad.core.records import Record
 from postroad.core.topics import records as facts
+from postroad.core.topics.circle import circle_of, has_members
 from postroad.core.topics.consumers import delivered_before, share_of
 from postroad.core.topics.declare import (
     find_offset,
@@ -116,12 +117,13 @@ def _row_of(
 def _fenced(group: Group, command: CommitOffsets) -> Decision | None:
     """Why a commit does not count, or `None`."""
     if command.generation == ANY_GENERATION and not command.member:
-        if group.in_use():
+        if has_members(group):
             text = f"group `{group.name}` has members; only they commit"
             return refuse(Why.WRONG_GENERATION, text, group.touched)
         return None
-    if group.circle is not None and group.circle.seats:
-        return fenced_in_circle(group, group.circle, command)
+    circle = circle_of(group)
+    if circle is not None and circle.seats:
+        return fenced_in_circle(group, circle, command)
     member = group.members.get(command.member)
     if member is None:
         text = f"`{command.member}` is no member of group `{group.name}`; join it again"
@@ -253,7 +255,7 @@ def decide_delete(world: World, command: DeleteGroup, _now: int) -> Decision:
     group = world.state.topics.group_of.get(command.group)
     if group is None:
         return no_such_group(world, command.group)
-    if group.in_use():
+    if has_members(group):
         return in_use(group)
     return Decision([facts.GroupDeleted(group.id)], Done())
 
@@ -335,7 +337,7 @@ def decide_seek(world: World, command: SeekGroup, now: int) -> Decision | Missin
     group = topics.group_of.get(command.group)
     if group is None:
         return no_such_group(world, command.group)
-    if group.in_use():
+    if has_members(group):
         return in_use(group)
     rows = [(topic.partitions[number], starts[number], "") for number in numbers]
     return Decision([facts.OffsetsCommitted(group.id, rows, now)], Done())

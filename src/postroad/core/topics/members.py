@@ -12,6 +12,7 @@ from postroad.core.decision import Decision, World, refuse
 from postroad.core.records import Record
 from postroad.core.topics import records as facts
 from postroad.core.topics.assign import Logs, assign
+from postroad.core.topics.circle import has_members
 from postroad.core.topics.topic import Group, Member
 from postroad.limits import (
     DURATION_MS_MAX,
@@ -42,7 +43,7 @@ class Members:
         group = topics.group_of.get(command.group)
         if group is None:
             return self._first(command, now)
-        if group.in_use() and not group.members:
+        if has_members(group) and not group.members:
             text = f"the members of group `{group.name}` share out among themselves"
             return refuse(Why.SETTINGS_DIFFER, text, group.touched)
         if group.members and group.strategy != command.strategy:

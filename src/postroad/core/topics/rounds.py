@@ -10,8 +10,8 @@ from heapq import heappop, heappush
 from postroad.core.decision import Answer, Step, World
 from postroad.core.records import Record
 from postroad.core.topics import records as facts
-from postroad.core.topics.circle import Circle, Seat, is_waited_on
-from postroad.core.topics.rules import bad_enter, bad_shares, no_room, seat_of
+from postroad.core.topics.circle import Circle, Seat, circle_of, is_waited_on, the_circle
+from postroad.core.topics.rules import AGAIN, OUT, REPLACED, bad_enter, bad_shares, no_room, seat_of
 from postroad.core.topics.topic import Group
 from postroad.model.ask import Ask, Caller
 from postroad.model.groups import LeaveGroup
@@ -29,9 +29,6 @@ from postroad.model.rounds import (
 )
 
 ASKED = (EnterGroup, ShareOut, StayInGroup, LeaveGroup)
-AGAIN = Refused(Why.REBALANCING, "the group rebalances; enter it again")
-OUT = Refused(Why.NO_SUCH_MEMBER, "one is no member any more; enter the group again")
-REPLACED = Refused(Why.FENCED, "another has come with this static id")
 
 
 class Rounds:
@@ -45,6 +42,7 @@ class Rounds:
         self._ends: list[tuple[int, int]] = []
         self._names = 0
         self._touched = 0
+        self._waiting: dict[int, dict[int, Seat]] = {}
 
     def handle(self, ask: Ask, now: int) -> Step:
         """Enter, share out, live, leave."""
@@ -70,13 +68,14 @@ class Rounds:
         while self._ends and self._ends[0][0] <= now:
             due, id = heappop(self._ends)
             group = self.world.state.topics.groups.get(id)
-            if group is None or group.circle is None or group.circle.heaped_ms != due:
+            circle = None if group is None else circle_of(group)
+            if group is None or circle is None or circle.heaped_ms != due:
                 continue
             self.records, self.answers = [], []
             self._touched = group.touched
-            group.circle.heaped_ms = 0
-            self._pass_time(group, group.circle, now)
-            self._plan(group, group.circle)
+            circle.heaped_ms = 0
+            self._pass_time(group, circle, now)
+            self._plan(group, circle)
             if self.records or self.answers:
                 return Step(self.records, self.answers, bool(self.records))
         return None
@@ -87,7 +86,7 @@ class Rounds:
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: nobody is told what it waited for; the member may come again."""
-        for seat in self._seats():
+        for seat in self._waiting.pop(caller.number, {}).values():
             if seat.entering is not None and seat.entering.caller is caller:
                 seat.entering = None
             if seat.awaiting is not None and seat.awaiting.caller is caller:
@@ -96,13 +95,13 @@ class Rounds:
     def stop_waiting(self) -> list[Answer]:
         """The process stops: whoever waits enters again elsewhere, or later."""
         self.records, self.answers = [], []
-        for seat in self._seats():
-            self._tell_both(seat, AGAIN)
+        for seats in list(self._waiting.values()):
+            for seat in list(seats.values()):
+                self._tell_both(seat, AGAIN)
         return self.answers
 
-    def _seats(self) -> list[Seat]:
-        rounds = [group.circle for group in self.world.state.topics.groups.values()]
-        return [seat for one in rounds if one is not None for seat in one.seats.values()]
+    def _wait(self, ask: Ask, seat: Seat) -> None:
+        self._waiting.setdefault(ask.caller.number, {})[ask.number] = seat
 
     def _enter(self, ask: Ask, command: EnterGroup, now: int) -> Reply | None:
         wrong = bad_enter(command)
@@ -117,10 +116,12 @@ class Rounds:
             made = facts.GroupMade(self.world.state.catalog.next_id, command.group, now)
             self._do(made)
             group = topics.groups[made.group]
-        if group.circle is None:
-            group.circle = Circle()
-        reply = self._seat(ask, command, group, group.circle, now)
-        self._plan(group, group.circle)
+        circle = circle_of(group)
+        if circle is None:
+            circle = Circle()
+            group.circle = circle
+        reply = self._seat(ask, command, group, circle, now)
+        self._plan(group, circle)
         return reply
 
     def _seat(
@@ -166,8 +167,7 @@ class Rounds:
         self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int
     ) -> Reply | None:
         """Somebody comes with the static id of a member: its place, its share, another name."""
-        circle = group.circle
-        assert circle is not None, "a seat is in a circle"
+        circle = the_circle(group)
         self._tell_both(seat, REPLACED)
         old, seat.name = seat.name, self._new_name(command)
         del circle.seats[old]
@@ -188,8 +188,7 @@ class Rounds:
     def _again(
         self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int
     ) -> Reply | None:
-        circle = group.circle
-        assert circle is not None, "a seat is in a circle"
+        circle = the_circle(group)
         same = seat.strategies == dict(command.strategies)
         settled = circle.state == COMPLETING or (
             circle.state == STABLE and seat.name != circle.leader
@@ -202,14 +201,14 @@ class Rounds:
 
     def _park(self, ask: Ask, command: EnterGroup, group: Group, seat: Seat, now: int) -> None:
         """A member has entered and waits for the others."""
-        circle = group.circle
-        assert circle is not None, "a seat is in a circle"
+        circle = the_circle(group)
         if seat.entering is not None:
             self._say(seat.entering, AGAIN)
         seat.say(command)
         if circle.state != PREPARING:
             self._prepare(group, circle, now)
         seat.entering = ask
+        self._wait(ask, seat)
         seat.has_entered = True
         self._complete_if_all(group, circle, now)
 
@@ -267,8 +266,7 @@ class Rounds:
         if isinstance(seat, Refused):
             return seat
         group = self.world.state.topics.group_of[command.group]
-        circle = group.circle
-        assert circle is not None, "a seat is in a circle"
+        circle = the_circle(group)
         if circle.state == PREPARING:
             return AGAIN
         seat.until_ms = now + seat.session_ms
@@ -280,6 +278,7 @@ class Rounds:
         if seat.awaiting is not None:
             self._say(seat.awaiting, AGAIN)
         seat.awaiting = ask
+        self._wait(ask, seat)
         seat.has_asked = True
         if seat.name == circle.leader:
             self._give(group, circle, dict(command.shares), now)
@@ -302,14 +301,12 @@ class Rounds:
         if isinstance(seat, Refused):
             return seat
         seat.until_ms = now + seat.session_ms
-        circle = self.world.state.topics.group_of[command.group].circle
-        assert circle is not None, "a seat is in a circle"
+        circle = the_circle(self.world.state.topics.group_of[command.group])
         return AGAIN if circle.state == PREPARING else Done()
 
     def _leave(self, command: LeaveGroup, now: int) -> Reply:
         group = self.world.state.topics.group_of[command.group]
-        circle = group.circle
-        assert circle is not None, "the desk asks of such groups only"
+        circle = the_circle(group)
         if circle.named.pop(command.member, None) is not None:
             self._complete_if_all(group, circle, now)
             return Done()
@@ -323,9 +320,10 @@ class Rounds:
     def _member(self, command: ShareOut | StayInGroup) -> Seat | Refused:
         """A member that acts in the generation of its group, or why it does not count."""
         group = self.world.state.topics.group_of.get(command.group)
-        if group is None or group.circle is None:
+        circle = None if group is None else circle_of(group)
+        if group is None or circle is None:
             return OUT
-        seat = seat_of(group.circle, command.member, command.static_id)
+        seat = seat_of(circle, command.member, command.static_id)
         if isinstance(seat, Seat) and command.generation != group.generation:
             text = f"the generation of `{group.name}` is {group.generation}"
             return Refused(Why.WRONG_GENERATION, text)
@@ -393,5 +391,10 @@ class Rounds:
         seat.entering = seat.awaiting = None
 
     def _say(self, ask: Ask, reply: Reply) -> None:
+        waiting = self._waiting.get(ask.caller.number)
+        if waiting is not None:
+            waiting.pop(ask.number, None)
+            if not waiting:
+                del self._waiting[ask.caller.number]
         wait = self.world.state.group if self.records else self._touched
         self.answers.append(Answer(ask, reply, wait))

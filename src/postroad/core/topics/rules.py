@@ -3,7 +3,7 @@
 One rule: it looks and changes nothing.
 """
 
-from postroad.core.topics.circle import Circle, Seat
+from postroad.core.topics.circle import Circle, Seat, circle_of
 from postroad.core.topics.state import Topics
 from postroad.core.topics.topic import Group
 from postroad.limits import (
@@ -17,6 +17,11 @@ from postroad.limits import (
 from postroad.model.names import bad_name
 from postroad.model.replies import Refused, Why
 from postroad.model.rounds import EnterGroup, ShareOut
+
+
+AGAIN = Refused(Why.REBALANCING, "the group rebalances; enter it again")
+OUT = Refused(Why.NO_SUCH_MEMBER, "one is no member any more; enter the group again")
+REPLACED = Refused(Why.FENCED, "another has come with this static id")
 
 
 def bad_enter(command: EnterGroup) -> Refused | None:
@@ -51,7 +56,7 @@ def no_room(topics: Topics, group: Group | None, command: EnterGroup) -> Refused
     if group.members:
         text = f"the broker shares out the partitions of group `{group.name}`"
         return Refused(Why.SETTINGS_DIFFER, text)
-    circle = group.circle
+    circle = circle_of(group)
     if circle is None:
         return None
     if circle.seats and circle.kind != command.kind:

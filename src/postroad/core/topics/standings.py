@@ -5,7 +5,7 @@ One rule: a group is what its members make of it; this only looks.
 
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.topics import records as facts
-from postroad.core.topics.circle import Circle
+from postroad.core.topics.circle import Circle, circle_of, has_members
 from postroad.core.topics.declare import no_such_partition, no_such_topic, page_of
 from postroad.core.topics.rules import seat_of
 from postroad.core.topics.topic import Group
@@ -31,15 +31,17 @@ def no_such_group(world: World, name: str) -> Decision:
 
 def in_use(group: Group) -> Decision:
     """The group has members, who must leave first."""
-    count = len(group.members) or (0 if group.circle is None else len(group.circle.seats))
+    circle = circle_of(group)
+    count = len(group.members) or (0 if circle is None else len(circle.seats))
     text = f"group `{group.name}` has {count} members; they must leave first"
     return refuse(Why.GROUP_IN_USE, text, group.touched)
 
 
 def state_of(group: Group) -> str:
     """Where the broker shares out, a group prepares while a member has to let go of something."""
-    if group.circle is not None and group.circle.seats:
-        return group.circle.state
+    circle = circle_of(group)
+    if circle is not None and circle.seats:
+        return circle.state
     if not group.members:
         return EMPTY
     settled = all(one.target == one.owned for one in group.members.values())
@@ -48,12 +50,13 @@ def state_of(group: Group) -> str:
 
 def kind_of(group: Group) -> str:
     """What the members are for."""
-    return "" if group.circle is None else group.circle.kind
+    circle = circle_of(group)
+    return "" if circle is None else circle.kind
 
 
 def seats_of(group: Group) -> list[MemberInfo]:
     """The members of a group that share out among themselves."""
-    circle = group.circle
+    circle = circle_of(group)
     if circle is None:
         return []
     return [
@@ -94,7 +97,7 @@ def decide_forget(world: World, command: ForgetOffsets, _now: int) -> Decision:
         if log is None:
             return no_such_partition(topic, number)
         # What members that share out among themselves read is not known here.
-        if name in wanted or (group.circle is not None and group.circle.seats):
+        if name in wanted or (has_members(group) and not group.members):
             return in_use(group)
         if log.id in group.offsets:
             found[log.id] = None

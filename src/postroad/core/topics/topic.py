@@ -7,7 +7,6 @@ import msgspec
 
 from postroad.core.leases import CONSUMERS_FROM
 from postroad.core.ledger import Row
-from postroad.core.topics.circle import Circle
 from postroad.model.policy import QueueSettings
 from postroad.model.topics import TopicSettings
 
@@ -172,12 +171,8 @@ class Group(Row):
         self.offsets: dict[int, Committed] = {}
         self.members: dict[str, Member] = {}
         self.shape: dict[str, int] = {}
-        self.circle: Circle | None = None
+        self.circle: object = None
         self.touched = 0
-
-    def in_use(self) -> bool:
-        """Whether it has members of either kind."""
-        return bool(self.members) or (self.circle is not None and bool(self.circle.seats))
 
     def encode(self) -> bytes:
         """The row of a group; commits have rows of their own."""
