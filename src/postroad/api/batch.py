@@ -70,8 +70,8 @@ class BatchOperations:
         operations, so it must be over within milliseconds.
 
         Its operations are those of `broker.later`, `kv.later` and the like, done by
-        `steps.do(...)`. It is handed no messages but those of lists. Raises `ProgramFailed` with what the program raised; what it did before
-        stays done.
+        `steps.do(...)`. It is handed no messages but those of lists. Raises `ProgramFailed` with
+        what the program raised; what it did before stays done.
         """
 
         def inside(tx: Asking) -> R:
