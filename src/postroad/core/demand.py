@@ -143,6 +143,8 @@ class Demand:
             if not line:
                 del self.waiters[waiter.queue]
             self._leave(waiter.queue)
+            # The next in line may get what this one could not have.
+            self.stir(waiter.queue)
         # A receive that may wait for an hour and is served at once would be remembered for an hour.
         if len(self._ends) > 2 * self.waiting + ENDED_WAITS_MAX:
             self._ends = [end for end in self._ends if not end[2].over]

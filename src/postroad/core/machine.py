@@ -38,7 +38,8 @@ from postroad.model.sound import unsound, unsound_columns
 
 
 class Core:
-    """The state, who waits for what, and when time has something to do."""
+    """The state, who waits for what, and when time has something to do. `whole`: a batch that is
+    all or nothing is on its way."""
 
     def __init__(self, library: Library) -> None:
         self.state = State()
@@ -49,6 +50,7 @@ class Core:
         self.life = Life(self.world, self.demand)
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
+        self.whole = False
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
         """The shard is ours from here on: number leases by the epoch, and end the leases of
@@ -79,7 +81,11 @@ class Core:
         if wrong is not None:
             return self._seal(self._refused(ask, wrong))
         if isinstance(command, Batch | Run):
-            return self.batches.do(ask, now)
+            # What was tested whole before the first command is there until the last is done.
+            self.whole = isinstance(command, Batch) and command.all_or_nothing is True
+            step = self.batches.do(ask, now)
+            self.whole = False
+            return self._seal(step)
         locked = self.life.refusal(ask) if self.life.owner_of else None
         if locked is not None:
             return self._seal(Step([], [Answer(ask, locked, 0)], False))
@@ -375,7 +381,7 @@ class Core:
         if self.server.said:
             step.answers.extend(self.server.said)
             self.server.said = []
-        if self.demand.emptied:
+        if self.demand.emptied and not self.whole:
             gone = self.life.passed()
             self._apply_all(gone)
             step.records = [*step.records, *gone]

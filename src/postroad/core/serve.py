@@ -242,6 +242,9 @@ class Server:
             if count:
                 self.demand.end_wait(waiter)
                 return self._hand_out(waiter.ask, queue, count, waiter.lease_ms, waiter.leased, now)
+        if popper is not None:
+            # Who was first waits for a lease to end; who takes for good need not.
+            return self.lists.serve(queue, popper, now)
         alone = queue.settings.single_active_consumer
         if alone and self._comes_back(queue):
             return None

@@ -3,6 +3,7 @@
 import pytest
 
 from postroad.model import commands, exchanges, kv, lists, topics
+from postroad.model.batch import Batch, BatchDone
 from postroad.model.lists import (
     LEFT,
     RIGHT,
@@ -250,3 +251,46 @@ def test_unsound_commands_of_lists_are_refused(r: Lists) -> None:
     ):
         assert isinstance(r.ask(command), Refused), command
     assert not r.state.by_name
+
+
+def test_a_move_that_waited_is_refused_where_its_list_is_none(r: Lists) -> None:
+    r.ask(ListMove("l", "m", LEFT, LEFT, wait_ms=10_000), r.connect(2))
+    r.ask(ListMove("k", "m", LEFT, LEFT, wait_ms=10_000, space="s"), r.connect(3))
+    r.declare("l", kind="priority")
+    r.publish(b"a", to=("l",))
+    r.ask(kv.KvSet("s", [b"k"], [b"1"]))
+    r.push(LEFT, b"a", to="k")
+    r.settle_down()
+    for number in (1, 2):
+        refused = next(reply for one, reply in r.told if one == number)
+        assert isinstance(refused, Refused)
+        assert refused.why == Why.WRONG_KIND
+    r.check()
+
+
+def test_a_batch_that_is_all_or_nothing_keeps_a_list_that_it_empties_and_fills(r: Lists) -> None:
+    r.push(LEFT, b"a")
+    [one] = r.receive("l")
+    done = commands.Settle("l", [one.offset], [one.lease], [1], commands.ACK)
+    again = commands.Publish(("l",), [b"b"])
+    assert isinstance(r.ask(Batch((done, again), all_or_nothing=True)), BatchDone)
+    assert r.all() == [b"b"]
+    [one] = r.receive("l")
+    done = commands.Settle("l", [one.offset], [one.lease], [1], commands.ACK)
+    r.ask(Batch((done,), all_or_nothing=True))
+    assert not r.state.by_name
+    r.check()
+
+
+def test_a_pop_does_not_wait_behind_a_receive_that_may_lease_no_more(r: Lists) -> None:
+    r.declare("l", leased_max=1)
+    r.push(RIGHT, *letters("abc"))
+    r.receive("l", lease_ms=100_000)
+    assert r.ask(commands.Receive("l", wait_ms=1_000), r.connect(2)) is None
+    assert r.items(r.ask(ListPop(("l",), LEFT, wait_ms=5_000), r.connect(3))) == [b"b"]
+    number = r.asked + 1
+    assert r.ask(commands.Pop("l", wait_ms=5_000), r.connect(4)) is None
+    r.wait(1_000)
+    popped = next(reply for one, reply in r.told if one == number)
+    assert isinstance(popped, Received), "who waits behind the one that left is looked at"
+    assert bodies_of(popped.messages) == [b"c"]

@@ -91,7 +91,7 @@ class ListDesk:
             queue = self.world.state.by_name.get(command.source)
             step: Step | Missing | None = None
             if queue is not None and not waiter.over and self.room(queue, 1, now):
-                step = self._carry(waiter.ask, command, queue, now)
+                step = self._carry_of(waiter.ask, command, now)
                 if isinstance(step, Missing):
                     return step
                 self.demand.end_wait(waiter)
@@ -101,6 +101,14 @@ class ListDesk:
             if step is not None:
                 return step
         return None
+
+    def _carry_of(self, ask: Ask, command: ListMove, now: int) -> Step | Missing:
+        """A move that waited: what came under the name of its list may be no list."""
+        source = find(self.world, command.source, command.space, now)
+        if isinstance(source, Decision):
+            return _say(ask, _refusal(source), self.world.state.changed)
+        assert source is not None, "it was there just now"
+        return self._carry(ask, command, source, now)
 
     def _pop(self, ask: Ask, command: ListPop, now: int) -> Step:
         names = tuple(dict.fromkeys(command.lists))
