@@ -18,7 +18,6 @@ from postroad.model.names import bad_name
 from postroad.model.replies import Refused, Why
 from postroad.model.rounds import EnterGroup, ShareOut
 
-
 AGAIN = Refused(Why.REBALANCING, "the group rebalances; enter it again")
 OUT = Refused(Why.NO_SUCH_MEMBER, "one is no member any more; enter the group again")
 REPLACED = Refused(Why.FENCED, "another has come with this static id")
@@ -62,6 +61,7 @@ def no_room(topics: Topics, group: Group | None, command: EnterGroup) -> Refused
     if circle.seats and circle.kind != command.kind:
         return Refused(Why.SETTINGS_DIFFER, f"group `{group.name}` is of kind {circle.kind}")
     known = command.member in circle.seats or command.static_id in circle.by_static
+    known = known or command.member in circle.named
     if not known and len(circle.seats) + len(circle.named) >= GROUP_MEMBERS_MAX:
         return Refused(Why.TOO_MANY, f"a group has at most {GROUP_MEMBERS_MAX:,} members")
     said = [sum(map(len, seat.strategies.values())) for seat in circle.seats.values()]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from postroad.core.topics import rules
 from postroad.model import groups, rounds
 from postroad.model.ask import Caller
 from postroad.model.groups import CommitOffsets, DescribeGroup, GroupDescribed, LeaveGroup, Position
@@ -319,3 +320,12 @@ def test_whoever_waits_is_told_when_the_process_stops() -> None:
     third = road.enter("c")
     answers = road.core.stop_waiting()
     assert [(one.ask.number, one.reply) for one in answers] == [(third, rounds_again())]
+
+
+def test_the_last_place_of_a_group_is_for_whom_it_was_named(monkeypatch: Any) -> None:
+    monkeypatch.setattr(rules, "GROUP_MEMBERS_MAX", 1)
+    road = Ring()
+    named = road.told_of(road.enter("a", named_first=True))
+    assert isinstance(named, MemberNamed)
+    assert road.why_of(road.enter("b", named_first=True)) == Why.TOO_MANY
+    assert road.entered(road.enter("a", member=named.member)).member == named.member
