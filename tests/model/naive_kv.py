@@ -12,6 +12,7 @@ class NaiveKey:
         self.kind = kind
         self.content = content
         self.expires_ms = expires_ms
+        self.ends: dict[bytes, int] = {}
         self.version = 0
 
     @property
@@ -38,6 +39,19 @@ class NaiveSpace:
         for key in [one for one, held in self.keys.items() if 0 < held.expires_ms <= now]:
             del self.keys[key]
 
+    def end_fields(self, now: int) -> list[bytes]:
+        """The keys of maps of which fields end now."""
+        found: list[bytes] = []
+        for key, held in list(self.keys.items()):
+            over = [field for field, end in held.ends.items() if end <= now]
+            for field in over:
+                del held.ends[field]
+                del held.members[field]
+            if over:
+                found.append(key)
+                self.keep(key, held)
+        return found
+
     def put(self, key: bytes, value: bytes, expires_ms: int = 0) -> None:
         self.keys[key] = NaiveKey(BYTES, value, expires_ms)
 
@@ -48,7 +62,7 @@ class NaiveSpace:
         if held.kind != BYTES:
             return None
         assert isinstance(held.content, bytes)
-        return int(held.content) if held.content.isdigit() else None
+        return int(held.content) if held.content.removeprefix(b"-").isdigit() else None
 
     def collection(self, key: bytes, kind: int) -> NaiveKey | None:
         """What is there of this kind, made if need be; `None` if it is of another."""
@@ -59,6 +73,7 @@ class NaiveSpace:
 
     def keep(self, key: bytes, held: NaiveKey) -> None:
         """A collection without members is none."""
+        held.ends = {field: end for field, end in held.ends.items() if field in held.members}
         if held.content:
             self.keys[key] = held
         else:

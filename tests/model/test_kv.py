@@ -10,8 +10,9 @@ from postroad.model import kv
 from postroad.model import kv_replies as said
 from postroad.model.kv import BYTES, MAP, SET, SORTED
 from postroad.model.replies import Why
+from tests.model.fields_kv import FieldDeeds
 from tests.model.naive_kv import COLLECTIONS, NaiveKey
-from tests.model.witness_kv import NAMED, KvWitness
+from tests.model.witness_kv import NAMED
 
 KEYS = st.sampled_from(NAMED)
 SPACES = st.sampled_from(["one", "two"])
@@ -26,7 +27,7 @@ ONLY = st.sampled_from([kv.ALWAYS, kv.ALWAYS, kv.IF_ABSENT, kv.IF_PRESENT])
 MANY = 300
 
 
-class Kv(KvWitness):
+class Kv(FieldDeeds):
     """What may happen to keys."""
 
     @initialize(many=st.booleans())
@@ -216,6 +217,7 @@ class Kv(KvWitness):
             elif kind == MAP:
                 touched = True
                 held.members[member] = value
+                held.ends.pop(member, None)
             elif not there or not more or score > old:  # type: ignore[operator]
                 touched = True
                 held.members[member] = score
@@ -380,15 +382,6 @@ class Kv(KvWitness):
         assert reply == said.KvCounted(len(self.naive[space].keys))
         self.naive[space].keys = {}
         self.look()
-
-    @rule(ms=st.sampled_from([1, 10, 50]), all_of_it=st.booleans())
-    def wait(self, ms: int, all_of_it: bool) -> None:
-        self.road.now += ms
-        for space in self.naive.values():
-            space.pass_time(self.now)
-        if all_of_it:
-            self.road.pass_time()
-        self.look(counts=all_of_it)
 
 
 TestKv = Kv.TestCase

@@ -121,9 +121,12 @@ class KvWitness(RuleBasedStateMachine):
         for key, info in zip(keys, seen.infos, strict=True):
             held = space.keys.get(key)
             if held is None:
-                assert info == said.KvInfo(0, 0, 0, 0)
+                assert info.watch < 0
+                assert info == said.KvInfo(0, 0, 0, 0, info.watch)
                 continue
-            assert info == said.KvInfo(held.kind, held.version, held.expires_ms, held.size)
+            told = (held.kind, held.version, held.expires_ms, held.size)
+            assert info.version == held.version, (name, key, info, held.version)
+            assert info == said.KvInfo(*told, held.version)
             if held.kind == BYTES:
                 assert self.ask(kv.KvGet(name, [key])) == said.KvGot([held.content], [held.version])  # type: ignore[list-item]
                 continue
@@ -144,7 +147,11 @@ class KvWitness(RuleBasedStateMachine):
         self.road.now += 1_000
         for space in self.naive.values():
             space.pass_time(self.now)
+        ended = {name: space.end_fields(self.now) for name, space in self.naive.items()}
         self.road.pass_time()
+        for name, keys in ended.items():
+            for key in keys:
+                self.changed(name, key, self.version(name, key))
         self.look(counts=True)
         self.road.check()
         for name in self.naive:

@@ -30,6 +30,7 @@ UNTOLD = {
     "Claimed": "no client of a story claims what others lease",
     "ShareMoved": "no group of a story is moved",
     "OffsetsNoted": "no client of a story has a leader epoch",
+    "KvFieldEndsSet": "no map of a story has fields that end",
     "OffsetsForgotten": "no client of a story forgets what it committed",
 }
 """Kinds of records that no story has, and why."""

@@ -5,14 +5,26 @@ what asks for all of a large collection comes in steps of some thousands.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from postroad.api.asks import Asks
-from postroad.api.kv import KeyOperations, Text, as_bytes, found_or_none
+from postroad.api.kv import KeyOperations, Text, as_bytes, decimal_text, found_or_none
+from postroad.api.options import duration
 from postroad.api.refusals import expect
 from postroad.limits import KV_READ_MAX
 from postroad.model import kv
 from postroad.model import kv_replies as said
-from postroad.model.kv import ALWAYS, BY_RANK, BY_SCORE, IF_ABSENT, IF_GREATER, MAP, SET, SORTED
+from postroad.model.kv import (
+    ALWAYS,
+    BY_RANK,
+    BY_SCORE,
+    FIELD_CHANGED,
+    IF_ABSENT,
+    IF_GREATER,
+    MAP,
+    SET,
+    SORTED,
+)
 
 Scored = list[tuple[bytes, float]]
 """Members with their scores."""
@@ -22,9 +34,15 @@ class SpaceOperations(KeyOperations):
     """Everything a space can do."""
 
     def map_set(
-        self, key: Text, fields: Mapping[Text, Text], *, if_absent: bool = False
+        self,
+        key: Text,
+        fields: Mapping[Text, Text],
+        *,
+        if_absent: bool = False,
+        ttl_ms: int | None = None,
     ) -> Asks[int]:
         """Set fields of a map; how many are new. With `if_absent` fields that are there stay.
+        `ttl_ms`: how long these fields last, for ever without it.
 
         Raises `WrongKind`, `KvFull`, `NoSpace`.
         """
@@ -34,6 +52,7 @@ class SpaceOperations(KeyOperations):
             [as_bytes(field) for field in fields],
             [as_bytes(value) for value in fields.values()],
             IF_ABSENT if if_absent else ALWAYS,
+            duration(ttl_ms, "ttl_ms"),
         )
         return expect((yield command), said.KvCounted).count
 
@@ -62,6 +81,34 @@ class SpaceOperations(KeyOperations):
         """Add to the number in a field; the number now. Raises `NotANumber`, `WrongKind`."""
         command = kv.KvMapIncrement(self.space, as_bytes(key), as_bytes(field), by)
         return expect((yield command), said.KvNumber).number
+
+    def map_increment_decimal(
+        self, key: Text, field: Text, by: Decimal | float | str
+    ) -> Asks[Decimal]:
+        """Add to the decimal number in a field, exactly; the number now. Raises `NotANumber`,
+        `WrongKind`.
+        """
+        command = kv.KvMapAdd(self.space, as_bytes(key), as_bytes(field), decimal_text(by))
+        return Decimal(expect((yield command), said.KvDecimal).number.decode())
+
+    def map_expire(self, key: Text, ttl_ms: int | None, *fields: Text) -> Asks[int]:
+        """Let fields of a map end so long from now, or (`None`) never; how many changed. The key
+        goes with its last field. Raises `WrongKind`.
+        """
+        named = [as_bytes(field) for field in fields]
+        command = kv.KvFieldExpire(self.space, as_bytes(key), named, duration(ttl_ms, "ttl_ms"))
+        return expect((yield command), said.KvEndsSet).results.count(FIELD_CHANGED)
+
+    def map_ttl(self, key: Text, field: Text) -> Asks[int | None]:
+        """How many ms a field has left; `None` where it never ends, 0 where it is not there. Raises
+        `WrongKind`.
+        """
+        command = kv.KvFieldEnds(self.space, as_bytes(key), [as_bytes(field)])
+        seen = expect((yield command), said.KvEndsSeen)
+        end_ms = seen.ends_ms[0]
+        if end_ms is None:
+            return 0
+        return end_ms - seen.now_ms if end_ms else None
 
     def set_add(self, key: Text, *members: Text) -> Asks[int]:
         """Add members to a set; how many are new. Raises `WrongKind`, `KvFull`, `NoSpace`."""

@@ -5,6 +5,7 @@ way in, and what comes back is bytes; an absent key reads as nothing and is neve
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from postroad.api.asks import Asks
 from postroad.api.options import duration
@@ -99,8 +100,8 @@ class KeyOperations:
         equals: Text | None = None,
         ttl_ms: int | None = None,
     ) -> Asks[int]:
-        """Set a key only if it has this `version` (0: is absent), or holds `equals`, now; its new
-        version, or 0 where it has not.
+        """Set a key only if it has this `version` (0: is absent; or what `watch` told), or holds
+        `equals`, now; its new version, or 0 where it has not.
 
         Versions are never used twice, also after a delete, so that an equal version means that
         nothing happened meanwhile.
@@ -142,6 +143,21 @@ class KeyOperations:
         """
         command = kv.KvIncrement(self.space, as_bytes(key), by, duration(ttl_ms, "ttl_ms"))
         return expect((yield command), said.KvNumber).number
+
+    def increment_decimal(self, key: Text, by: Decimal | float | str) -> Asks[Decimal]:
+        """Add to the decimal number under a key, 0 where it is absent, exactly; the number now. The
+        key keeps its end. Raises `NotANumber`, `WrongKind`.
+        """
+        command = kv.KvAdd(self.space, as_bytes(key), decimal_text(by))
+        return Decimal(expect((yield command), said.KvDecimal).number.decode())
+
+    def watch(self, key: Text) -> Asks[int]:
+        """A number to name as `version` in a comparison: it holds as long as nothing happened to
+        the key, and where it is absent, nothing came and went. Very rarely it does not hold though
+        nothing happened.
+        """
+        command = kv.KvLook(self.space, [as_bytes(key)])
+        return expect((yield command), said.KvSeen).infos[0].watch
 
     def expire(self, key: Text, ttl_ms: int | None) -> Asks[bool]:
         """Let a key end so long from now, or (`None`) never; false where nothing changed."""
@@ -190,6 +206,11 @@ class KeyOperations:
     def flush(self) -> Asks[int]:
         """Delete all keys of the space, at once, however many; how many it were."""
         return expect((yield kv.KvFlush(self.space)), said.KvCounted).count
+
+
+def decimal_text(number: Decimal | float | str) -> bytes:
+    """A number as one would write it down."""
+    return str(number).encode()
 
 
 def as_bytes(text: Text) -> bytes:

@@ -40,6 +40,7 @@ TESTED = (
     kv.KvDelete,
     kv.KvExpire,
     kv.KvMapSet,
+    kv.KvFieldExpire,
     kv.KvSetAdd,
     kv.KvSortedSet,
     kv.KvMembersRemove,

@@ -24,6 +24,13 @@ IF_LESS = 4
 """When a command does anything: whatever there is, or only where something is not there yet, is
 there already, or is less or more than the new."""
 
+FIELD_ABSENT = -2
+FIELD_UNCHANGED = 0
+FIELD_CHANGED = 1
+FIELD_REMOVED = 2
+"""What became of a field whose end was to be set: it is not there; a condition left it alone; it
+ends then; or it is gone, for its end is over."""
+
 BY_RANK = 0
 BY_SCORE = 1
 BY_LEX = 2
@@ -36,10 +43,11 @@ class KvSet:
     """Set keys to bytes, all of them or none; what was there before is gone, whatever its kind.
 
     `only`: ALWAYS, IF_ABSENT (all are absent), IF_PRESENT (all are there). `versions[i]`: only if
-    the key has this version now (0: is absent). `equals[i]`: only if it holds these bytes (`None`:
-    is absent). `ttl_ms`: how long they last; or `until_ms`: the instant of their end, where one
-    that is over deletes them; neither: for ever, or with `keep_ttl` as before. `want_old`: the
-    answer has what was there. A space is made by the first write to it. Answer: `KvStored`.
+    the key has this version now (0: is absent; below 0: a `watch` that `KvLook` told). `equals[i]`:
+    only if it holds these bytes (`None`: is absent). `ttl_ms`: how long they last; or `until_ms`:
+    the instant of their end, where one that is over deletes them; neither: for ever, or with
+    `keep_ttl` as before. `want_old`: the answer has what was there. A space is made by the first
+    write to it. Answer: `KvStored`.
     """
 
     space: str
@@ -168,13 +176,17 @@ class KvSpaces:
 @value
 class KvMapSet:
     """Set fields of a map; `only` IF_ABSENT, IF_PRESENT: those fields that are absent, or there.
-    Answer: `KvCounted`, how many are new."""
+    `ttl_ms`, `until_ms`, `keep_ttl`: when these fields end, as in `KvSet`; neither: never. Answer:
+    `KvCounted`, how many are new."""
 
     space: str
     key: bytes
     fields: Sequence[bytes]
     values: Sequence[bytes]
     only: int = ALWAYS
+    ttl_ms: int | None = None
+    until_ms: int | None = None
+    keep_ttl: bool = False
 
 
 @value
@@ -185,6 +197,48 @@ class KvMapIncrement:
     key: bytes
     field: bytes
     by: int = 1
+
+
+@value
+class KvAdd:
+    """Add `by`, a decimal number as text, to the one that a key holds (0 where it is absent),
+    exactly. The key keeps its end. Answer: `KvDecimal`."""
+
+    space: str
+    key: bytes
+    by: bytes
+
+
+@value
+class KvMapAdd:
+    """The same with the number in a field of a map, which keeps its end. Answer: `KvDecimal`."""
+
+    space: str
+    key: bytes
+    field: bytes
+    by: bytes
+
+
+@value
+class KvFieldExpire:
+    """Let fields of a map end `ttl_ms` from now, or at `until_ms`; with neither they never end.
+    `only` as in `KvExpire`. The key goes with its last field. Answer: `KvEndsSet`."""
+
+    space: str
+    key: bytes
+    fields: Sequence[bytes]
+    ttl_ms: int | None = None
+    until_ms: int | None = None
+    only: int = ALWAYS
+
+
+@value
+class KvFieldEnds:
+    """When fields of a map end. Answer: `KvEndsSeen`."""
+
+    space: str
+    key: bytes
+    fields: Sequence[bytes]
 
 
 @value
@@ -320,6 +374,10 @@ KvCommand = (
     | KvSpaces
     | KvMapSet
     | KvMapIncrement
+    | KvAdd
+    | KvMapAdd
+    | KvFieldExpire
+    | KvFieldEnds
     | KvSetAdd
     | KvSortedSet
     | KvMembers

@@ -29,12 +29,14 @@ class KvGot:
 @value
 class KvInfo:
     """What is under a key: `kind` 0: nothing. `expires_ms` 0: it never ends. `size`: bytes, or
-    members."""
+    members. `watch`: as a condition on a version it holds as long as nothing happened to the key,
+    nor, where it is absent, in between."""
 
     kind: int
     version: int
     expires_ms: int
     size: int
+    watch: int = 0
 
 
 @value
@@ -59,6 +61,30 @@ class KvNumber:
 
     number: int
     version: int
+
+
+@value
+class KvDecimal:
+    """The number now, as text, and the version of the key."""
+
+    number: bytes
+    version: int
+
+
+@value
+class KvEndsSet:
+    """What became of each field: FIELD_ABSENT, FIELD_UNCHANGED, FIELD_CHANGED, FIELD_REMOVED."""
+
+    results: list[int]
+
+
+@value
+class KvEndsSeen:
+    """When each field ends: 0: never; `None`: it is not there. `now_ms`: the instant of the
+    look."""
+
+    ends_ms: list[int | None]
+    now_ms: int
 
 
 @value
@@ -119,6 +145,9 @@ KvReply = (
     | KvSeen
     | KvCounted
     | KvNumber
+    | KvDecimal
+    | KvEndsSet
+    | KvEndsSeen
     | KvScanned
     | KvMembersScanned
     | KvScores

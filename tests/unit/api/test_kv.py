@@ -1,6 +1,7 @@
 """Keys through the embedded API, blocking and on an event loop."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,25 @@ def test_tasks_share_syncs_and_lose_no_increment(tmp_path: Path) -> None:
             assert await kv.get("n") == b"200"
 
     asyncio.run(work())
+
+
+def test_fields_end_decimals_are_exact_and_absence_is_watched() -> None:
+    with ClockedBroker.open() as broker:
+        keys = broker.kv()
+        keys.map_set("basket", {"tea": "2"}, ttl_ms=1_000)
+        keys.map_set("basket", {"cup": "1"})
+        assert keys.map_ttl("basket", "tea") == 1_000
+        assert keys.map_ttl("basket", "cup") is None
+        assert keys.map_ttl("basket", "pot") == 0
+        assert keys.map_expire("basket", 500, "cup", "pot") == 1
+        broker.pass_time(600)
+        assert keys.map_all("basket") == {b"tea": b"2"}
+        assert keys.increment_decimal("price", "0.1") == Decimal("0.1")
+        assert keys.increment_decimal("price", 0.2) == Decimal("0.3")
+        assert keys.map_increment_decimal("basket", "tea", Decimal("0.5")) == Decimal("2.5")
+        assert keys.map_ttl("basket", "tea") == 400
+        watched = keys.watch("lock")
+        keys.set("lock", "other")
+        keys.delete("lock")
+        assert not keys.compare_and_set("lock", "mine", version=watched)
+        assert keys.compare_and_set("lock", "mine", version=keys.watch("lock"))

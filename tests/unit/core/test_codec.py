@@ -100,6 +100,7 @@ EXAMPLES += [
     kv_facts.KvSwept(2_000),
     kv_facts.KvFlushed(3),
     kv_facts.KvRenamed(3, b"k", 4, b"l"),
+    kv_facts.KvFieldEndsSet(3, b"k", [b"f", b""], BIG),
 ]
 EXAMPLES += [
     history.Kept(7, 2 << 40, 4_096, 4, MASK, NOW),

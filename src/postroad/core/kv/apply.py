@@ -9,18 +9,24 @@ from typing import Any
 
 from postroad.core.kv import records as facts
 from postroad.core.kv.entry import (
+    BY_END,
+    BY_HASH,
     BY_SCORE,
     BYTES,
     LASTS,
+    MAP,
+    OF_FIELD,
     OF_KEY,
     OF_MEMBERS,
     OF_ROOT,
+    OWNER,
     SORTED,
     Entry,
     after,
     due_key,
     expiry_of,
     hash_of,
+    kind_of,
     members_key,
     pack_entry,
     read_entry,
@@ -105,6 +111,9 @@ def members_set(state: State, record: facts.KvMembersSet) -> None:
     else:
         entry = read_entry(packed)
     assert entry.kind == record.kind, "a collection keeps its kind"
+    if entry.fields_end:
+        for member in record.members:
+            plan_field(kv, entry, member, 0)
     prefix = members_key(entry.collection)
     for member, value in zip(record.members, record.values, strict=True):
         old = kv.members.put(kv.member_key(entry.collection, member), value)
@@ -126,6 +135,8 @@ def members_removed(state: State, record: facts.KvMembersRemoved) -> None:
     entry = read_entry(packed)
     prefix = members_key(entry.collection)
     for member in record.members:
+        if entry.fields_end:
+            plan_field(kv, entry, member, 0)
         old = kv.members.remove(kv.member_key(entry.collection, member))
         if old is not None:
             entry.count -= 1
@@ -143,7 +154,10 @@ def expired(state: State, record: facts.KvExpired) -> None:
         due_key(1, b"", b""), due_key(record.until_ms + 1, b"", b""), record.limit
     )
     for place in ended[::2]:
-        _remove(kv, place[9:], state.group)
+        if place[8:9] == OF_FIELD:
+            _field_ended(kv, place[9:17], place[17:], state.group)
+        else:
+            _remove(kv, place[9:], state.group)
 
 
 def swept(state: State, record: facts.KvSwept) -> None:
@@ -152,7 +166,7 @@ def swept(state: State, record: facts.KvSwept) -> None:
     place = kv.next_due()
     what, prefix = place[8:9], place[9:]
     if what == OF_MEMBERS:
-        kv.members.cut(prefix, after(prefix), record.limit)
+        _cut_members(kv, prefix, record.limit)
         done = not kv.members.any_in(prefix, after(prefix))
     else:
         assert what == OF_ROOT, "what is swept is marked so"
@@ -175,6 +189,8 @@ def flushed(state: State, record: facts.KvFlushed) -> None:
     space.count = 0
     kv.by_root[space.root] = space
     kv.entries.dropped = max(kv.entries.dropped, state.group)
+    kv.removals += 1
+    kv.all_removed_at = kv.removals
 
 
 def renamed(state: State, record: facts.KvRenamed) -> None:
@@ -185,7 +201,10 @@ def renamed(state: State, record: facts.KvRenamed) -> None:
     packed = kv.entries.remove(source, state.group)
     assert packed is not None, "what is renamed is there"
     _count(kv, source, -1)
+    kv.removed(source)
     entry = read_entry(packed)
+    if entry.fields_end:
+        kv.members.put(members_key(entry.collection) + OWNER, target)
     _plan(kv, source, entry.expires_ms, 0)
     kv.ledger.touch(kv.numbers)
     kv.numbers.versions += 1
@@ -221,6 +240,7 @@ def _changed(kv: KvRealm, full: bytes, entry: Entry, group: int) -> None:
 def _remove(kv: KvRealm, full: bytes, group: int) -> None:
     packed = kv.entries.remove(full, group)
     if packed is not None:
+        kv.removed(full)
         _count(kv, full, -1)
         _let_go(kv, full, packed)
 
@@ -235,14 +255,68 @@ def _count(kv: KvRealm, full: bytes, change: int) -> None:
 def _let_go(kv: KvRealm, full: bytes, packed: bytes) -> None:
     """Free what an entry held: its place in the calendar, and its members, in slices if many."""
     _plan(kv, full, expiry_of(packed), 0)
-    if packed[0] & 0x7F == BYTES:
+    if kind_of(packed) == BYTES:
         return
     entry = read_entry(packed)
     prefix = members_key(entry.collection)
     if entry.count <= KV_FREE_AT_ONCE:
-        kv.members.cut(prefix, after(prefix), 2 * entry.count)
+        # Each field may have an end beside its value, and the map its owner.
+        _cut_members(kv, prefix, 2 * entry.count + 1)
     else:
         kv.calendar.put(due_key(0, OF_MEMBERS, prefix), b"")
+
+
+def _cut_members(kv: KvRealm, prefix: bytes, limit: int) -> None:
+    """Free the first entries of a collection that is gone, and the places of its fields' ends."""
+    taken = kv.members.cut(prefix, after(prefix), limit)
+    for at in range(0, len(taken), 2):
+        if taken[at][8:9] == BY_END:
+            kv.calendar.remove(taken[at + 1] + OF_FIELD + prefix + taken[at][9:])
+
+
+def field_ends_set(state: State, record: facts.KvFieldEndsSet) -> None:
+    """Other ends of fields."""
+    kv = state.kv
+    full = kv.full_key(kv.spaces[record.space], record.key)
+    packed = kv.entries.find(full)
+    assert packed is not None, "what has fields is there"
+    entry = read_entry(packed)
+    assert entry.kind == MAP, "fields are a map's"
+    if not entry.fields_end:
+        entry.fields_end = True
+        kv.members.put(members_key(entry.collection) + OWNER, full)
+    for field in record.fields:
+        plan_field(kv, entry, field, record.expires_ms)
+    _changed(kv, full, entry, state.group)
+
+
+def plan_field(kv: KvRealm, entry: Entry, field: bytes, new_ms: int) -> None:
+    """A field ends at another instant than before; 0: never."""
+    end = kv.end_key(entry.collection, field)
+    what = OF_FIELD + members_key(entry.collection) + end[9:]
+    old = kv.members.remove(end)
+    if old is not None:
+        kv.calendar.remove(old + what)
+    if new_ms:
+        kv.members.put(end, new_ms.to_bytes(8, "big"))
+        kv.calendar.put(new_ms.to_bytes(8, "big") + what, b"")
+
+
+def _field_ended(kv: KvRealm, prefix: bytes, field: bytes, group: int) -> None:
+    """A field is gone, and with the last one the key; `field` with its hash."""
+    kv.members.remove(prefix + BY_END + field)
+    full = kv.members.find(prefix + OWNER)
+    packed = None if full is None else kv.entries.find(full)
+    if full is None or packed is None:
+        return
+    entry = read_entry(packed)
+    if entry.kind == BYTES or members_key(entry.collection) != prefix:
+        return  # the map is gone, and freed in slices
+    if kv.members.remove(prefix + BY_HASH + field) is not None:
+        entry.count -= 1
+    _changed(kv, full, entry, group)
+    if not entry.count:
+        _remove(kv, full, group)
 
 
 def _plan(kv: KvRealm, full: bytes, old_ms: int, new_ms: int) -> None:
@@ -266,5 +340,6 @@ APPLY: dict[type, Callable[[State, Any], None]] = {
     facts.KvSwept: swept,
     facts.KvFlushed: flushed,
     facts.KvRenamed: renamed,
+    facts.KvFieldEndsSet: field_ends_set,
 }
 """What each fact changes."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from postroad.core.decision import Decision, Missing, World
-from postroad.core.kv import keys, members, scan, scores
+from postroad.core.kv import fields, keys, members, scan, scores
 from postroad.model import kv as commands
 
 DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
@@ -25,6 +25,10 @@ DECIDERS: dict[type, Callable[[World, Any, int], Decision | Missing]] = {
     commands.KvSpaces: scan.decide_spaces,
     commands.KvMapSet: members.decide_map_set,
     commands.KvMapIncrement: members.decide_map_increment,
+    commands.KvAdd: keys.decide_add,
+    commands.KvMapAdd: members.decide_map_add,
+    commands.KvFieldExpire: fields.decide_field_expire,
+    commands.KvFieldEnds: fields.decide_field_ends,
     commands.KvSetAdd: members.decide_set_add,
     commands.KvMembers: members.decide_members,
     commands.KvMembersRemove: members.decide_remove,

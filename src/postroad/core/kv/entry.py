@@ -18,25 +18,32 @@ LASTS = 2**64 - 1
 
 BY_HASH = b"\x00"
 BY_SCORE = b"\x01"
+BY_END = b"\x02"
+"""Fields of a map that end, with their ends."""
+OWNER = b"\x03"
+"""The key that a map with such fields is under."""
 
 OF_MEMBERS = b"m"
 OF_ROOT = b"r"
 OF_KEY = b"k"
+OF_FIELD = b"f"
 
 _plain = Struct(">BQ")
 _ending = Struct(">BQQ")
 _collection = Struct(">QQ")
 _double = Struct(">d")
 _ENDS = 0x80
+_FIELDS_END = 0x40
 _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
 
 
 class Entry:
     """What is under a key. `expires_ms` 0: never. Bytes have a `value`; anything else has the
-    number of its `collection` and the `count` of its members."""
+    number of its `collection` and the `count` of its members; `fields_end`: some of a map's may
+    end before it."""
 
-    __slots__ = ("collection", "count", "expires_ms", "kind", "value", "version")
+    __slots__ = ("collection", "count", "expires_ms", "fields_end", "kind", "value", "version")
 
     def __init__(self, kind: int, version: int, expires_ms: int, value: bytes) -> None:
         self.kind = kind
@@ -45,13 +52,15 @@ class Entry:
         self.value = value
         self.collection = 0
         self.count = 0
+        self.fields_end = False
 
     def pack(self) -> bytes:
         """As a value of the tree."""
         rest = self.value
         if self.kind != BYTES:
             rest = _collection.pack(self.collection, self.count)
-        return pack_entry(self.kind, self.version, self.expires_ms, rest)
+        kind = self.kind | _FIELDS_END if self.fields_end else self.kind
+        return pack_entry(kind, self.version, self.expires_ms, rest)
 
 
 def pack_entry(kind: int, version: int, expires_ms: int, rest: bytes) -> bytes:
@@ -70,12 +79,18 @@ def read_entry(packed: bytes) -> Entry:
         kind, version, expires_ms = _ending.unpack_from(packed)
         kind &= ~_ENDS
         start = _ending.size
-    entry = Entry(kind, version, expires_ms, b"")
+    entry = Entry(kind & ~_FIELDS_END, version, expires_ms, b"")
+    entry.fields_end = kind & _FIELDS_END != 0
     if kind == BYTES:
         entry.value = packed[start:]
     else:
         entry.collection, entry.count = _collection.unpack_from(packed, start)
     return entry
+
+
+def kind_of(packed: bytes) -> int:
+    """What kind of thing an entry is."""
+    return packed[0] & ~(_ENDS | _FIELDS_END)
 
 
 def expiry_of(packed: bytes) -> int:

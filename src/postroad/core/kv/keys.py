@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.kv import records as facts
-from postroad.core.kv.entry import BYTES, LASTS, Entry
+from postroad.core.kv.decimals import decimal_sum, no_decimal
+from postroad.core.kv.entry import BYTES, LASTS
 from postroad.core.kv.look import (
     NUMBER_MAX,
     NUMBER_MIN,
@@ -22,6 +23,7 @@ from postroad.core.kv.look import (
     no_such_key,
     space_to_write,
     version_of,
+    watch_of,
     whole_number,
     wrong_kind,
 )
@@ -32,6 +34,7 @@ from postroad.model.kv import (
     IF_GREATER,
     IF_LESS,
     IF_PRESENT,
+    KvAdd,
     KvDelete,
     KvExpire,
     KvGet,
@@ -40,7 +43,15 @@ from postroad.model.kv import (
     KvRename,
     KvSet,
 )
-from postroad.model.kv_replies import KvCounted, KvGot, KvInfo, KvNumber, KvSeen, KvStored
+from postroad.model.kv_replies import (
+    KvCounted,
+    KvDecimal,
+    KvGot,
+    KvInfo,
+    KvNumber,
+    KvSeen,
+    KvStored,
+)
 from postroad.model.replies import Why
 
 UNEVEN = "there is one condition for each key"
@@ -90,7 +101,8 @@ def _set_if(world: World, command: KvSet, now: int) -> Decision:
             if entry is not None and entry.kind != BYTES:
                 return wrong_kind(key, entry, BYTES, group)
             old.append(None if entry is None else entry.value)
-    holds = _holds(places, command.versions, command.equals) and _may(places, command.only)
+    holds = _holds(world, places, command.versions, command.equals)
+    holds = holds and _may(places, command.only)
     if not holds:
         return Decision([], KvStored(False, [version_of(one) for one in places], old), group)
     records: list[Record] = []
@@ -101,7 +113,7 @@ def _set_if(world: World, command: KvSet, now: int) -> Decision:
         there = [key for key, one in zip(keys, places, strict=True) if one.entry is not None]
         gone = [facts.KvDeleted(space, list(dict.fromkeys(there)))] if there else []
         return Decision([*gone], KvStored(True, [0] * len(keys), old), None if gone else group)
-    expires_ms = _end(command.ttl_ms, command.until_ms, now)
+    expires_ms = end_of(command.ttl_ms, command.until_ms, now)
     if command.keep_ttl:
         late = [key for key, one in zip(keys, places, strict=True) if one.late]
         if late:
@@ -131,6 +143,7 @@ def _uneven(
 
 
 def _holds(
+    world: World,
     places: list[Place],
     versions: Sequence[int] | None,
     equals: Sequence[bytes | None] | None,
@@ -138,7 +151,8 @@ def _holds(
     """Whether all keys are as was said."""
     if versions is not None:
         for place, version in zip(places, versions, strict=True):
-            if version_of(place) != version:
+            now = version_of(place) if version >= 0 else watch_of(world, place)
+            if now != version:
                 return False
     if equals is not None:
         for place, value in zip(places, equals, strict=True):
@@ -157,7 +171,7 @@ def _may(places: list[Place], only: int) -> bool:
     return all((place.entry is None) == (only == IF_ABSENT) for place in places)
 
 
-def _end(ttl_ms: int | None, until_ms: int | None, now: int) -> int:
+def end_of(ttl_ms: int | None, until_ms: int | None, now: int) -> int:
     """The instant of an end; 0 for never."""
     if ttl_ms is not None:
         return now + ttl_ms
@@ -197,10 +211,11 @@ def decide_look(world: World, command: KvLook, now: int) -> Decision:
         group = max(group, place.group)
         entry = place.entry
         if entry is None:
-            infos.append(KvInfo(0, 0, 0, 0))
+            infos.append(KvInfo(0, 0, 0, 0, watch_of(world, place)))
         else:
             size = len(entry.value) if entry.kind == BYTES else entry.count
-            infos.append(KvInfo(entry.kind, entry.version, entry.expires_ms, size))
+            version = entry.version
+            infos.append(KvInfo(entry.kind, version, entry.expires_ms, size, version))
     return Decision([], KvSeen(infos, now), group)
 
 
@@ -211,7 +226,7 @@ def decide_delete(world: World, command: KvDelete, now: int) -> Decision:
         return wrong
     places = [look(world.state.kv, command.space, key, now) for key in command.keys]
     group = max([place.group for place in places])
-    if not _holds(places, command.versions, command.equals):
+    if not _holds(world, places, command.versions, command.equals):
         return Decision([], KvCounted(0, False), group)
     pairs = zip(command.keys, places, strict=True)
     there = list(dict.fromkeys([key for key, one in pairs if one.entry is not None]))
@@ -242,9 +257,31 @@ def decide_increment(world: World, command: KvIncrement, now: int) -> Decision:
     space, wrong = space_to_write(kv, command.space, records)
     if wrong is not None:
         return wrong
-    expires_ms = _end(command.ttl_ms, None, now) if entry is None else entry.expires_ms
+    expires_ms = end_of(command.ttl_ms, None, now) if entry is None else entry.expires_ms
     records.append(facts.KvWritten(space, [key], [b"%d" % total], expires_ms))
     return Decision(records, KvNumber(total, kv.numbers.versions + 1))
+
+
+def decide_add(world: World, command: KvAdd, now: int) -> Decision:
+    """Add to a decimal number."""
+    wrong = bad_key(command.key) or no_room(world)
+    if wrong is not None:
+        return wrong
+    kv = world.state.kv
+    place = look(kv, command.space, command.key, now)
+    entry = place.entry
+    if entry is not None and entry.kind != BYTES:
+        return wrong_kind(command.key, entry, BYTES, place.group)
+    total = decimal_sum(None if entry is None else entry.value, command.by)
+    if total is None:
+        return no_decimal(place.group)
+    records: list[Record] = []
+    space, wrong = space_to_write(kv, command.space, records)
+    if wrong is not None:
+        return wrong
+    expires_ms = 0 if entry is None else entry.expires_ms
+    records.append(facts.KvWritten(space, [command.key], [total], expires_ms))
+    return Decision(records, KvDecimal(total, kv.numbers.versions + 1))
 
 
 def added(number: int | None, by: int) -> int | None:
@@ -269,14 +306,15 @@ def decide_expire(world: World, command: KvExpire, now: int) -> Decision:
     if command.only not in (ALWAYS, IF_ABSENT, IF_PRESENT, IF_GREATER, IF_LESS):
         return bad("`only` is one of five")
     kv = world.state.kv
-    expires_ms = _end(command.ttl_ms, command.until_ms, now)
+    expires_ms = end_of(command.ttl_ms, command.until_ms, now)
     never = command.ttl_ms is None and command.until_ms is None
     group = 0
     chosen: list[bytes] = []
     for key in dict.fromkeys(command.keys):
         place = look(kv, command.space, key, now)
         group = max(group, place.group)
-        if place.entry is not None and _another_end(place.entry, expires_ms, never, command.only):
+        entry = place.entry
+        if entry is not None and another_end(entry.expires_ms, expires_ms, never, command.only):
             chosen.append(key)
     space = kv.by_name.get(command.space)
     if not chosen or space is None:
@@ -287,9 +325,8 @@ def decide_expire(world: World, command: KvExpire, now: int) -> Decision:
     return Decision([facts.KvExpirySet(space.number, chosen, expires_ms)], counted)
 
 
-def _another_end(entry: Entry, expires_ms: int, never: bool, only: int) -> bool:
-    """Whether an entry is to get this end."""
-    old_ms = entry.expires_ms
+def another_end(old_ms: int, expires_ms: int, never: bool, only: int) -> bool:
+    """Whether what ends at an instant, 0 for never, is to get this end instead."""
     if never and not old_ms:
         return False
     if only == IF_ABSENT:

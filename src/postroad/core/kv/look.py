@@ -34,9 +34,9 @@ class Place:
     """Where a key is. `entry`: what is there; `late`: something whose end has come is there.
     `group`: what a reply about it waits for."""
 
-    __slots__ = ("entry", "full", "group", "key", "late", "name", "space")
+    __slots__ = ("entry", "full", "group", "key", "late", "name", "now_ms", "space")
 
-    def __init__(self, name: str, key: bytes, space: Space | None) -> None:
+    def __init__(self, name: str, key: bytes, space: Space | None, now_ms: int) -> None:
         self.name = name
         self.key = key
         self.space = space
@@ -44,11 +44,12 @@ class Place:
         self.full = b""
         self.group = 0
         self.late = False
+        self.now_ms = now_ms
 
 
 def look(kv: KvRealm, name: str, key: bytes, now: int) -> Place:
     """What is under a key. A space that nobody wrote to is not there and holds nothing."""
-    place = Place(name, key, kv.by_name.get(name))
+    place = Place(name, key, kv.by_name.get(name), now)
     if place.space is not None:
         place.full = kv.full_key(place.space, key)
         place.group = kv.entries.touched(place.full)
@@ -65,6 +66,16 @@ def look(kv: KvRealm, name: str, key: bytes, now: int) -> Place:
 def version_of(place: Place) -> int:
     """The version of a key; 0 where it is absent."""
     return 0 if place.entry is None else place.entry.version
+
+
+def watch_of(world: World, place: Place) -> int:
+    """A number that says whether anything happened to a key since: its version, or for an absent
+    one a number below 0 that is another after each time it, or a neighbour, was removed."""
+    if place.entry is not None:
+        return place.entry.version
+    kv = world.state.kv
+    removals = kv.removals_at(place.full) if place.full else kv.removals
+    return -((world.epoch << 40) + (removals << 1) + place.late + 1)
 
 
 def wrong_kind(key: bytes, entry: Entry, kind: int, group: int) -> Decision:

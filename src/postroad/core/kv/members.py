@@ -4,10 +4,11 @@ One rule: a fact names the members it is about, so that a field of a million cos
 one does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from postroad.core.decision import Decision, World
 from postroad.core.kv import records as facts
+from postroad.core.kv.decimals import decimal_sum, no_decimal
 from postroad.core.kv.entry import (
     BY_HASH,
     MAP,
@@ -19,10 +20,11 @@ from postroad.core.kv.entry import (
     read_score,
 )
 from postroad.core.kv.glob import Pattern
-from postroad.core.kv.keys import added, not_a_number
+from postroad.core.kv.keys import added, end_of, not_a_number
 from postroad.core.kv.look import (
     Place,
     bad,
+    bad_end,
     bad_key,
     bad_members,
     bad_values,
@@ -41,6 +43,7 @@ from postroad.model.kv import (
     ALWAYS,
     IF_ABSENT,
     IF_PRESENT,
+    KvMapAdd,
     KvMapIncrement,
     KvMapSet,
     KvMembers,
@@ -49,7 +52,14 @@ from postroad.model.kv import (
     KvMembersScan,
     KvSetAdd,
 )
-from postroad.model.kv_replies import KvCounted, KvGot, KvMembersScanned, KvNumber, KvScores
+from postroad.model.kv_replies import (
+    KvCounted,
+    KvDecimal,
+    KvGot,
+    KvMembersScanned,
+    KvNumber,
+    KvScores,
+)
 
 COLLECTIONS = (MAP, SET, SORTED)
 FOUND_BY_CHANCE_MAX = 4
@@ -63,6 +73,9 @@ def decide_map_set(world: World, command: KvMapSet, now: int) -> Decision:
         return wrong
     if command.only not in (ALWAYS, IF_ABSENT, IF_PRESENT):
         return bad("`only` is ALWAYS, IF_ABSENT or IF_PRESENT")
+    wrong = bad_end(command.ttl_ms, command.until_ms)
+    if wrong is not None:
+        return wrong
     found = place_to_write(world, command.space, command.key, MAP, now)
     if isinstance(found, Decision):
         return found
@@ -74,7 +87,37 @@ def decide_map_set(world: World, command: KvMapSet, now: int) -> Decision:
         if command.only != ALWAYS and absent != (command.only == IF_ABSENT):
             del pairs[field]
             new -= absent
-    return set_members(world, found, MAP, pairs, KvCounted(new))
+    never = command.ttl_ms is None and command.until_ms is None
+    ends: list[Record] = []
+    if command.keep_ttl:
+        ends = kept_ends(world.state.kv, found, pairs)
+    elif not never and pairs:
+        number = _number_of(world.state.kv, found)
+        until_ms = end_of(command.ttl_ms, command.until_ms, now)
+        ends = [facts.KvFieldEndsSet(number, command.key, list(pairs), max(1, until_ms))]
+    return with_ends(set_members(world, found, MAP, pairs, KvCounted(new)), ends)
+
+
+def _number_of(kv: KvRealm, place: Place) -> int:
+    return kv.numbers.next_space if place.space is None else place.space.number
+
+
+def kept_ends(kv: KvRealm, place: Place, fields: Iterable[bytes]) -> list[Record]:
+    """The facts that fields which are set end as they did before."""
+    records: list[Record] = []
+    for field in fields:
+        end_ms = 0 if place.entry is None else kv.field_end(place.entry, field)
+        if end_ms > place.now_ms:
+            number = _number_of(kv, place)
+            records.append(facts.KvFieldEndsSet(number, place.key, [field], end_ms))
+    return records
+
+
+def with_ends(decision: Decision, ends: list[Record]) -> Decision:
+    """The same, and then the ends of fields."""
+    if decision.records:
+        decision.records.extend(ends)
+    return decision
 
 
 def decide_map_increment(world: World, command: KvMapIncrement, now: int) -> Decision:
@@ -91,8 +134,27 @@ def decide_map_increment(world: World, command: KvMapIncrement, now: int) -> Dec
     if total is None:
         return not_a_number(found.group)
     pairs = {command.field: b"%d" % total}
-    reply = KvNumber(total, kv.numbers.versions + 1)
-    return set_members(world, found, MAP, pairs, reply)
+    ends = kept_ends(kv, found, pairs)
+    reply = KvNumber(total, kv.numbers.versions + 1 + len(ends))
+    return with_ends(set_members(world, found, MAP, pairs, reply), ends)
+
+
+def decide_map_add(world: World, command: KvMapAdd, now: int) -> Decision:
+    """Add to a decimal number in a field."""
+    wrong = bad_members((command.field,))
+    if wrong is not None:
+        return wrong
+    found = place_to_write(world, command.space, command.key, MAP, now)
+    if isinstance(found, Decision):
+        return found
+    kv = world.state.kv
+    total = decimal_sum(value_of(kv, found, command.field), command.by)
+    if total is None:
+        return no_decimal(found.group)
+    pairs = {command.field: total}
+    ends = kept_ends(kv, found, pairs)
+    reply = KvDecimal(total, kv.numbers.versions + 1 + len(ends))
+    return with_ends(set_members(world, found, MAP, pairs, reply), ends)
 
 
 def decide_set_add(world: World, command: KvSetAdd, now: int) -> Decision:
@@ -123,7 +185,11 @@ def place_to_write(world: World, space: str, key: bytes, kind: int, now: int) ->
 
 
 def set_members(
-    world: World, place: Place, kind: int, pairs: dict[bytes, bytes], reply: KvCounted | KvNumber
+    world: World,
+    place: Place,
+    kind: int,
+    pairs: dict[bytes, bytes],
+    reply: KvCounted | KvNumber | KvDecimal,
 ) -> Decision:
     """The facts of members with their values."""
     if not pairs:
@@ -151,6 +217,9 @@ def value_of(kv: KvRealm, place: Place, member: bytes) -> bytes | None:
     """The value of a member of the collection at a place."""
     entry = place.entry
     if entry is None:
+        return None
+    end_ms = kv.field_end(entry, member)
+    if end_ms and end_ms <= place.now_ms:
         return None
     return kv.members.find(kv.member_key(entry.collection, member))
 
@@ -223,6 +292,7 @@ def decide_members_scan(world: World, command: KvMembersScan, now: int) -> Decis
     if command.pattern is not None:
         pattern = Pattern(command.pattern)
         pairs = [pair for pair in pairs if pattern.matches(pair[0][17:])]
+    pairs = _alive(world.state.kv, found, pairs)
     return Decision([], _told(command.kind, pairs, cursor), found.group)
 
 
@@ -236,7 +306,7 @@ def decide_members_random(world: World, command: KvMembersRandom, now: int) -> D
         return found
     if found.entry is None or not command.count:
         return Decision([], KvMembersScanned([], [], [], 0), found.group)
-    pairs = _by_chance(world.state.kv, found.entry, command.count)
+    pairs = _alive(world.state.kv, found, _by_chance(world.state.kv, found.entry, command.count))
     told = _told(command.kind, pairs, 0)
     if command.remove:
         return Decision(removal(found, told.members), told)
@@ -261,6 +331,19 @@ def _by_chance(kv: KvRealm, entry: Entry, count: int) -> Pairs:
         if len(chosen) < count:
             chosen[full] = value
     return list(chosen.items())
+
+
+def _alive(kv: KvRealm, place: Place, pairs: Pairs) -> Pairs:
+    """Those whose end has not come."""
+    entry = place.entry
+    if entry is None or not entry.fields_end:
+        return pairs
+    alive: Pairs = []
+    for pair in pairs:
+        end_ms = kv.field_end(entry, pair[0][17:])
+        if not end_ms or end_ms > place.now_ms:
+            alive.append(pair)
+    return alive
 
 
 def _told(kind: int, pairs: Pairs, cursor: int) -> KvMembersScanned:

@@ -1,4 +1,4 @@
-"""The facts of kv, tags 70 to 79.
+"""The facts of kv, tags 70 to 80.
 
 One rule: a fact names its space by number and its key by bytes, and tells of single keys and
 members, never of a whole collection.
@@ -58,7 +58,8 @@ class KvMembersRemoved(Record, tag=75):
 
 
 class KvExpired(Record, tag=76):
-    """Keys that ended at or before `until_ms` are gone, the first `limit` by (end, hash)."""
+    """Keys, and fields of maps, that ended at or before `until_ms` are gone, the first `limit` by
+    (end, hash)."""
 
     until_ms: int
     limit: int
@@ -85,6 +86,15 @@ class KvRenamed(Record, tag=79):
     new_key: bytes
 
 
+class KvFieldEndsSet(Record, tag=80):
+    """Fields of the map under a key end at this instant; 0: never."""
+
+    space: int
+    key: bytes
+    fields: list[bytes]
+    expires_ms: int
+
+
 KvRecord = (
     KvSpaceMade
     | KvWritten
@@ -96,4 +106,5 @@ KvRecord = (
     | KvSwept
     | KvFlushed
     | KvRenamed
+    | KvFieldEndsSet
 )

@@ -6,7 +6,7 @@ exactly once, however pages split and join meanwhile.
 
 from postroad.core.decision import Decision, World
 from postroad.core.kv import records as facts
-from postroad.core.kv.entry import after, expiry_of, root_key
+from postroad.core.kv.entry import after, expiry_of, kind_of, root_key
 from postroad.core.kv.glob import Pattern
 from postroad.core.kv.look import bad
 from postroad.core.kv.state import KvRealm
@@ -35,7 +35,7 @@ def decide_scan(world: World, command: KvScan, now: int) -> Decision:
     keys: list[bytes] = []
     for full, packed in found:
         key = full[12:]
-        if command.kind and packed[0] & 0x7F != command.kind:
+        if command.kind and kind_of(packed) != command.kind:
             continue
         if not is_over(packed, now) and (pattern is None or pattern.matches(key)):
             keys.append(key)

@@ -3,16 +3,20 @@
 One rule: all of it is in rows; nothing is derived but the order of pages.
 """
 
+from array import array
 from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
 from postroad.core.kv.entry import (
+    BY_END,
     BY_HASH,
     BYTES,
+    OF_FIELD,
     OF_KEY,
     OF_MEMBERS,
+    OWNER,
     SORTED,
     Entry,
     after,
@@ -26,6 +30,9 @@ from postroad.core.kv.entry import (
 from postroad.core.kv.tree import Numbers, Tree
 from postroad.core.ledger import Ledger, Row
 from postroad.core.realm import Realm
+
+REMOVAL_PLACES = 4_096
+"""Parts of all hashes for which the last removal is remembered."""
 
 
 class Salted(Protocol):
@@ -54,7 +61,9 @@ class KvRealm(Realm):
     """All keys. `entries`: root, hash, key -> what is under it; `members`: collection, hash, member
     -> its value, and of sorted sets collection, score, member too; `calendar`: instant, what, key.
 
-    `asked` (volatile): how often chance was asked for."""
+    `asked`: how often chance was asked for; `removals`: how many keys were removed, and the last
+    of them by a part of the hash; `all_removed_at`: when a space was flushed. These are
+    volatile."""
 
     kinds = b"k"
 
@@ -69,6 +78,9 @@ class KvRealm(Realm):
         self.members = Tree(b"m", ledger, self.numbers)
         self.calendar = Tree(b"d", ledger, self.numbers)
         self.asked = 0
+        self.removals = 0
+        self.all_removed_at = 0
+        self.removed_at = array("Q", bytes(8 * REMOVAL_PLACES))
 
     def size(self) -> int:
         """Bytes of memory all entries take, about."""
@@ -87,6 +99,26 @@ class KvRealm(Realm):
     def member_key(self, collection: int, member: bytes) -> bytes:
         """Where a member lies in the tree of members, by its hash."""
         return members_key(collection) + BY_HASH + hash_of(self.catalog.salt, member) + member
+
+    def end_key(self, collection: int, field: bytes) -> bytes:
+        """Where the end of a field lies."""
+        return members_key(collection) + BY_END + hash_of(self.catalog.salt, field) + field
+
+    def field_end(self, entry: Entry, field: bytes) -> int:
+        """When a field of a map ends, in ms; 0 for never."""
+        if not entry.fields_end:
+            return 0
+        packed = self.members.find(self.end_key(entry.collection, field))
+        return 0 if packed is None else int.from_bytes(packed, "big")
+
+    def removed(self, full: bytes) -> None:
+        """A key is gone: whoever watched for it to stay absent must know."""
+        self.removals += 1
+        self.removed_at[full[4] << 4 | full[5] >> 4] = self.removals
+
+    def removals_at(self, full: bytes) -> int:
+        """A number that grows when this key, or one of some neighbours, is removed."""
+        return max(self.all_removed_at, self.removed_at[full[4] << 4 | full[5] >> 4])
 
     def next_due(self) -> bytes:
         """The first place in the calendar; empty for none."""
@@ -140,8 +172,21 @@ class KvRealm(Realm):
 
     def _check_collection(self, entry: Entry) -> None:
         prefix = members_key(entry.collection)
-        count = self.members.count(prefix, after(prefix))
+        if entry.fields_end:
+            self._check_fields(prefix)
+        count = self.members.count(prefix, prefix + BY_END)
         assert count == entry.count * (2 if entry.kind == SORTED else 1), "members are counted"
         assert entry.count > 0, "an empty collection is none"
         dying = self.calendar.find(due_key(0, OF_MEMBERS, prefix))
         assert dying is None, "what lives is not swept"
+
+    def _check_fields(self, prefix: bytes) -> None:
+        for key, end in self.members.walk(prefix + BY_END, prefix + OWNER, 0, self.size()):
+            assert self.members.find(prefix + BY_HASH + key[9:]) is not None, "a field that ends"
+            place = end + OF_FIELD + prefix + key[9:]
+            assert self.calendar.find(place) == b"", "each end of a field is in the calendar"
+        owner = self.members.find(prefix + OWNER)
+        assert owner is not None, "a map with fields that end knows its key"
+        packed = self.entries.find(owner)
+        assert packed is not None, "which is there"
+        assert members_key(read_entry(packed).collection) == prefix, "and has this map"
