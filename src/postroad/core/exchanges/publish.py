@@ -22,7 +22,7 @@ from postroad.limits import PUBLISH_BYTES_MAX, ROUTED_ENTRIES_MAX
 from postroad.model.commands import Publish
 from postroad.model.exchanges import DELAY_HEADER, PublishTo, Routed, RoutedGroup
 from postroad.model.message import headers_of
-from postroad.model.policy import FIFO, QueueSettings
+from postroad.model.policy import FIFO, PRIORITY, QueueSettings
 from postroad.model.replies import Why
 
 Delays = Sequence[int | None] | None
@@ -168,15 +168,18 @@ def _refusal_of(world: World, groups: list[Group]) -> Decision | None:
 
 def _entries(route: Route, publish: Publish) -> int:
     """How often a queue takes something: all messages of a group at once, or one by one where each
-    has a time, a key or an id of its own, or counts by its size."""
+    has a time, a key or an id of its own, or counts by its size or its priority."""
     count = len(publish.bodies)
     own = (publish.delays_ms, publish.ttls_ms, publish.keys, publish.dedup_ids)
     if count == 1 or any(column is not None for column in own):
         return len(route.ids) * count
-    return sum([count if _takes_each(queue.settings) else 1 for queue in route.queues])
+    levels = publish.priorities is not None
+    return sum([count if _takes_each(queue.settings, levels) else 1 for queue in route.queues])
 
 
-def _takes_each(settings: QueueSettings) -> bool:
+def _takes_each(settings: QueueSettings, levels: bool) -> bool:
+    if levels and settings.kind == PRIORITY:
+        return True
     if settings.delay_ms or settings.bytes_max is not None or settings.kind == FIFO:
         return True
     return settings.dedup_by_content and settings.dedup_window_ms is not None
