@@ -8,6 +8,7 @@ import time
 
 from bench.broker import QUEUE, declare, opened, scratch, send
 from bench.figures import Figure
+from bench.scenarios.turns import Stopwatch
 from postroad.engine.blocking import BlockingDriver
 from postroad.model.commands import Command, Publish, PurgeQueue
 from postroad.model.exchanges import (
@@ -103,14 +104,17 @@ def _fan_out(scale: float) -> list[Figure]:
         for number in range(queues):
             declare(driver, f"q{number}")
             driver.ask(Bind("all", f"q{number}"))
-        ratios, costs = [], []
+        watch = Stopwatch(driver)
+        ratios, costs, turns, used = [], [], [], []
         for _ in range(RUNS):
             before = driver.engine.bytes_written
             send(driver, bodies)
             one = driver.engine.bytes_written - before
-            begin = time.perf_counter()
+            watch.reset()
             reply = driver.ask(PublishTo("all", ("",), bodies))
-            costs.append((time.perf_counter() - begin) * 1e3)
+            costs.append((time.perf_counter() - watch.begin) * 1e3)
+            turns.append(watch.longest_ms)
+            used.append(watch.longest_cpu_ms)
             assert isinstance(reply, Routed), reply
             assert len(reply.groups[0].places) == queues, reply
             ratios.append((driver.engine.bytes_written - before - one) / one)
@@ -120,6 +124,8 @@ def _fan_out(scale: float) -> list[Figure]:
     return [
         Figure(title, "times", ratios, at_most=1.2, full=full),
         Figure(f"the same: a call of 1,000 to {queues:,} queues", "ms", costs),
+        Figure("the same: longest turn", "ms", turns, at_most=20, full=full),
+        Figure("the same: most processor time of a turn", "ms", used, full=full),
     ]
 
 
