@@ -9,6 +9,7 @@ from tests.sim.checkers.keys import highest
 from tests.sim.copies import Violation
 from tests.sim.process import compare, reread
 from tests.sim.workload import KEYED, Session
+from tests.sim.workloads.limits import EACH
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -26,7 +27,8 @@ def audit(world: "World") -> None:
     _audit_kinds(world, session)
     snapshot = _snapshot(world, session)
     world.checker.audit(snapshot, world.now_ms())
-    _audit_order(world, session, snapshot)
+    for name in ("levels", "ranked"):
+        _audit_order(world, session, snapshot, name)
     process = world.quiesce()
     live = process.engine.core.state
     live.check()
@@ -44,24 +46,24 @@ def _audit_kinds(world: "World", session: Session) -> None:
         return world.hear(session, command)
 
     checker = world.checker
-    for expert in checker.all_experts():
+    for expert in (*checker.all_experts(), *checker.watchers):
         expert.audit(read, world.now_ms(), checker.event)
 
 
-def _audit_order(world: "World", session: Session, snapshot: Snapshot) -> None:
+def _audit_order(world: "World", session: Session, snapshot: Snapshot, name: str) -> None:
     """Nothing arrives and nobody else receives: the highest priorities come first."""
-    seen = snapshot.seen.get("levels", [])
-    copies = [world.checker.recognise("levels", one.message) for one in seen]
+    seen = snapshot.seen.get(name, [])
+    copies = [world.checker.recognise(name, one.message) for one in seen]
     expected = highest(seen, copies, 4)
     if not expected:
         return
-    received = world.hear(session, asks.Receive("levels", 4, 60_000, 0))
+    received = world.hear(session, asks.Receive(name, 4, 60_000, 0))
     offsets = [one.offset for one in received.messages]
     if offsets != expected:
         raise Violation(f"of the highest priority are {expected}, and {offsets} came")
     leases = [one.lease for one in received.messages]
     counts = [one.delivery_count for one in received.messages]
-    world.hear(session, asks.Settle("levels", offsets, leases, counts, asks.RELEASE))
+    world.hear(session, asks.Settle(name, offsets, leases, counts, asks.RELEASE))
 
 
 def finish(world: "World") -> None:
@@ -73,6 +75,8 @@ def finish(world: "World") -> None:
     session = world.session()
     for name in ("dead", "nowhere"):
         world.hear(session, asks.DeclareQueue(name))
+    for watcher in world.checker.watchers:
+        watcher.end(lambda command: world.hear(session, command))
     _drain(world, session)
     audit(world)
     world.checker.topics.bury(lambda command: world.hear(session, command))
@@ -101,7 +105,7 @@ def _drain(world: "World", session: Session) -> None:
             # Where few may be leased at once, popping takes the rest.
             world.hear(session, asks.Pop("few", 2_000, 0))
             # Of a key there may be a few at a time only.
-            for _ in range(40 if name in KEYED else 1):
+            for _ in range(40 if name in KEYED or name == EACH else 1):
                 if not _receive_and_ack(world, session, name):
                     break
             described = world.hear(session, asks.DescribeQueue(name))
@@ -145,6 +149,12 @@ def stop(world: "World") -> None:
         raise Violation("a clean stop left no checkpoint")
 
 
+def _owner(world: "World") -> Session:
+    """Who alone may look at what is exclusive."""
+    owner = world.checker.owners.owner
+    return next(one for one in world.sessions if one.caller.number == owner)
+
+
 def _snapshot(world: "World", session: Session) -> Snapshot:
     snapshot = Snapshot()
     names = world.hear(session, asks.ListQueues()).names
@@ -153,7 +163,8 @@ def _snapshot(world: "World", session: Session) -> Snapshot:
         seen = snapshot.seen[name] = []
         at = 0
         while True:
-            peeked = world.hear(session, asks.Peek(name, at, 400))
+            mine = snapshot.described[name].settings.exclusive
+            peeked = world.hear(_owner(world) if mine else session, asks.Peek(name, at, 400))
             if not peeked.messages:
                 break
             seen.extend(peeked.messages)

@@ -16,8 +16,15 @@ from tests.sim.checkers.batches import BatchRules
 from tests.sim.checkers.exchanges import ExchangeRules
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
+from tests.sim.checkers.later import LaterRules
+from tests.sim.checkers.limits import BoundRules, PauseRules, RateRules
+from tests.sim.checkers.lives import IdleRules, OwnerRules, SingleRules
+from tests.sim.checkers.past import PastRules
 from tests.sim.checkers.registers import NEVER
+from tests.sim.checkers.schemas import SchemaRules
 from tests.sim.checkers.topics import TopicRules
+from tests.sim.checkers.watcher import Watcher
+from tests.sim.checkers.ways import WayRules
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Fate, Known, Violation
 from tests.sim.leases import LeaseRules
 from tests.sim.tap import Tap
@@ -41,6 +48,12 @@ class Checker:
         self.experts: dict[type, Any] = {}
         self.topics = TopicRules()
         self.exchanges = ExchangeRules(self)
+        self.owners = OwnerRules()
+        self.watchers: tuple[Watcher, ...] = (
+            *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
+            *(self.owners, SingleRules(), IdleRules(self)),
+            *(RateRules(self), BoundRules(self), PauseRules(self)),
+        )
         for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))
         self._expect: dict[type, Callable[[Asked], None]] = {
@@ -84,6 +97,8 @@ class Checker:
             expert.asked(ask)
         elif expect is not None:
             expect(ask)
+        for watcher in self.watchers:
+            watcher.asked(ask)
 
     def answered(self, session: int, number: int, reply: Any, now: int) -> None:
         """A session hears an answer."""
@@ -106,6 +121,8 @@ class Checker:
             expert.answered(ask, reply, now, self.event)
         elif hear is not None:
             hear(ask, reply, now)
+        for watcher in self.watchers:
+            watcher.answered(ask, reply, now, self.event)
 
     def doubt(self, ask: Asked, until: int) -> None:
         """Nobody will tell what becomes of an ask, or became of it before the event `until`."""
@@ -114,6 +131,8 @@ class Checker:
             expert.unknown(ask, until)
         else:
             self._unknown(ask)
+        for watcher in self.watchers:
+            watcher.unknown(ask, until)
 
     def forgotten(self, session: int) -> None:
         """A session is gone: what it asked and did not hear of may or may not be so."""
@@ -121,6 +140,8 @@ class Checker:
         for key in [key for key in self.open if key[0] == session]:
             self.doubt(self.open.pop(key), NEVER)
         self.leases.forgotten(session)
+        for watcher in self.watchers:
+            watcher.forgotten(session)
 
     def died(self) -> None:
         """The process is gone, and all sessions with it."""
@@ -129,6 +150,13 @@ class Checker:
             self.doubt(ask, self.event)
         self.open.clear()
         self.leases.died()
+        for watcher in self.watchers:
+            watcher.died()
+
+    def began(self, now: int) -> None:
+        """A new life begins."""
+        for watcher in self.watchers:
+            watcher.began(now)
 
     def unanswered(self) -> list[Asked]:
         """Asks that should have been answered by now."""
@@ -216,6 +244,8 @@ class Checker:
     def _will_move(self, ask: Asked) -> None:
         target = ask.command.target
         targets = set(self.known.views) if target is None else {target}
+        if target is None and getattr(ask.command, "settled", False):
+            targets = {ask.command.source}
         self.known.view(ask.command.source).targets |= targets
 
     def _published(self, ask: Asked, reply: replies.Published, _now: int) -> None:
@@ -256,7 +286,9 @@ class Checker:
             self.delivered += 1
             # What is pushed may have been on its way since before the end.
             fresh = not isinstance(command, asks.Attach) and ask.event > copy.gone_at
-            if copy.fate is Fate.GONE and fresh:
+            if copy.fate is Fate.GONE and copy.backs:
+                copy.fate = Fate.THERE
+            elif copy.fate is Fate.GONE and fresh:
                 raise Violation(f"{copy} is delivered again after its end was confirmed")
             if copy.fate in (Fate.ASKED, Fate.DOUBTFUL):
                 copy.fate = Fate.THERE
@@ -298,7 +330,8 @@ class Checker:
             for name in _names(command):
                 view = self.known.views.get(name)
                 # It may have been refused before the queue came, and heard of it only now.
-                if view is None or not 0 < view.sure_since < ask.event or view.maybe_deleted:
+                sure = view is not None and 0 < view.sure_since < ask.event
+                if view is None or not sure or view.maybe_deleted or view.fleeting:
                     return
             raise Violation(f"a queue that was declared is not there: {reply.text}")
 

@@ -29,11 +29,12 @@ class Copy:
     `ends`: asks that may have ended it, since the last audit; `gone_at`: number of the event that
     confirmed its end. `place`: its first (queue id, offset), `spot`: the last one seen; `home`:
     the queue where it was for certain at last. `alone`: that its fellows are there says nothing of
-    it.
+    it. `backs`: settled, it may have been put back.
     """
 
     __slots__ = (
         "alone",
+        "backs",
         "body",
         "dedup_id",
         "delay_ms",
@@ -66,6 +67,7 @@ class Copy:
         self.priority = 0
         self.dedup_id: str | None = None
         self.alone = False
+        self.backs = False
         self.ends = 0
         self.gone_at = 0
         self.delay_ms = 0
@@ -145,6 +147,11 @@ class View:
         )
 
     @property
+    def fleeting(self) -> bool:
+        """Whether it may go without anybody's ask."""
+        return any(one.exclusive or one.expires_ms is not None for one in self.settings)
+
+    @property
     def lease_ms(self) -> int:
         """The shortest lease it may give."""
         return min((one.lease_ms for one in self.settings), default=0)
@@ -204,7 +211,8 @@ class Known:
         """Whether a copy may be gone though nobody is known to have ended it."""
         if copy.ends or copy.expires_ms <= now or copy.fate is not Fate.THERE:
             return True
-        return any(self.view(name).lossy for name in self.reach(copy.home))
+        views = [self.view(name) for name in self.reach(copy.home)]
+        return any(view.lossy or view.fleeting for view in views)
 
 
 class Asked:

@@ -17,6 +17,7 @@ from postroad.model.ask import Caller
 from postroad.model.replies import Reply
 from postroad.store.files import FileStore
 from tests.sim.copies import Violation
+from tests.sim.workloads.schemas import Marks
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -44,6 +45,7 @@ class Process:
         world.tap.claimed(journal)
         self.clock.not_before(parts.now_ms)
         self.engine = Engine(parts, self._send)
+        self.engine.core.world.checker = Marks()
         self.lanes: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self.running: set[Lane] = set()
         self.sessions = (self.report.epoch << 40) + 1

@@ -12,6 +12,7 @@ from postroad.model.exchanges import Bound
 from postroad.model.groups import ReceiveShare
 from postroad.model.message import Delivery
 from postroad.model.policy import DEDUP_KEY, FIFO, PRIORITY, QueueSettings, RetryPolicy
+from tests.sim.workloads import limits, lives, past, schemas, ways
 from tests.sim.workloads.batches import next_batch
 from tests.sim.workloads.exchanges import next_routed
 from tests.sim.workloads.kv import KvWork
@@ -75,6 +76,9 @@ class Session:
         self.themes = themes
         self.kv = KvWork(rng)
         self.topics = TopicWork(rng if "topics" in themes else random.Random(0))
+        self.past = past.PastWork()
+        self.lives = lives.LifeWork()
+        self.schemas = schemas.SchemaWork()
         self.tasks: list[int] = []
         self.bindings: list[int] = []
 
@@ -86,6 +90,8 @@ class Session:
         """What an answer leaves with the client."""
         self.kv.heard(command, reply)
         self.topics.heard(reply)
+        self.past.heard(command, reply)
+        self.schemas.heard(command, reply)
         if isinstance(reply, BatchDone):
             for part, answer in zip(command.commands, reply.replies, strict=True):
                 self.heard(part, answer)
@@ -99,7 +105,7 @@ class Session:
 
     def next_command(self, publish: int) -> Any:
         """Something to ask by chance; `publish` is the number a publish would have."""
-        if self.themes and self.rng.random() < THEME_SHARE:
+        if self.themes and self.rng.random() < share_of(self.themes):
             return THEMES[self.rng.choice(self.themes)](self, publish)
         make, weights = zip(*CHOICES, strict=True)
         chosen = self.rng.choices(make, weights)[0]
@@ -160,6 +166,26 @@ class Session:
     def route(self, publish: int) -> Any:
         """Something with exchanges."""
         return next_routed(self.rng, publish, self.bindings)
+
+    def use_past(self, publish: int) -> Any:
+        """Something with what was settled."""
+        return self.past.next_command(self, publish)
+
+    def use_schemas(self, publish: int) -> Any:
+        """Something with schemas."""
+        return self.schemas.next_command(self, publish)
+
+    def use_lives(self, publish: int) -> Any:
+        """Something with queues that do not last."""
+        return self.lives.next_command(self, publish)
+
+    def use_ways(self, publish: int) -> Any:
+        """Something with exchanges of every kind."""
+        return ways.next_way(self, publish)
+
+    def use_limits(self, publish: int) -> Any:
+        """Something with queues that hold back."""
+        return limits.next_limited(self, publish)
 
     def batch(self, publish: int) -> Any:
         """Several things at once."""
@@ -306,12 +332,29 @@ THEMES = {
     "batch": Session.batch,
     "exchanges": Session.route,
     "topics": Session.use_topics,
+    "limits": Session.use_limits,
+    "lives": Session.use_lives,
+    "ways": Session.use_ways,
+    "past": Session.use_past,
+    "schemas": Session.use_schemas,
 }
 """What only some stories are about."""
+NEEDS = {
+    "past": past.NEEDS,
+    "schemas": schemas.NEEDS,
+    "limits": limits.NEEDS,
+    "lives": lives.NEEDS,
+    "ways": ways.NEEDS,
+}
+"""What those stories need to be there."""
 THEME_SHARE = 0.35
+LARGE_SHARE = 0.7
 TOPICS_EVERY = 4
 TOPICS_AT = 3
 EXCHANGES_AT = 1
+LARGE_AT = 2
+LARGE = ("past", "schemas", "limits", "lives", "ways")
+"""Each of these is most of a story."""
 
 
 def themes_of(seed: int, rng: random.Random) -> tuple[str, ...]:
@@ -322,4 +365,17 @@ def themes_of(seed: int, rng: random.Random) -> tuple[str, ...]:
         return (*themes, "topics", "topics")
     if seed % TOPICS_EVERY == EXCHANGES_AT:
         return (*themes, "exchanges", "exchanges")
+    if seed % TOPICS_EVERY == LARGE_AT:
+        large = LARGE[seed // TOPICS_EVERY % len(LARGE)]
+        return (*themes, large, large, large) if large in THEMES else themes
     return themes
+
+
+def share_of(themes: tuple[str, ...]) -> float:
+    """How much of what is asked is about the themes."""
+    return LARGE_SHARE if NEEDS.keys() & set(themes) else THEME_SHARE
+
+
+def needs_of(themes: tuple[str, ...]) -> list[Any]:
+    """What is asked first."""
+    return [command for name in dict.fromkeys(themes) for command in NEEDS.get(name, ())]

@@ -25,7 +25,7 @@ from tests.sim.faults import Faults
 from tests.sim.process import Process
 from tests.sim.scales import small_world
 from tests.sim.tap import Tap
-from tests.sim.workload import KEYED, QUEUES, Session, themes_of
+from tests.sim.workload import KEYED, QUEUES, Session, needs_of, themes_of
 
 START_MS = 1_700_000_000_000
 SPINS_MAX = 3_000
@@ -215,6 +215,7 @@ class World:
             raise Violation(f"the start is refused: {error}") from error
         self.lives += 1
         self.process = process
+        self.checker.began(self.now_ms())
         self.say(f"life {self.lives} begins: {process.report}")
         self.sessions = [self.session() for _ in range(3)]
         self.turn()
@@ -309,6 +310,10 @@ class World:
         for name in names[: self.rng.randint(6, len(names))]:
             if self.process is not None:
                 self.ask(self.sessions[0], asks.DeclareQueue(name, QUEUES[name]))
+            self.run_for(3)
+        for command in needs_of(self.themes):
+            if self.process is not None:
+                self.ask(self.sessions[0], command)
             self.run_for(3)
         if self.seed % FLOODS_EVERY == 0 and self.process is not None:
             self._flood(self.sessions[0])

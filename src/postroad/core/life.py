@@ -15,6 +15,7 @@ from postroad.core.queue import Queue
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.exchanges import Bind, Unbind
+from postroad.model.history import Cancel, DescribeMessage, PutBack, Reschedule
 from postroad.model.lists import ListMove, ListPop, ListRange, ListRemove, ListSet, ListTrim
 from postroad.model.replies import Refused, Why
 
@@ -31,6 +32,10 @@ GUARDED: dict[type, str] = {
     commands.Peek: "queue",
     commands.Move: "source",
     commands.StartMoveTask: "source",
+    PutBack: "queue",
+    Cancel: "queue",
+    Reschedule: "queue",
+    DescribeMessage: "queue",
     Bind: "target",
     Unbind: "target",
     ListPop: "lists",

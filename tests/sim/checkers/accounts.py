@@ -29,7 +29,8 @@ class Accounts:
     def audit(self, snapshot: Snapshot, now: int) -> None:
         """Nothing is on its way: what is there must be what may be there, and all that must."""
         for name, view in self.checker.known.views.items():
-            if view.sure and not view.maybe_deleted and name not in snapshot.described:
+            gone = name not in snapshot.described
+            if gone and view.sure and not view.maybe_deleted and not view.fleeting:
                 raise Violation(f"queue `{name}` was declared and is not there")
         found = self._find(snapshot, now)
         self._believe_whole(found)
@@ -49,7 +50,7 @@ class Accounts:
             self._count_states(snapshot.described[name], messages)
             for peeked in messages:
                 copy = self.checker.recognise(name, peeked.message)
-                if copy.fate is Fate.GONE:
+                if copy.fate is Fate.GONE and not copy.backs:
                     raise Violation(f"{copy} is back in `{name}`, {peeked.state}")
                 if id(copy) in found:
                     raise Violation(f"{copy} is in `{found[id(copy)]}` and in `{name}`")
@@ -87,7 +88,8 @@ class Accounts:
     def _settle_accounts(self, found: dict[int, str], snapshot: Snapshot) -> None:
         known = self.checker.known
         for copy in known.copies.values():
-            if copy.fate in (Fate.GONE, Fate.REFUSED):
+            copy.backs = copy.backs and copy.queue in snapshot.moving
+            if copy.fate in (Fate.GONE, Fate.REFUSED) and id(copy) not in found:
                 continue
             copy.ends = 0
             if id(copy) in found:

@@ -1,6 +1,7 @@
 """What exchanges promise: a publish is in exactly the queues its answer names, and those are the
 ones whose bindings fit."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from postroad.model import exchanges as x
@@ -33,10 +34,13 @@ class ExchangeRules:
     def asked(self, ask: Asked) -> None:
         """A binding comes or goes, or something is published."""
         command = ask.command
-        if isinstance(command, x.PublishTo):
-            self._will_publish(ask, command)
+        if not _is_ours(command):
             return
-        if not isinstance(command, x.Bind | x.Unbind) or command.source not in SOURCES:
+        if isinstance(command, x.PublishTo):
+            targets = TARGETS if command.exchange in SOURCES else _named(command)
+            self._will_publish(ask, command, targets)
+            return
+        if not isinstance(command, x.Bind | x.Unbind):
             return
         place = (command.source, command.key, command.target)
         register = self.bindings.setdefault(place, Register(value=False))
@@ -44,6 +48,8 @@ class ExchangeRules:
 
     def answered(self, ask: Asked, reply: Any, now: int, event: int) -> None:
         """It is so, or was refused."""
+        if not _is_ours(ask.command):
+            return
         if isinstance(reply, x.Routed):
             self._routed(ask, reply, now)
             return
@@ -59,6 +65,8 @@ class ExchangeRules:
 
     def unknown(self, ask: Asked, until: int) -> None:
         """Nobody will tell."""
+        if not _is_ours(ask.command):
+            return
         for place, one in ask.writes:
             self.bindings[place].doubt(one, until)
         for copy in ask.copies:
@@ -76,9 +84,9 @@ class ExchangeRules:
                 raise Violation(f"binding {place} is {place in there}: {register.writes}")
             register.settle(place in there, event)
 
-    def _will_publish(self, ask: Asked, command: x.PublishTo) -> None:
+    def _will_publish(self, ask: Asked, command: x.PublishTo, targets: Sequence[str]) -> None:
         known = self.checker.known
-        for name in TARGETS:
+        for name in targets:
             for index, body in enumerate(command.bodies):
                 copy = Copy(int(body.partition(b".")[0]), index, name, body, b"")
                 copy.expires_ms = FOREVER_MS
@@ -120,6 +128,9 @@ class ExchangeRules:
         keys = ask.command.routing_keys
         key = keys[copy.index if len(keys) > 1 else 0]
         may = must = False
+        if not ask.command.exchange and not came and self.checker.known.view(copy.queue).sure:
+            raise Violation(f"{copy} did not go where its key names a queue")
+        may = may or not ask.command.exchange
         for (source, pattern, target), register in self.bindings.items():
             if (
                 source == ask.command.exchange
@@ -134,6 +145,18 @@ class ExchangeRules:
         view = self.checker.known.view(copy.queue)
         if must and not came and view.sure and not view.maybe_deleted:
             raise Violation(f"{copy} with key {key} did not go where a binding leads")
+
+
+def _is_ours(command: Any) -> bool:
+    """Whether it is about the exchanges these rules know, or none."""
+    if isinstance(command, x.PublishTo):
+        return command.exchange in ("", *SOURCES)
+    return not isinstance(command, x.Bind | x.Unbind) or command.source in SOURCES
+
+
+def _named(command: x.PublishTo) -> Sequence[str]:
+    """The queues that the keys themselves name."""
+    return () if command.exchange else tuple(dict.fromkeys(command.routing_keys))
 
 
 def fits(source: str, pattern: str, key: str) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from postroad.model import commands
 from postroad.model.batch import Batch
 from postroad.model.commands import Attach, ChangeQueue, DeclareQueue, Detach, Receive
+from postroad.model.history import Cancel, DescribeMessage, PutBack, Reschedule
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Declared, Received, Refused, Reply, Why
 from tests.unit.core.road import Road, bodies_of, replayed
@@ -103,6 +104,10 @@ def test_an_exclusive_queue_is_its_session_s_alone_but_all_may_publish_to_it() -
         commands.StartMoveTask("q", "other"),
         commands.Settle("q", *receipts, [1]),
         commands.Extend("q", *receipts, 1),
+        PutBack("q"),
+        Cancel("q", (1,)),
+        Reschedule("q", (1,), 5),
+        DescribeMessage("q", 1),
     ):
         assert why(r.ask(command, other)) == Why.LOCKED, command
     r.ask(commands.Publish(("q",), [b"reply"]), other)
