@@ -150,6 +150,10 @@ class ListLane(Lanes):
         if page.mids & mask:
             for slot in bits_of(page.mids & mask):
                 self.take_out(page, slot)
+        if not page.live & ~mask:
+            # While messages leave by offset nobody else drops what is over.
+            _remove(self.front, page.number)
+            _remove(self.main, page.number)
 
     def load(self, page: Page) -> None:
         """Enter what is in a page."""

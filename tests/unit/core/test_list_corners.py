@@ -2,6 +2,8 @@
 
 import pytest
 
+from postroad.core.bits import PAGE
+from postroad.core.list_lane import ListLane
 from postroad.model import commands, exchanges, kv, lists, topics
 from postroad.model.batch import Batch, BatchDone
 from postroad.model.lists import (
@@ -294,3 +296,15 @@ def test_a_pop_does_not_wait_behind_a_receive_that_may_lease_no_more(r: Lists) -
     popped = next(reply for one, reply in r.told if one == number)
     assert isinstance(popped, Received), "who waits behind the one that left is looked at"
     assert bodies_of(popped.messages) == [b"c"]
+
+
+def test_a_list_that_is_received_from_keeps_nothing_of_what_left(r: Lists) -> None:
+    r.push(RIGHT, b"a")
+    r.declare("l")
+    for _ in range(3):
+        r.publish(*[b"b"] * PAGE, to=("l",))
+        r.ask(commands.Pop("l", PAGE))
+    lane = r.queue("l").pages.lanes
+    assert isinstance(lane, ListLane)
+    assert lane.main == list(r.queue("l").pages.all)
+    r.check()
