@@ -93,15 +93,34 @@ def keys_of(pages: Pages, settings: QueueSettings) -> Keys:
     return lanes
 
 
+def is_ordered(pages: Pages) -> bool:
+    """Whether keys or priorities say who is next. Lanes of keys stay for a while when the last
+    message with a key has left, but not over a restart: they say nothing."""
+    lanes = pages.lanes
+    if isinstance(lanes, Keys):
+        return lanes.strict or bool(lanes.by_number)
+    return lanes is not None and not isinstance(lanes, ListLane)
+
+
 def begin_list(pages: Pages) -> ListLane:
     """The lanes of a list, made where there are none yet."""
     lanes = pages.lanes
-    if lanes is None:
+    if not isinstance(lanes, ListLane) and not is_ordered(pages):
+        for page in pages.all.values():
+            _forget_keys(pages, page)
         lanes = ListLane(pages.all)
         lanes.mend(pages.purged_before)
         pages.lanes = lanes
     assert isinstance(lanes, ListLane), "what is ordered by keys or priorities is no list"
     return lanes
+
+
+def _forget_keys(pages: Pages, page: Page) -> None:
+    """No message of a page bears a key that counts."""
+    if page.keys is not None:
+        pages.ledger.touch(page)
+        page.keys = page.numbers = None
+        page.keyed = 0
 
 
 def load_page(pages: Pages, settings: QueueSettings, page: Page, purged_before: int) -> None:

@@ -308,3 +308,21 @@ def test_a_list_that_is_received_from_keeps_nothing_of_what_left(r: Lists) -> No
     assert isinstance(lane, ListLane)
     assert lane.main == list(r.queue("l").pages.all)
     r.check()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_queue_is_a_list_again_once_its_messages_with_keys_have_left(
+    r: Lists, restarts: bool
+) -> None:
+    r.declare("l")
+    r.publish(b"a", b"b", to=("l",), keys=["k", None])
+    assert isinstance(r.ask(ListPush("l", LEFT, [b"c"])), Refused)
+    r.ask(commands.Pop("l"))
+    if restarts:
+        r.restart(2, r.cut(), len(r.steps))
+    r.push(RIGHT, b"c")
+    r.publish(b"d", to=("l",), keys=["j"])
+    assert r.all() == letters("bcd")
+    page = r.queue("l").pages.all[0]
+    assert page.key_number(3) == r.core.world.number_of("j")
+    r.check()

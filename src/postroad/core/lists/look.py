@@ -8,6 +8,7 @@ from postroad.core.handout import Bodies, Piece, downward, pieces_of
 from postroad.core.kv.look import look
 from postroad.core.list_lane import ListLane, Stretch, outermost
 from postroad.core.lists.records import LEFT_END, RIGHT_END
+from postroad.core.order import is_ordered
 from postroad.core.queue import Queue
 from postroad.limits import LIST_LOOK_BYTES_MAX, LIST_LOOK_MAX
 from postroad.model.lists import LEFT, RIGHT
@@ -33,9 +34,7 @@ def find(world: World, name: str, space: str, now: int) -> Queue | Decision | No
         return None
     settings = queue.settings
     limited = settings.key_leased_max is not None or settings.key_per_second is not None
-    lanes = queue.pages.lanes
-    ordered = lanes is not None and not isinstance(lanes, ListLane)
-    if settings.kind != STANDARD or limited or ordered:
+    if settings.kind != STANDARD or limited or is_ordered(queue.pages):
         text = f"queue `{name}` orders its messages by key or priority; it is no list"
         return refuse(Why.WRONG_KIND, text, queue.touched)
     return queue
