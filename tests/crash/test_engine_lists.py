@@ -106,6 +106,11 @@ def calls_of_a_clean_run() -> int:
 
 
 def test_a_power_cut_during_any_call_leaves_lists_as_before_a_step_or_as_after_it() -> None:
+    cut_everywhere()
+
+
+def cut_everywhere() -> None:
+    """Live the script once for each call of the disk, with a power cut there."""
     for number in range(2, calls_of_a_clean_run() + 1):
         disk = SimDisk(random.Random(number))
         disk.crash_at = number
