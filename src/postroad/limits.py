@@ -120,6 +120,7 @@ PRIORITY_MAX = 255  # a priority is 8 bits a message, as in AMQP
 RATE_MAX = 1_000_000_000  # deliveries a second: more is no limit
 BURSTS_A_SECOND = 10  # a rate may be ahead of itself by a tenth of a second's deliveries, or one
 BATCH_COMMANDS_MAX = 1_000  # of one batch: a turn of the loop
+BATCH_BYTES_MAX = 512 * 1024 * 1024  # of one batch: it is held in memory until durable
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
 
@@ -214,6 +215,7 @@ SCHEMAS_COMPILED_MAX = 10_000  # kept ready, by text; then all are made anew whe
 KV_KEY_BYTES_MAX = 8 * 1024  # of a key, or a pattern; longer ones belong into values
 KV_MEMBER_BYTES_MAX = 64 * 1024  # of a field or member: whole JSON texts are members in practice
 KV_VALUE_BYTES_MAX = 16 * 1024 * 1024  # as a message
+KV_ENTRY_BYTES = 64  # that an entry is taken to need beside its texts, at least
 KV_BATCH_MAX = 1_000  # keys or members in one command: a turn of the loop
 KV_KEY_WORK = 4  # messages that are as much work for a turn as a key or member
 KV_BATCH_BYTES_MAX = 32 * 1024 * 1024  # values in one command

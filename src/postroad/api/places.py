@@ -34,12 +34,14 @@ class Place(tuple[int, int]):  # noqa: SLOT001  (a tuple can have no slots with 
 def places_of(published: Published, count: int) -> list[Place]:
     """What a publish of `count` messages came to, per queue."""
     found: list[Place] = []
-    for one in published.places:
+    for at, one in enumerate(published.places):
         place = Place(one)
         place.known = ()
         place.offsets = range(one[1], one[1] + count)
-        if published.offsets is not None:
-            place.offsets = published.offsets
-            place.known = published.known
+        target = published.targets[at] if published.targets else None
+        if target is not None:
+            place.offsets, place.known = target.offsets, target.known
+        elif published.offsets is not None:
+            place.offsets, place.known = published.offsets, published.known
         found.append(place)
     return found

@@ -58,9 +58,13 @@ def queue_changed(state: State, record: facts.QueueChanged) -> None:
     """Other settings, extras and labels."""
     queue = state.queues[record.queue]
     state.ledger.touch(queue)
+    before_ms = queue.settings.dedup_window_ms
     queue.settings = record.settings
     set_lanes(queue.pages, record.settings)
-    if record.settings.dedup_window_ms is None:
+    window_ms = record.settings.dedup_window_ms
+    if before_ms is not None and window_ms is not None and window_ms > before_ms:
+        queue.dedup.forget(record.now_ms, before_ms)
+    if window_ms is None:
         queue.dedup.clear()
     queue.extras = dict(record.extras)
     queue.labels = dict(record.labels)

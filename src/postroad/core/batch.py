@@ -16,7 +16,7 @@ from postroad.core.life import Life
 from postroad.core.lists.program import COLD, filled, is_at_hand
 from postroad.core.queue import Queue
 from postroad.core.topics.desk import SERVED
-from postroad.limits import BATCH_COMMANDS_MAX, KV_SPACES_MAX
+from postroad.limits import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, KV_ENTRY_BYTES, KV_SPACES_MAX
 from postroad.model import claims, commands, exchanges, groups, history, kv, topics
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
@@ -25,9 +25,6 @@ from postroad.model.lists import ListMove, ListPop
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
-
-KV_ENTRY_BYTES = 64
-"""What an entry of kv takes beside its texts, at least."""
 
 TESTED = (
     commands.Publish,
@@ -63,6 +60,9 @@ ALONE = (
     history.DescribeMessage,
 )
 """What stands alone: it may wait, or needs bodies before it is decided."""
+
+COLUMNS = ("bodies", "heads", "keys", "values", "fields", "members")
+"""Where commands have their texts."""
 
 Handle = Callable[[Ask, int], "Step | Missing"]
 Deciders = dict[type, Callable[[World, Any, int], "Decision | Missing"]]
@@ -108,6 +108,8 @@ class Batches:
             wrong = unsound(one) or unsound_columns(one)
             if wrong is not None:
                 return Refused(Why.BAD_COMMAND, wrong)
+        if sum(map(_bytes_of, command.commands)) > BATCH_BYTES_MAX:
+            return Refused(Why.TOO_LARGE, f"a batch has at most {BATCH_BYTES_MAX:,} bytes")
         if not all(map(_is_watched, command.unchanged)):
             return Refused(Why.BAD_COMMAND, "what is watched is names of queues and their changes")
         return None
@@ -131,14 +133,20 @@ class Batches:
         tx = Doing(self, ask, now)
         try:
             result = command.program(tx)
-        except BaseException as error:  # noqa: BLE001  (what it did must reach the journal)
+        except BaseException as error:
+            if tx.broken is not None:
+                raise tx.broken from error
+            # What it did must reach the journal.
             text = f"the program raised {type(error).__name__}: {error}"
             return tx.step(Refused(Why.PROGRAM_FAILED, text))
+        if tx.broken is not None:
+            raise tx.broken
         return tx.step(RunDone(result))
 
 
 class Doing:
-    """A batch or run on its way: what it did so far."""
+    """A batch or run on its way: what it did so far. `broken`: a promise of our own that a command
+    of a program broke; the program may have caught it, and the broker stops all the same."""
 
     def __init__(self, batches: Batches, ask: Ask, now: int) -> None:
         self._batches = batches
@@ -148,6 +156,7 @@ class Doing:
         self._others: list[Answer] = []
         self._wait = 0
         self._over = False
+        self.broken: Exception | None = None
 
     def ask(self, command: commands.Command) -> Reply:
         """What a program may do; see `Asking`."""
@@ -160,8 +169,12 @@ class Doing:
         world = self._batches.world
         if isinstance(command, ListPop) and not is_at_hand(world, command):
             return COLD
-        said: Reply | Handout = self.do(command)
-        return filled(world, said) if isinstance(said, Handout) else said
+        try:
+            said: Reply | Handout = self.do(command)
+            return filled(world, said) if isinstance(said, Handout) else said
+        except Exception as error:
+            self.broken = error
+            raise
 
     def do(self, command: commands.Command) -> Any:
         """One command, done when this returns."""
@@ -295,6 +308,12 @@ class Test:
         if self.kv_bytes > max(self.world.kv_bytes_max, state.size()):
             return Refused(Why.KV_FULL, "keys take all the memory they may; delete some")
         return None
+
+
+def _bytes_of(command: object) -> int:
+    """How long the texts of a command are together."""
+    columns = [getattr(command, name, None) for name in COLUMNS]
+    return sum([len(text) for column in columns for text in column or () if text is not None])
 
 
 def _is_watched(pair: object) -> bool:

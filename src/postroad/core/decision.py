@@ -5,7 +5,7 @@ memory it says so.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 from postroad.core.handout import Handout, Library, Piece
@@ -23,9 +23,10 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
     refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
-    `kv_bytes_max`: memory of all keys."""
+    `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now."""
 
     __slots__ = (
+        "attached",
         "checker",
         "epoch",
         "kv_bytes_max",
@@ -41,6 +42,7 @@ class World:
         self.epoch = 0
         self.short_of_space = False
         self.checker = Checker()
+        self.attached: Callable[[int], int] = _nobody
         self.kv_bytes_max = KV_BYTES_MAX
         self.numbers: dict[str, int] = {}
 
@@ -68,6 +70,11 @@ class World:
         except KeyError:
             # A new one, or none.
             return array("Q", [0 if key is None else self.number_of(key) for key in keys])
+
+
+def _nobody(_queue: int) -> int:
+    """Where nobody can be attached."""
+    return 0
 
 
 class Decision:

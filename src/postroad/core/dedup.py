@@ -6,6 +6,7 @@ Compiled by mypyc where possible.
 """
 
 from array import array
+from bisect import bisect_right
 
 import msgspec
 
@@ -70,14 +71,34 @@ class Dedup:
         slot = place & (PAGE - 1)
         return page.offsets[slot] if page.times[slot] + window_ms > now_ms else -1
 
-    def room(self, now_ms: int, window_ms: int) -> int:
-        """How many more ids can be taken now."""
+    def room(self, now_ms: int, window_ms: int, wanted: int = DEDUP_IDS_MAX) -> int:
+        """How many more ids can be taken now; where `wanted` can for certain, perhaps fewer than
+        that many more are told."""
         held = len(self.by_id)
         for page in self.pages.values():
-            if page.times[-1] + window_ms > now_ms:
+            if held + wanted <= DEDUP_IDS_MAX or page.times[0] + window_ms > now_ms:
                 break
-            held -= len(page.ids)
+            held -= self._known_until(page, now_ms - window_ms)
         return DEDUP_IDS_MAX - held
+
+    def _known_until(self, page: DedupPage, until_ms: int) -> int:
+        """How many ids of a page came by an instant, and not again."""
+        count = 0
+        for slot in range(bisect_right(page.times, until_ms)):
+            count += self.by_id.get(page.ids[slot]) == (page.number << PAGE_BITS) | slot
+        return count
+
+    def forget(self, now_ms: int, window_ms: int) -> None:
+        """What came before the window is over for good, however long the window gets."""
+        for page in list(self.pages.values()):
+            old = bisect_right(page.times, now_ms - window_ms)
+            if not old:
+                return
+            self.ledger.touch(page)
+            for slot in range(old):
+                if self.by_id.get(page.ids[slot]) == (page.number << PAGE_BITS) | slot:
+                    del self.by_id[page.ids[slot]]
+                page.ids[slot] = NO_ID
 
     def add(self, id: bytes, offset: int, now_ms: int, window_ms: int) -> None:
         """A message came with an id."""
@@ -98,7 +119,8 @@ class Dedup:
         self.pages[page.number] = page
         self.next_page = page.number + 1
         for slot, id in enumerate(page.ids):
-            self.by_id[id] = (page.number << PAGE_BITS) | slot
+            if id != NO_ID:
+                self.by_id[id] = (page.number << PAGE_BITS) | slot
 
     def clear(self) -> None:
         """The queue is gone, or keeps no ids any more."""

@@ -220,6 +220,11 @@ class Demand:
         """Whether anybody waits at a queue."""
         return queue in self.waiters or queue in self.consumers
 
+    def attached(self, queue: int) -> int:
+        """How many consumers are attached to a queue."""
+        ring = self.consumers.get(queue)
+        return 0 if ring is None else len(ring)
+
     def next_consumer(self, queue: int, may_lease: bool, oldest: bool) -> Consumer | None:
         """The next consumer of the ring that has credit; it goes to the end of the ring. Those that
         lease are passed over while the queue may lease no more. `oldest`: all but the consumer

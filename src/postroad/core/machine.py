@@ -45,6 +45,7 @@ class Core:
         self.state = State()
         self.world = World(self.state, library)
         self.demand = Demand()
+        self.world.attached = self.demand.attached
         self.schedule = Schedule()
         self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
         self.life = Life(self.world, self.demand)
@@ -129,6 +130,9 @@ class Core:
             steps = [self.handle(ask, now) for ask in asks]
             return joined([step for step in steps if isinstance(step, Step)])
         decisions = publish.decide_together(self.world, publishes, now)
+        if len(asks) > 1 and publish.have_no_room(self.state, publishes[0].queues, decisions):
+            steps = [self.handle(ask, now) for ask in asks]
+            return joined([step for step in steps if isinstance(step, Step)])
         records = [record for decision in decisions for record in decision.records]
         self._apply_all(records)
         if records:

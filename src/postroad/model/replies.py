@@ -92,12 +92,23 @@ class Published:
     """`places[i]` = (queue id, offset of the first message) for the i-th target; the messages of
     one publish have consecutive offsets in each. `published_ms`: the time they carry. `offsets`:
     one per message, where some were known already and have the offset of the first that came with
-    their id; `None` where all are new. `known`: which they are, 0 being the first."""
+    their id; `None` where all are new. `known`: which they are, 0 being the first. Both are of a
+    publish to one queue; of one to several `targets` has them for each in turn, `None` where all
+    are new, and is empty where they are new to all."""
 
     places: tuple[tuple[int, int], ...]
     published_ms: int
     offsets: tuple[int, ...] | None = None
     known: tuple[int, ...] = ()
+    targets: "tuple[KnownThere | None, ...]" = ()
+
+
+@value
+class KnownThere:
+    """What one of several targets of a publish knew already; as in `Published`."""
+
+    offsets: tuple[int, ...]
+    known: tuple[int, ...]
 
 
 @value

@@ -1,7 +1,10 @@
 """Several commands as one step: each sees those before it, and all or nothing means it."""
 
+from contextlib import suppress
+
 import pytest
 
+from postroad.core import batch, table
 from postroad.core.load import canonical
 from postroad.model import commands
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
@@ -228,3 +231,37 @@ def test_two_publishes_through_exchanges_to_one_bounded_queue_are_no_all_or_noth
     assert isinstance(refused, Refused)
     assert refused.why is Why.BAD_COMMAND
     assert r.counts("big") == (0, 0, 0, 0)
+
+
+def test_a_batch_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "BATCH_BYTES_MAX", 10)
+    r = Road()
+    r.declare()
+    ten = [commands.Publish(("q",), [b"12345"]), commands.Publish(("q",), [b"1234", b"5"])]
+    assert isinstance(r.ask(Batch(ten)), BatchDone)
+    refused = r.ask(Batch([*ten, KvSet("room", (b"k",), (b"",))]))
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.TOO_LARGE
+    assert r.counts() == (3, 0, 0, 0)
+
+
+def test_a_broken_promise_of_our_own_is_not_told_as_the_program_s_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    r = Road()
+    r.declare()
+
+    def broken(*_: object) -> None:
+        raise AssertionError("a promise of our own")
+
+    monkeypatch.setitem(table.DECIDERS, commands.PurgeQueue, broken)
+
+    def program(tx: Asking) -> None:
+        with suppress(AssertionError):
+            tx.ask(commands.PurgeQueue("q"))
+
+    for one in (program, lambda tx: tx.ask(commands.PurgeQueue("q"))):
+        with pytest.raises(AssertionError, match="a promise of our own"):
+            r.ask(Run(one))
+    told = r.ask(Run(lambda tx: tx.ask("nonsense")))  # type: ignore[arg-type]
+    assert isinstance(told, Refused | RunDone)

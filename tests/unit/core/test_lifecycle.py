@@ -7,7 +7,7 @@ from postroad.model.batch import Batch
 from postroad.model.commands import Attach, ChangeQueue, DeclareQueue, Detach, Receive
 from postroad.model.history import Cancel, DescribeMessage, PutBack, Reschedule
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Declared, Received, Refused, Reply, Why
+from postroad.model.replies import Declared, Described, Received, Refused, Reply, Why
 from tests.unit.core.road import Road, bodies_of, replayed
 
 PAUSED = QueueSettings(paused=True)
@@ -376,3 +376,21 @@ def test_the_setting_counts_for_consumers_that_are_there() -> None:
     r.fill(2)
     assert (pushed(r, 1), pushed(r, 2)) == ([b"0"], [])
     assert not replayed(r.records()).queues[r.queue().id].deleted
+
+
+def test_a_queue_tells_how_many_consumers_are_attached_and_a_restart_forgets_them() -> None:
+    r = Road()
+    r.declare()
+
+    def consumers() -> int:
+        described = r.ask(commands.DescribeQueue("q"))
+        assert isinstance(described, Described)
+        return described.consumers
+
+    r.ask(Attach("q", 1, 1))
+    r.ask(Attach("q", 1, 1), r.connect(2))
+    assert consumers() == 2
+    r.ask(Detach(1))
+    assert consumers() == 1
+    r.restart(2)
+    assert consumers() == 0

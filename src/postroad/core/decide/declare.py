@@ -214,6 +214,7 @@ def decide_describe(world: World, command: DescribeQueue, _now: int) -> Decision
         queue.leased,
         queue.pages.dead,
         queue.next_offset,
+        world.attached(queue.id),
         changes=world.changes_of(queue),
         settled=0 if queue.past is None else queue.past.count,
     )

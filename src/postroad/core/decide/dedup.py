@@ -19,14 +19,14 @@ Places = tuple[tuple[int, int], ...]
 
 
 class Taken:
-    """What a publish comes to. `places`: (queue, first offset) each; `offsets`: of each message,
-    where the publish is to one queue and some were known; `full`: why a queue can take no more,
+    """What a publish comes to. `places`: (queue, first offset) each; `offsets`: by queue, of each
+    message, where some were known there; `full`: why a queue can take no more,
     and then nothing is published."""
 
     def __init__(self, records: list[facts.Record], places: Places) -> None:
         self.records = records
         self.places = places
-        self.offsets: tuple[int, ...] | None = None
+        self.offsets: dict[int, tuple[int, ...]] = {}
         self.full = ""
 
 
@@ -44,8 +44,8 @@ def take(world: World, queues: list[Queue], load: Load, now: int) -> Taken:
         offsets = _sift(world, queue, load, now, taken)
         if taken.full:
             return taken
-        if len(queues) == 1:
-            taken.offsets = offsets
+        if offsets is not None:
+            taken.offsets[queue.id] = offsets
     return taken
 
 
@@ -68,7 +68,8 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
             known[id] = offset
             fresh.append(at)
         offsets.append(offset)
-    if sum([ids[at] != NO_ID for at in fresh]) > queue.dedup.room(now, window):
+    wanted = sum([ids[at] != NO_ID for at in fresh])
+    if wanted > queue.dedup.room(now, window, wanted):
         taken.full = f"queue `{queue.name}` can remember no more deduplication ids"
         return None
     if fresh:

@@ -15,7 +15,7 @@ from postroad.core.state import State
 from postroad.limits import KEY_LENGTH_MAX, MESSAGE_BYTES_MAX, PRIORITY_MAX, PUBLISH_BYTES_MAX
 from postroad.model.commands import Publish
 from postroad.model.policy import FIFO, OVERFLOW_REJECT
-from postroad.model.replies import Done, Published, Why
+from postroad.model.replies import Done, KnownThere, Published, Refused, Why
 
 ACCEPTED = Decision([], Done())
 """Stands for a publish that is not refused, until it is known what it comes to."""
@@ -65,7 +65,7 @@ def _answer(
     records = taken.records
     group = None if records else max(queue.touched for queue in queues)
     at = 0
-    fresh = taken.places[0][1]
+    fresh = dict(taken.places)
     accepted.reverse()
     for index, decision in enumerate(decisions):
         if decision is not ACCEPTED:
@@ -75,17 +75,41 @@ def _answer(
             decisions[index] = refuse(Why.QUEUE_FULL, taken.full)
             continue
         places = taken.places
-        offsets = None if taken.offsets is None else taken.offsets[at : at + count]
-        known: tuple[int, ...] = ()
-        if offsets is not None:
-            places = ((places[0][0], offsets[0]),)
-            known = _known(offsets, fresh)
-            fresh += count - len(known)
+        targets: list[KnownThere | None] = []
+        if taken.offsets:
+            targets = [_target(taken, id, at, at + count, fresh) for id, _ in places]
+            places = tuple([_place(*pair, at) for pair in zip(places, targets, strict=True)])
         elif at:
             places = tuple([(queue, first + at) for queue, first in places])
-        decisions[index] = Decision(records, Published(places, now, offsets, known), group)
+        decisions[index] = Decision(records, _published(places, now, targets), group)
         records = []
         at += count
+
+
+def _target(
+    taken: Taken, queue: int, start: int, stop: int, fresh: dict[int, int]
+) -> KnownThere | None:
+    """What one queue knew of the messages from `start` to before `stop`."""
+    offsets = taken.offsets.get(queue)
+    if offsets is None:
+        return None
+    known = _known(offsets[start:stop], fresh[queue])
+    fresh[queue] += stop - start - len(known)
+    return KnownThere(offsets[start:stop], known)
+
+
+def _place(place: tuple[int, int], target: KnownThere | None, at: int) -> tuple[int, int]:
+    return (place[0], place[1] + at if target is None else target.offsets[0])
+
+
+def _published(
+    places: tuple[tuple[int, int], ...], now: int, targets: list[KnownThere | None]
+) -> Published:
+    if len(targets) != 1:
+        told = [one if one is not None and one.known else None for one in targets]
+        return Published(places, now, targets=tuple(told) if any(told) else ())
+    one = targets[0]
+    return Published(places, now) if one is None else Published(places, now, one.offsets, one.known)
 
 
 def _known(offsets: tuple[int, ...], fresh: int) -> tuple[int, ...]:
@@ -109,6 +133,16 @@ def stand_alone(state: State, names: tuple[str, ...]) -> bool:
             if settings.length_max is not None or settings.bytes_max is not None:
                 return True
     return False
+
+
+def have_no_room(state: State, names: tuple[str, ...], decisions: list[Decision]) -> bool:
+    """Whether queues that know ids refused all that was published together, so that some of it may
+    have room alone."""
+    queues = [state.by_name.get(name) for name in names]
+    if not any(one is not None and one.settings.dedup_window_ms is not None for one in queues):
+        return False
+    replies = [decision.reply for decision in decisions]
+    return any(isinstance(one, Refused) and one.why is Why.QUEUE_FULL for one in replies)
 
 
 def find_queues(state: State, names: tuple[str, ...]) -> list[Queue] | Decision:

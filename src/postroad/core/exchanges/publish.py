@@ -223,7 +223,9 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
             if taken.full:
                 return refuse(Why.QUEUE_FULL, taken.full)
             records.extend(taken.records)
-            routed.append(RoutedGroup(group.indexes, taken.places, taken.offsets))
+            alone = taken.places[0][0] if len(taken.places) == 1 else 0
+            known = taken.offsets.get(alone)
+            routed.append(RoutedGroup(group.indexes, taken.places, known))
             continue
         for shelf in shelves.take(group.route, records):
             records.extend(chunk_records(shelf, shelves.next_of(shelf, count), load, now))
