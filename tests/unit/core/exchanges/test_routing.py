@@ -391,15 +391,3 @@ def test_a_publish_that_is_too_much_for_a_turn_is_refused_and_one_message_never(
         assert changed == Done(), changed
     assert s.refusal("x", bodies).why == Why.TOO_LARGE
     s.publish("x", ["b"], delays_ms=[1])
-
-
-def test_messages_with_priorities_count_one_by_one_where_these_order_them() -> None:
-    queues = [f"q{number}" for number in range(21)]
-    s = Switch()
-    s.exchange("x", FANOUT)
-    for queue in queues:
-        s.road.declare(queue, kind="priority")
-        s.bind("x", queue)
-    count = ROUTED_ENTRIES_MAX // len(queues) + 1
-    assert s.refusal("x", ["b"] * count, priorities=[1] * count).why == Why.TOO_LARGE
-    assert len(s.publish("x", ["b"] * count).groups[0].places) == len(queues)
