@@ -106,7 +106,7 @@ class Life:
 
     def _is_used_by_others(self, id: int) -> bool:
         state = self.world.state
-        if id in state.exchanges.to_target:
+        if id in state.exchanges.to_target or id in state.schemas.versions:
             return True
         tasks = [task for task in state.tasks.values() if task.status == "running"]
         return any(id in (task.source, task.target) for task in tasks)

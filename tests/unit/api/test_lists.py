@@ -163,3 +163,13 @@ def test_an_event_loop_waits_for_lists() -> None:
             return [name, *bodies(messages), *bodies(await queue.range())]
 
     assert asyncio.run(main()) == ["m", "a", "b"]
+
+
+def test_a_list_with_a_schema_stays_when_it_is_empty() -> None:
+    with Broker.open(None) as broker:
+        queue = broker.list("l")
+        queue.push_right("1")
+        broker.set_schema("l", {"type": "integer"})
+        assert bodies(queue.pop_left()) == ["1"]
+        assert broker.queues() == ["l"]
+        assert len(broker.schemas("l")) == 1
