@@ -243,8 +243,12 @@ class BlockingDriver:
                 call.bell = threading.Event()
             call.bell.clear()
             self._waiting.append(call)
-            due = self.engine.next_wake()
-            wait_s = max(0, due - self.clock.now_ms()) / 1_000 if due else KEEPER_IDLE_S
+            wait_s = KEEPER_IDLE_S
+            # Whoever writes for us looks after what is due when that is done. To do it here would
+            # hold the mutex against them, slice after slice, for as long as there is any.
+            if not self._others_write():
+                due = self.engine.next_wake()
+                wait_s = max(0, due - self.clock.now_ms()) / 1_000 if due else KEEPER_IDLE_S
         call.bell.wait(wait_s)
         return self._woken(call)
 
@@ -256,6 +260,9 @@ class BlockingDriver:
                 return None if self._waiting else self._next_job()
             self._check_alive()
             return self._turn()
+
+    def _others_write(self) -> bool:
+        return any(job.lane != Lane.KEEP for job in self._taken.values())
 
     def _check_alive(self) -> None:
         if self.engine.fault is not None:
