@@ -92,7 +92,7 @@ def compile_hot(hot: list[Path]) -> int:
         print("postroad: no C compiler here, so this is the pure Python variant", file=sys.stderr)
         return 0
     print(
-        f"postroad: compiling {len(hot)} modules, once; this takes a minute or two ...",
+        f"postroad: compiling {len(hot)} modules, once; this takes a few minutes ...",
         file=sys.stderr,
         flush=True,
     )
