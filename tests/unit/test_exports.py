@@ -9,9 +9,13 @@ import pytest
 import postroad
 from postroad import errors
 from postroad.api.collections import SpaceOperations
+from postroad.api.crews import AsyncCrew, Crew, CrewOperations
 from postroad.api.lists import AsyncList, List, ListOperations
+from postroad.api.logs import AsyncTopic, Topic
 from postroad.api.operations import Operations
+from postroad.api.rounds import AsyncGroup, Group, RoundOperations
 from postroad.api.spaces import AsyncKv, Kv
+from postroad.api.topics import TopicOperations
 
 NAMES = {
     "COMPILED",
@@ -203,6 +207,31 @@ def test_a_method_shows_the_words_and_the_signature_of_its_operation() -> None:
             assert list(shown) == list(inspect.signature(operation).parameters)
     signature = inspect.signature(postroad.Broker.declare)
     assert signature.return_annotation is bool
+
+
+@pytest.mark.parametrize(
+    ("operations", "faces"),
+    [
+        (CrewOperations, (Crew, AsyncCrew)),
+        (RoundOperations, (Group, AsyncGroup)),
+        (TopicOperations, (Topic, AsyncTopic)),
+    ],
+)
+def test_the_faces_of_topics_and_groups_show_their_operations(
+    operations: type, faces: tuple[type, type]
+) -> None:
+    shared = public(faces[0]) & public(operations)
+    assert shared == public(faces[1]) & public(operations)
+    assert len(shared) >= 7
+    for name in shared:
+        operation = getattr(operations, name)
+        blocking, awaited = (getattr(face, name) for face in faces)
+        for method in (blocking, awaited):
+            assert method.__doc__ == operation.__doc__
+            shown = inspect.signature(method).parameters
+            assert list(shown) == list(inspect.signature(operation).parameters)
+        assert inspect.iscoroutinefunction(awaited)
+        assert not inspect.iscoroutinefunction(blocking)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

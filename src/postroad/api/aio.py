@@ -5,14 +5,14 @@ It stands over `AsyncDriver`. The rule kept here: the loop never waits for the d
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
-from postroad.api.faces import dress
+from postroad.api.faces import awaited
 from postroad.api.lists import AsyncList
 from postroad.api.logs import AsyncConsumer, AsyncTopic
 from postroad.api.operations import Operations
@@ -35,20 +35,7 @@ from postroad.errors import (
 from postroad.limits import CONSUME_WAIT_MS
 from postroad.model.message import Delivery
 
-P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _awaited(
-    operation: Callable[Concatenate[Operations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncBroker", P], Coroutine[Any, Any, R]]:
-    """An operation as a method whose result is awaited."""
-
-    async def method(self: "AsyncBroker", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
 
 
 class Opening:
@@ -128,53 +115,53 @@ class AsyncBroker:
         """The engine's driver, for those who speak in commands and replies."""
         return self._driver
 
-    declare = _awaited(Operations.declare)
-    change = _awaited(Operations.change)
-    pause = _awaited(Operations.pause)
-    resume = _awaited(Operations.resume)
-    delete = _awaited(Operations.delete)
-    purge = _awaited(Operations.purge)
-    describe = _awaited(Operations.describe)
-    queues = _awaited(Operations.queues)
-    publish = _awaited(Operations.publish)
-    publish_many = _awaited(Operations.publish_many)
-    receive = _awaited(Operations.receive)
-    pop = _awaited(Operations.pop)
-    ack = _awaited(Operations.ack)
-    release = _awaited(Operations.release)
-    retry = _awaited(Operations.retry)
-    reject = _awaited(Operations.reject)
-    extend = _awaited(Operations.extend)
-    peek = _awaited(Operations.peek)
-    move = _awaited(Operations.move)
-    start_move = _awaited(Operations.start_move)
-    cancel_move = _awaited(Operations.cancel_move)
-    moves = _awaited(Operations.moves)
-    would_move = _awaited(Operations.would_move)
-    put_back = _awaited(Operations.put_back)
-    start_put_back = _awaited(Operations.start_put_back)
-    cancel = _awaited(Operations.cancel)
-    reschedule = _awaited(Operations.reschedule)
-    biography = _awaited(Operations.biography)
-    set_schema = _awaited(Operations.set_schema)
-    schemas = _awaited(Operations.schemas)
-    declare_exchange = _awaited(Operations.declare_exchange)
-    change_exchange = _awaited(Operations.change_exchange)
-    delete_exchange = _awaited(Operations.delete_exchange)
-    describe_exchange = _awaited(Operations.describe_exchange)
-    exchanges = _awaited(Operations.exchanges)
-    bind = _awaited(Operations.bind)
-    unbind = _awaited(Operations.unbind)
-    bind_topic = _awaited(Operations.bind_topic)
-    unbind_topic = _awaited(Operations.unbind_topic)
-    bindings = _awaited(Operations.bindings)
-    publish_to = _awaited(Operations.publish_to)
-    publish_many_to = _awaited(Operations.publish_many_to)
+    declare = awaited(Operations.declare)
+    change = awaited(Operations.change)
+    pause = awaited(Operations.pause)
+    resume = awaited(Operations.resume)
+    delete = awaited(Operations.delete)
+    purge = awaited(Operations.purge)
+    describe = awaited(Operations.describe)
+    queues = awaited(Operations.queues)
+    publish = awaited(Operations.publish)
+    publish_many = awaited(Operations.publish_many)
+    receive = awaited(Operations.receive)
+    pop = awaited(Operations.pop)
+    ack = awaited(Operations.ack)
+    release = awaited(Operations.release)
+    retry = awaited(Operations.retry)
+    reject = awaited(Operations.reject)
+    extend = awaited(Operations.extend)
+    peek = awaited(Operations.peek)
+    move = awaited(Operations.move)
+    start_move = awaited(Operations.start_move)
+    cancel_move = awaited(Operations.cancel_move)
+    moves = awaited(Operations.moves)
+    would_move = awaited(Operations.would_move)
+    put_back = awaited(Operations.put_back)
+    start_put_back = awaited(Operations.start_put_back)
+    cancel = awaited(Operations.cancel)
+    reschedule = awaited(Operations.reschedule)
+    biography = awaited(Operations.biography)
+    set_schema = awaited(Operations.set_schema)
+    schemas = awaited(Operations.schemas)
+    declare_exchange = awaited(Operations.declare_exchange)
+    change_exchange = awaited(Operations.change_exchange)
+    delete_exchange = awaited(Operations.delete_exchange)
+    describe_exchange = awaited(Operations.describe_exchange)
+    exchanges = awaited(Operations.exchanges)
+    bind = awaited(Operations.bind)
+    unbind = awaited(Operations.unbind)
+    bind_topic = awaited(Operations.bind_topic)
+    unbind_topic = awaited(Operations.unbind_topic)
+    bindings = awaited(Operations.bindings)
+    publish_to = awaited(Operations.publish_to)
+    publish_many_to = awaited(Operations.publish_many_to)
 
-    topics = _awaited(Operations.topics)
-    groups = _awaited(Operations.groups)
-    batch = _awaited(Operations.batch)
-    run = _awaited(Operations.run)
+    topics = awaited(Operations.topics)
+    groups = awaited(Operations.groups)
+    batch = awaited(Operations.batch)
+    run = awaited(Operations.run)
 
     def topic(self, name: str) -> AsyncTopic:
         """A topic: a log in partitions that is read by offset, kept by time, size or key. It need

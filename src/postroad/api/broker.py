@@ -5,14 +5,14 @@ is left behind.
 """
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
-from postroad.api.faces import dress
+from postroad.api.faces import blocking
 from postroad.api.lists import List
 from postroad.api.logs import Consumer, Topic
 from postroad.api.operations import Operations
@@ -27,20 +27,7 @@ from postroad.errors import AlreadyOpen, BrokerClosed, DirectoryLocked, Forked, 
 from postroad.limits import CONSUME_WAIT_MS
 from postroad.model.message import Delivery
 
-P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _blocking(
-    operation: Callable[Concatenate[Operations, P], Asks[R]],
-) -> Callable[Concatenate["Broker", P], R]:
-    """An operation as a method that waits for its result."""
-
-    def method(self: "Broker", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
 
 
 class Broker:
@@ -87,53 +74,53 @@ class Broker:
         """The engine's driver, for those who speak in commands and replies."""
         return self._driver
 
-    declare = _blocking(Operations.declare)
-    change = _blocking(Operations.change)
-    pause = _blocking(Operations.pause)
-    resume = _blocking(Operations.resume)
-    delete = _blocking(Operations.delete)
-    purge = _blocking(Operations.purge)
-    describe = _blocking(Operations.describe)
-    queues = _blocking(Operations.queues)
-    publish = _blocking(Operations.publish)
-    publish_many = _blocking(Operations.publish_many)
-    receive = _blocking(Operations.receive)
-    pop = _blocking(Operations.pop)
-    ack = _blocking(Operations.ack)
-    release = _blocking(Operations.release)
-    retry = _blocking(Operations.retry)
-    reject = _blocking(Operations.reject)
-    extend = _blocking(Operations.extend)
-    peek = _blocking(Operations.peek)
-    move = _blocking(Operations.move)
-    start_move = _blocking(Operations.start_move)
-    cancel_move = _blocking(Operations.cancel_move)
-    moves = _blocking(Operations.moves)
-    would_move = _blocking(Operations.would_move)
-    put_back = _blocking(Operations.put_back)
-    start_put_back = _blocking(Operations.start_put_back)
-    cancel = _blocking(Operations.cancel)
-    reschedule = _blocking(Operations.reschedule)
-    biography = _blocking(Operations.biography)
-    set_schema = _blocking(Operations.set_schema)
-    schemas = _blocking(Operations.schemas)
-    declare_exchange = _blocking(Operations.declare_exchange)
-    change_exchange = _blocking(Operations.change_exchange)
-    delete_exchange = _blocking(Operations.delete_exchange)
-    describe_exchange = _blocking(Operations.describe_exchange)
-    exchanges = _blocking(Operations.exchanges)
-    bind = _blocking(Operations.bind)
-    unbind = _blocking(Operations.unbind)
-    bind_topic = _blocking(Operations.bind_topic)
-    unbind_topic = _blocking(Operations.unbind_topic)
-    bindings = _blocking(Operations.bindings)
-    publish_to = _blocking(Operations.publish_to)
-    publish_many_to = _blocking(Operations.publish_many_to)
+    declare = blocking(Operations.declare)
+    change = blocking(Operations.change)
+    pause = blocking(Operations.pause)
+    resume = blocking(Operations.resume)
+    delete = blocking(Operations.delete)
+    purge = blocking(Operations.purge)
+    describe = blocking(Operations.describe)
+    queues = blocking(Operations.queues)
+    publish = blocking(Operations.publish)
+    publish_many = blocking(Operations.publish_many)
+    receive = blocking(Operations.receive)
+    pop = blocking(Operations.pop)
+    ack = blocking(Operations.ack)
+    release = blocking(Operations.release)
+    retry = blocking(Operations.retry)
+    reject = blocking(Operations.reject)
+    extend = blocking(Operations.extend)
+    peek = blocking(Operations.peek)
+    move = blocking(Operations.move)
+    start_move = blocking(Operations.start_move)
+    cancel_move = blocking(Operations.cancel_move)
+    moves = blocking(Operations.moves)
+    would_move = blocking(Operations.would_move)
+    put_back = blocking(Operations.put_back)
+    start_put_back = blocking(Operations.start_put_back)
+    cancel = blocking(Operations.cancel)
+    reschedule = blocking(Operations.reschedule)
+    biography = blocking(Operations.biography)
+    set_schema = blocking(Operations.set_schema)
+    schemas = blocking(Operations.schemas)
+    declare_exchange = blocking(Operations.declare_exchange)
+    change_exchange = blocking(Operations.change_exchange)
+    delete_exchange = blocking(Operations.delete_exchange)
+    describe_exchange = blocking(Operations.describe_exchange)
+    exchanges = blocking(Operations.exchanges)
+    bind = blocking(Operations.bind)
+    unbind = blocking(Operations.unbind)
+    bind_topic = blocking(Operations.bind_topic)
+    unbind_topic = blocking(Operations.unbind_topic)
+    bindings = blocking(Operations.bindings)
+    publish_to = blocking(Operations.publish_to)
+    publish_many_to = blocking(Operations.publish_many_to)
 
-    topics = _blocking(Operations.topics)
-    groups = _blocking(Operations.groups)
-    batch = _blocking(Operations.batch)
-    run = _blocking(Operations.run)
+    topics = blocking(Operations.topics)
+    groups = blocking(Operations.groups)
+    batch = blocking(Operations.batch)
+    run = blocking(Operations.run)
 
     def topic(self, name: str) -> Topic:
         """A topic: a log in partitions that is read by offset, kept by time, size or key. It need

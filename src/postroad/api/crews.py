@@ -4,22 +4,17 @@ It stands beside the faces of a topic. The rule kept here: a consumer is a name,
 is settled by whoever has the receipt.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
 
 from postroad.api.asks import Asks
-from postroad.api.faces import dress
+from postroad.api.faces import Runs, RunsLater, awaited, blocking
 from postroad.api.options import duration
 from postroad.api.refusals import expect
-from postroad.api.spaces import Runs, RunsLater
 from postroad.model import claims, groups, replies
 from postroad.model.claims import ConsumerInfo, LeaseInfo, LeasesCounted
 from postroad.model.commands import SESSION_LEASE
 from postroad.model.message import Delivery
 from postroad.model.value import value
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 UNTIL_SETTLED = SESSION_LEASE
 """A `lease_ms` that means: until it is settled or claimed by another, restarts or not."""
@@ -199,26 +194,6 @@ def _lease(lease_ms: int | None) -> int | None:
     return lease_ms if lease_ms == UNTIL_SETTLED else duration(lease_ms, "lease_ms")
 
 
-def _blocking(
-    operation: Callable[Concatenate[CrewOperations, P], Asks[R]],
-) -> Callable[Concatenate["Crew", P], R]:
-    def method(self: "Crew", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
-def _awaited(
-    operation: Callable[Concatenate[CrewOperations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncCrew", P], Coroutine[Any, Any, R]]:
-    async def method(self: "AsyncCrew", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
 class Crew:
     """Consumers with names that share a group of mode lease: each message is one's, until it is
     settled, claimed by another, or its lease lapses."""
@@ -228,14 +203,14 @@ class Crew:
         self._operations = operations
         self._run = run
 
-    receive = _blocking(CrewOperations.receive)
-    claim = _blocking(CrewOperations.claim)
-    claim_idle = _blocking(CrewOperations.claim_idle)
-    leases = _blocking(CrewOperations.leases)
-    leased = _blocking(CrewOperations.leased)
-    declare_consumer = _blocking(CrewOperations.declare_consumer)
-    consumers = _blocking(CrewOperations.consumers)
-    delete_consumer = _blocking(CrewOperations.delete_consumer)
+    receive = blocking(CrewOperations.receive)
+    claim = blocking(CrewOperations.claim)
+    claim_idle = blocking(CrewOperations.claim_idle)
+    leases = blocking(CrewOperations.leases)
+    leased = blocking(CrewOperations.leased)
+    declare_consumer = blocking(CrewOperations.declare_consumer)
+    consumers = blocking(CrewOperations.consumers)
+    delete_consumer = blocking(CrewOperations.delete_consumer)
 
 
 class AsyncCrew:
@@ -246,11 +221,11 @@ class AsyncCrew:
         self._operations = operations
         self._run = run
 
-    receive = _awaited(CrewOperations.receive)
-    claim = _awaited(CrewOperations.claim)
-    claim_idle = _awaited(CrewOperations.claim_idle)
-    leases = _awaited(CrewOperations.leases)
-    leased = _awaited(CrewOperations.leased)
-    declare_consumer = _awaited(CrewOperations.declare_consumer)
-    consumers = _awaited(CrewOperations.consumers)
-    delete_consumer = _awaited(CrewOperations.delete_consumer)
+    receive = awaited(CrewOperations.receive)
+    claim = awaited(CrewOperations.claim)
+    claim_idle = awaited(CrewOperations.claim_idle)
+    leases = awaited(CrewOperations.leases)
+    leased = awaited(CrewOperations.leased)
+    declare_consumer = awaited(CrewOperations.declare_consumer)
+    consumers = awaited(CrewOperations.consumers)
+    delete_consumer = awaited(CrewOperations.delete_consumer)

@@ -4,21 +4,16 @@ It stands between callers and the model. The rule kept here: texts become UTF-8 
 list that is not there is an empty one and never an error, but where something must be in its place.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Final
 
 from postroad.api.asks import Asks
-from postroad.api.faces import dress
+from postroad.api.faces import Runs, RunsLater, awaited, blocking
 from postroad.api.messages import Body, Headers, bytes_of, head_of
 from postroad.api.options import duration
 from postroad.api.refusals import expect
-from postroad.api.spaces import Runs, RunsLater
 from postroad.model import lists, replies
 from postroad.model.lists import LEFT, RIGHT, ListDescribed
 from postroad.model.message import Delivery
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Messages = list[Delivery]
 """Messages, in the order that was asked for."""
@@ -164,26 +159,6 @@ def _head(headers: Headers | None) -> bytes:
     return head_of(headers, None, None, None)
 
 
-def _blocking(
-    operation: Callable[Concatenate[ListOperations, P], Asks[R]],
-) -> Callable[Concatenate["List", P], R]:
-    def method(self: "List", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
-def _awaited(
-    operation: Callable[Concatenate[ListOperations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncList", P], Coroutine[Any, Any, R]]:
-    async def method(self: "AsyncList", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
 class List:
     """A queue seen as a list: both its ends, and what lies between.
 
@@ -195,21 +170,21 @@ class List:
         self._operations = ListOperations(name)
         self._run = run
 
-    push_left = _blocking(ListOperations.push_left)
-    push_right = _blocking(ListOperations.push_right)
-    pop_left = _blocking(ListOperations.pop_left)
-    pop_right = _blocking(ListOperations.pop_right)
-    pop_first = _blocking(ListOperations.pop_first)
-    move = _blocking(ListOperations.move)
-    length = _blocking(ListOperations.length)
-    info = _blocking(ListOperations.info)
-    range = _blocking(ListOperations.range)
-    get = _blocking(ListOperations.get)
-    set = _blocking(ListOperations.set)
-    insert = _blocking(ListOperations.insert)
-    remove = _blocking(ListOperations.remove)
-    trim = _blocking(ListOperations.trim)
-    find = _blocking(ListOperations.find)
+    push_left = blocking(ListOperations.push_left)
+    push_right = blocking(ListOperations.push_right)
+    pop_left = blocking(ListOperations.pop_left)
+    pop_right = blocking(ListOperations.pop_right)
+    pop_first = blocking(ListOperations.pop_first)
+    move = blocking(ListOperations.move)
+    length = blocking(ListOperations.length)
+    info = blocking(ListOperations.info)
+    range = blocking(ListOperations.range)
+    get = blocking(ListOperations.get)
+    set = blocking(ListOperations.set)
+    insert = blocking(ListOperations.insert)
+    remove = blocking(ListOperations.remove)
+    trim = blocking(ListOperations.trim)
+    find = blocking(ListOperations.find)
 
     @property
     def later(self) -> ListOperations:
@@ -228,21 +203,21 @@ class AsyncList:
         self._operations = ListOperations(name)
         self._run = run
 
-    push_left = _awaited(ListOperations.push_left)
-    push_right = _awaited(ListOperations.push_right)
-    pop_left = _awaited(ListOperations.pop_left)
-    pop_right = _awaited(ListOperations.pop_right)
-    pop_first = _awaited(ListOperations.pop_first)
-    move = _awaited(ListOperations.move)
-    length = _awaited(ListOperations.length)
-    info = _awaited(ListOperations.info)
-    range = _awaited(ListOperations.range)
-    get = _awaited(ListOperations.get)
-    set = _awaited(ListOperations.set)
-    insert = _awaited(ListOperations.insert)
-    remove = _awaited(ListOperations.remove)
-    trim = _awaited(ListOperations.trim)
-    find = _awaited(ListOperations.find)
+    push_left = awaited(ListOperations.push_left)
+    push_right = awaited(ListOperations.push_right)
+    pop_left = awaited(ListOperations.pop_left)
+    pop_right = awaited(ListOperations.pop_right)
+    pop_first = awaited(ListOperations.pop_first)
+    move = awaited(ListOperations.move)
+    length = awaited(ListOperations.length)
+    info = awaited(ListOperations.info)
+    range = awaited(ListOperations.range)
+    get = awaited(ListOperations.get)
+    set = awaited(ListOperations.set)
+    insert = awaited(ListOperations.insert)
+    remove = awaited(ListOperations.remove)
+    trim = awaited(ListOperations.trim)
+    find = awaited(ListOperations.find)
 
     @property
     def later(self) -> ListOperations:

@@ -4,45 +4,20 @@ It stands beside the faces of the broker. The rule kept here: a face adds no beh
 own, so that both have the same methods.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Self
 
-from postroad.api.asks import Asks
 from postroad.api.crews import AsyncCrew, Crew, CrewOperations
-from postroad.api.faces import dress
+from postroad.api.faces import Runs, RunsLater, awaited, blocking
 from postroad.api.readers import Log, Reader
-from postroad.api.spaces import Runs, RunsLater
 from postroad.api.topics import TopicMessage, TopicOperations
 from postroad.errors import BrokerClosed, Fenced, MemberNotFound
 from postroad.limits import CONSUME_WAIT_MS
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _LOST = (BrokerClosed, Fenced, MemberNotFound)
 """Why a commit may not count: others read it again."""
-
-
-def _blocking(
-    operation: Callable[Concatenate[TopicOperations, P], Asks[R]],
-) -> Callable[Concatenate["Topic", P], R]:
-    def method(self: "Topic", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
-def _awaited(
-    operation: Callable[Concatenate[TopicOperations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncTopic", P], Coroutine[Any, Any, R]]:
-    async def method(self: "AsyncTopic", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
 
 
 class Topic:
@@ -61,22 +36,22 @@ class Topic:
         crew = CrewOperations(self._operations.topic, group, partition, self._learn)
         return Crew(crew, self._run)
 
-    declare = _blocking(TopicOperations.declare)
-    change = _blocking(TopicOperations.change)
-    delete = _blocking(TopicOperations.delete)
-    describe = _blocking(TopicOperations.describe)
-    publish = _blocking(TopicOperations.publish)
-    publish_many = _blocking(TopicOperations.publish_many)
-    end_key = _blocking(TopicOperations.end_key)
-    read = _blocking(TopicOperations.read)
-    find = _blocking(TopicOperations.find)
-    cut = _blocking(TopicOperations.cut)
-    declare_group = _blocking(TopicOperations.declare_group)
-    receive = _blocking(TopicOperations.receive)
-    group = _blocking(TopicOperations.group)
-    groups = _blocking(TopicOperations.groups)
-    delete_group = _blocking(TopicOperations.delete_group)
-    reset_offsets = _blocking(TopicOperations.reset_offsets)
+    declare = blocking(TopicOperations.declare)
+    change = blocking(TopicOperations.change)
+    delete = blocking(TopicOperations.delete)
+    describe = blocking(TopicOperations.describe)
+    publish = blocking(TopicOperations.publish)
+    publish_many = blocking(TopicOperations.publish_many)
+    end_key = blocking(TopicOperations.end_key)
+    read = blocking(TopicOperations.read)
+    find = blocking(TopicOperations.find)
+    cut = blocking(TopicOperations.cut)
+    declare_group = blocking(TopicOperations.declare_group)
+    receive = blocking(TopicOperations.receive)
+    group = blocking(TopicOperations.group)
+    groups = blocking(TopicOperations.groups)
+    delete_group = blocking(TopicOperations.delete_group)
+    reset_offsets = blocking(TopicOperations.reset_offsets)
 
 
 class AsyncTopic:
@@ -94,22 +69,22 @@ class AsyncTopic:
         crew = CrewOperations(self._operations.topic, group, partition, self._learn)
         return AsyncCrew(crew, self._run)
 
-    declare = _awaited(TopicOperations.declare)
-    change = _awaited(TopicOperations.change)
-    delete = _awaited(TopicOperations.delete)
-    describe = _awaited(TopicOperations.describe)
-    publish = _awaited(TopicOperations.publish)
-    publish_many = _awaited(TopicOperations.publish_many)
-    end_key = _awaited(TopicOperations.end_key)
-    read = _awaited(TopicOperations.read)
-    find = _awaited(TopicOperations.find)
-    cut = _awaited(TopicOperations.cut)
-    declare_group = _awaited(TopicOperations.declare_group)
-    receive = _awaited(TopicOperations.receive)
-    group = _awaited(TopicOperations.group)
-    groups = _awaited(TopicOperations.groups)
-    delete_group = _awaited(TopicOperations.delete_group)
-    reset_offsets = _awaited(TopicOperations.reset_offsets)
+    declare = awaited(TopicOperations.declare)
+    change = awaited(TopicOperations.change)
+    delete = awaited(TopicOperations.delete)
+    describe = awaited(TopicOperations.describe)
+    publish = awaited(TopicOperations.publish)
+    publish_many = awaited(TopicOperations.publish_many)
+    end_key = awaited(TopicOperations.end_key)
+    read = awaited(TopicOperations.read)
+    find = awaited(TopicOperations.find)
+    cut = awaited(TopicOperations.cut)
+    declare_group = awaited(TopicOperations.declare_group)
+    receive = awaited(TopicOperations.receive)
+    group = awaited(TopicOperations.group)
+    groups = awaited(TopicOperations.groups)
+    delete_group = awaited(TopicOperations.delete_group)
+    reset_offsets = awaited(TopicOperations.reset_offsets)
 
 
 class Consumer:

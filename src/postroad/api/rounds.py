@@ -4,19 +4,15 @@ It stands beside the faces of a topic, for programs that bring a way of their ow
 for looking after groups. The rule kept here: what members say and get is bytes, and stays so.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, Unpack
 
 from postroad.api.asks import Asks
-from postroad.api.faces import dress
+from postroad.api.faces import Runs, RunsLater, awaited, blocking
 from postroad.api.refusals import expect
-from postroad.api.spaces import Runs, RunsLater
 from postroad.model import groups, replies, rounds
 from postroad.model.groups import ANY_GENERATION, GroupDescribed, Position
 from postroad.model.rounds import Entered, GroupState
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class EnterOptions(TypedDict, total=False):
@@ -104,26 +100,6 @@ def group_states(states: Sequence[str] = ()) -> Asks[list[GroupState]]:
             return found
 
 
-def _blocking(
-    operation: Callable[Concatenate[RoundOperations, P], Asks[R]],
-) -> Callable[Concatenate["Group", P], R]:
-    def method(self: "Group", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
-def _awaited(
-    operation: Callable[Concatenate[RoundOperations, P], Asks[R]],
-) -> Callable[Concatenate["AsyncGroup", P], Coroutine[Any, Any, R]]:
-    async def method(self: "AsyncGroup", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(operation(self._operations, *args, **kwargs))
-
-    dress(method, operation)
-    return method
-
-
 class Group:
     """One group of mode offset: its members where they share out among themselves, and what it has
     committed."""
@@ -133,14 +109,14 @@ class Group:
         self._operations = RoundOperations(name)
         self._run = run
 
-    enter = _blocking(RoundOperations.enter)
-    share_out = _blocking(RoundOperations.share_out)
-    stay = _blocking(RoundOperations.stay)
-    leave = _blocking(RoundOperations.leave)
-    commit = _blocking(RoundOperations.commit)
-    forget = _blocking(RoundOperations.forget)
-    describe = _blocking(RoundOperations.describe)
-    delete = _blocking(RoundOperations.delete)
+    enter = blocking(RoundOperations.enter)
+    share_out = blocking(RoundOperations.share_out)
+    stay = blocking(RoundOperations.stay)
+    leave = blocking(RoundOperations.leave)
+    commit = blocking(RoundOperations.commit)
+    forget = blocking(RoundOperations.forget)
+    describe = blocking(RoundOperations.describe)
+    delete = blocking(RoundOperations.delete)
 
 
 class AsyncGroup:
@@ -151,11 +127,11 @@ class AsyncGroup:
         self._operations = RoundOperations(name)
         self._run = run
 
-    enter = _awaited(RoundOperations.enter)
-    share_out = _awaited(RoundOperations.share_out)
-    stay = _awaited(RoundOperations.stay)
-    leave = _awaited(RoundOperations.leave)
-    commit = _awaited(RoundOperations.commit)
-    forget = _awaited(RoundOperations.forget)
-    describe = _awaited(RoundOperations.describe)
-    delete = _awaited(RoundOperations.delete)
+    enter = awaited(RoundOperations.enter)
+    share_out = awaited(RoundOperations.share_out)
+    stay = awaited(RoundOperations.stay)
+    leave = awaited(RoundOperations.leave)
+    commit = awaited(RoundOperations.commit)
+    forget = awaited(RoundOperations.forget)
+    describe = awaited(RoundOperations.describe)
+    delete = awaited(RoundOperations.delete)
