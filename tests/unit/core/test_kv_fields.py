@@ -114,6 +114,43 @@ def test_what_is_no_decimal_is_refused(text: bytes) -> None:
     assert refused.why is Why.NOT_A_NUMBER
 
 
+@pytest.mark.parametrize("by", [2, b"2.5"])
+def test_whole_and_decimal_numbers_are_added_to_by_the_same_rules(by: int | bytes) -> None:
+    r = Road()
+    whole = isinstance(by, int)
+
+    def add(key: bytes, field: bytes | None = None) -> object:
+        if isinstance(by, int):
+            command = kv.KvMapIncrement(S, key, field, by) if field else kv.KvIncrement(S, key, by)
+            return r.ask(command)
+        return r.ask(kv.KvMapAdd(S, key, field, by) if field else kv.KvAdd(S, key, by))
+
+    r.ask(kv.KvSet(S, [b"k", b"text"], [b"1", b"one"], ttl_ms=100))
+    r.ask(kv.KvMapSet(S, b"m", [b"f", b"text"], [b"1", b"one"], ttl_ms=50))
+    for key, field in ((b"k", None), (b"m", b"f")):
+        told = add(key, field)
+        version_now = version(r, key)
+        assert told == (KvNumber(3, version_now) if whole else KvDecimal(b"3.5", version_now))
+    assert version(r, b"m") > version(r, b"k")
+    refused = [
+        add(b"text"),
+        add(b"m", b"text"),
+        add(b"m"),
+        add(b"k", b"f"),
+        add(b""),
+        add(b"m", b"x" * 70_000),
+    ]
+    whys = [one.why for one in refused if isinstance(one, Refused)]
+    assert whys[:4] == [Why.NOT_A_NUMBER] * 2 + [Why.WRONG_KIND] * 2
+    assert len(whys) == 6
+    r.wait(50)
+    assert r.ask(kv.KvMembers(S, b"m", MAP, [b"f"])) == KvGot([None], [0])
+    assert isinstance(add(b"m", b"f"), KvNumber if whole else KvDecimal)
+    r.wait(50)
+    assert r.ask(kv.KvCount(S)) == KvCounted(1)
+    r.check()
+
+
 def test_a_watch_for_absence_knows_what_came_and_went() -> None:
     r = Road()
 

@@ -6,9 +6,7 @@ the seventeenth place are rounded away.
 
 from decimal import Context, Decimal, InvalidOperation, Overflow
 
-from postroad.core.decision import Decision, refuse
 from postroad.limits import KV_DECIMAL_CHARS_MAX, KV_DECIMAL_PLACES
-from postroad.model.replies import Why
 
 _LEAST = Decimal(1).scaleb(-KV_DECIMAL_PLACES)
 _EXACT = Context(prec=2 * KV_DECIMAL_CHARS_MAX, Emax=KV_DECIMAL_CHARS_MAX, Emin=-10_000)
@@ -31,12 +29,6 @@ def decimal_sum(text: bytes | None, by: bytes) -> bytes | None:
     if len(spelled) > KV_DECIMAL_CHARS_MAX:
         return None
     return b"0" if spelled in ("", "-0", "-") else spelled.encode()
-
-
-def no_decimal(group: int) -> Decision:
-    """The refusal of an addition."""
-    text = f"what is there is no number, or the sum has more than {KV_DECIMAL_CHARS_MAX} digits"
-    return refuse(Why.NOT_A_NUMBER, text, group)
 
 
 def _number(text: bytes) -> Decimal | None:

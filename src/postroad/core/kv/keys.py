@@ -5,13 +5,10 @@ One rule: conditions are looked at for all keys before anything is done for one.
 
 from collections.abc import Sequence
 
-from postroad.core.decision import Decision, World, refuse
+from postroad.core.decision import Decision, World
 from postroad.core.kv import records as facts
-from postroad.core.kv.decimals import decimal_sum, no_decimal
 from postroad.core.kv.entry import BYTES, LASTS
 from postroad.core.kv.look import (
-    NUMBER_MAX,
-    NUMBER_MIN,
     Place,
     bad,
     bad_end,
@@ -24,9 +21,9 @@ from postroad.core.kv.look import (
     space_to_write,
     version_of,
     watch_of,
-    whole_number,
     wrong_kind,
 )
+from postroad.core.kv.sums import no_sum, sum_of, summed
 from postroad.core.records import Record
 from postroad.model.kv import (
     ALWAYS,
@@ -45,14 +42,11 @@ from postroad.model.kv import (
 )
 from postroad.model.kv_replies import (
     KvCounted,
-    KvDecimal,
     KvGot,
     KvInfo,
-    KvNumber,
     KvSeen,
     KvStored,
 )
-from postroad.model.replies import Why
 
 UNEVEN = "there is one condition for each key"
 
@@ -236,66 +230,28 @@ def decide_delete(world: World, command: KvDelete, now: int) -> Decision:
     return Decision([facts.KvDeleted(space.number, there)], KvCounted(len(there)))
 
 
-def decide_increment(world: World, command: KvIncrement, now: int) -> Decision:
-    """Add to a number."""
-    wrong = bad_key(command.key) or bad_end(command.ttl_ms, None) or no_room(world)
+def decide_add(world: World, command: KvIncrement | KvAdd, now: int) -> Decision:
+    """Add to a number, whole or decimal."""
+    ttl_ms = command.ttl_ms if isinstance(command, KvIncrement) else None
+    wrong = bad_key(command.key) or bad_end(ttl_ms, None) or no_room(world)
     if wrong is not None:
         return wrong
     kv = world.state.kv
     key = command.key
     place = look(kv, command.space, key, now)
     entry = place.entry
-    number: int | None = 0
-    if entry is not None:
-        if entry.kind != BYTES:
-            return wrong_kind(key, entry, BYTES, place.group)
-        number = whole_number(entry.value)
-    total = added(number, command.by)
-    if total is None:
-        return not_a_number(place.group)
-    records: list[Record] = []
-    space, wrong = space_to_write(kv, command.space, records)
-    if wrong is not None:
-        return wrong
-    expires_ms = end_of(command.ttl_ms, None, now) if entry is None else entry.expires_ms
-    records.append(facts.KvWritten(space, [key], [b"%d" % total], expires_ms))
-    return Decision(records, KvNumber(total, kv.numbers.versions + 1))
-
-
-def decide_add(world: World, command: KvAdd, now: int) -> Decision:
-    """Add to a decimal number."""
-    wrong = bad_key(command.key) or no_room(world)
-    if wrong is not None:
-        return wrong
-    kv = world.state.kv
-    place = look(kv, command.space, command.key, now)
-    entry = place.entry
     if entry is not None and entry.kind != BYTES:
-        return wrong_kind(command.key, entry, BYTES, place.group)
-    total = decimal_sum(None if entry is None else entry.value, command.by)
+        return wrong_kind(key, entry, BYTES, place.group)
+    total = sum_of(None if entry is None else entry.value, command.by)
     if total is None:
-        return no_decimal(place.group)
+        return no_sum(command.by, place.group)
     records: list[Record] = []
     space, wrong = space_to_write(kv, command.space, records)
     if wrong is not None:
         return wrong
-    expires_ms = 0 if entry is None else entry.expires_ms
-    records.append(facts.KvWritten(space, [command.key], [total], expires_ms))
-    return Decision(records, KvDecimal(total, kv.numbers.versions + 1))
-
-
-def added(number: int | None, by: int) -> int | None:
-    """The sum, or `None` where there is none in 64 bits."""
-    if number is None:
-        return None
-    total = number + by
-    return total if NUMBER_MIN <= total <= NUMBER_MAX else None
-
-
-def not_a_number(group: int) -> Decision:
-    """The refusal of an increment."""
-    text = "what is there is no whole number of 64 bits, or would be none"
-    return refuse(Why.NOT_A_NUMBER, text, group)
+    expires_ms = end_of(ttl_ms, None, now) if entry is None else entry.expires_ms
+    records.append(facts.KvWritten(space, [key], [total], expires_ms))
+    return Decision(records, summed(total, command.by, kv.numbers.versions + 1))
 
 
 def decide_expire(world: World, command: KvExpire, now: int) -> Decision:

@@ -23,11 +23,8 @@ from postroad.model.names import bad_name
 from postroad.model.replies import Why
 
 KINDS = ("nothing", "bytes", "a map", "a set", "a sorted set")
-NUMBER_MIN = -(2**63)
-NUMBER_MAX = 2**63 - 1
 ROWS = (list, tuple)
 INSTANT_MAX = 2 * DURATION_MS_MAX
-NUMBER_CHARS = 20
 
 
 class Place:
@@ -174,19 +171,6 @@ def space_to_write(kv: KvRealm, name: str, records: list[Record]) -> "tuple[int,
     number = kv.numbers.next_space
     records.append(facts.KvSpaceMade(number, name))
     return number, None
-
-
-def whole_number(text: bytes) -> int | None:
-    """The number that bytes spell, in the one way it is spelled."""
-    if not 0 < len(text) <= NUMBER_CHARS:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        return None
-    if b"%d" % number != text or not NUMBER_MIN <= number <= NUMBER_MAX:
-        return None
-    return number
 
 
 def _shown(key: bytes) -> str:

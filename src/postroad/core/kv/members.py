@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from postroad.core.decision import Decision, World
 from postroad.core.kv import records as facts
-from postroad.core.kv.decimals import decimal_sum, no_decimal
 from postroad.core.kv.entry import (
     BY_HASH,
     MAP,
@@ -20,7 +19,7 @@ from postroad.core.kv.entry import (
     read_score,
 )
 from postroad.core.kv.glob import Pattern
-from postroad.core.kv.keys import added, end_of, not_a_number
+from postroad.core.kv.keys import end_of
 from postroad.core.kv.look import (
     Place,
     bad,
@@ -32,11 +31,11 @@ from postroad.core.kv.look import (
     no_room,
     space_to_write,
     version_of,
-    whole_number,
     wrong_kind,
 )
 from postroad.core.kv.scan import Pairs, bad_scan, chance, scanned
 from postroad.core.kv.state import KvRealm
+from postroad.core.kv.sums import no_sum, sum_of, summed
 from postroad.core.records import Record
 from postroad.limits import KV_BATCH_MAX, KV_READ_MAX
 from postroad.model.kv import (
@@ -120,8 +119,8 @@ def with_ends(decision: Decision, ends: list[Record]) -> Decision:
     return decision
 
 
-def decide_map_increment(world: World, command: KvMapIncrement, now: int) -> Decision:
-    """Add to a number in a field."""
+def decide_map_add(world: World, command: KvMapIncrement | KvMapAdd, now: int) -> Decision:
+    """Add to a number in a field, whole or decimal."""
     wrong = bad_members((command.field,))
     if wrong is not None:
         return wrong
@@ -129,31 +128,12 @@ def decide_map_increment(world: World, command: KvMapIncrement, now: int) -> Dec
     if isinstance(found, Decision):
         return found
     kv = world.state.kv
-    text = value_of(kv, found, command.field)
-    total = added(0 if text is None else whole_number(text), command.by)
+    total = sum_of(value_of(kv, found, command.field), command.by)
     if total is None:
-        return not_a_number(found.group)
-    pairs = {command.field: b"%d" % total}
-    ends = kept_ends(kv, found, pairs)
-    reply = KvNumber(total, kv.numbers.versions + 1 + len(ends))
-    return with_ends(set_members(world, found, MAP, pairs, reply), ends)
-
-
-def decide_map_add(world: World, command: KvMapAdd, now: int) -> Decision:
-    """Add to a decimal number in a field."""
-    wrong = bad_members((command.field,))
-    if wrong is not None:
-        return wrong
-    found = place_to_write(world, command.space, command.key, MAP, now)
-    if isinstance(found, Decision):
-        return found
-    kv = world.state.kv
-    total = decimal_sum(value_of(kv, found, command.field), command.by)
-    if total is None:
-        return no_decimal(found.group)
+        return no_sum(command.by, found.group)
     pairs = {command.field: total}
     ends = kept_ends(kv, found, pairs)
-    reply = KvDecimal(total, kv.numbers.versions + 1 + len(ends))
+    reply = summed(total, command.by, kv.numbers.versions + 1 + len(ends))
     return with_ends(set_members(world, found, MAP, pairs, reply), ends)
 
 
