@@ -9,14 +9,9 @@ from postroad.model import replies
 from postroad.model.ask import Caller
 from postroad.model.batch import BatchDone
 from postroad.model.exchanges import Bound
-from postroad.model.groups import ReceiveShare
 from postroad.model.message import Delivery
 from postroad.model.policy import DEDUP_KEY, FIFO, PRIORITY, QueueSettings, RetryPolicy
-from tests.sim.workloads import limits, lives, past, schemas, ways
-from tests.sim.workloads.batches import next_batch
-from tests.sim.workloads.exchanges import next_routed
-from tests.sim.workloads.kv import KvWork
-from tests.sim.workloads.topics import TopicWork
+from tests.sim.themes import THEMES, share_of
 
 FIXED = RetryPolicy("fixed", 200)
 JITTER = RetryPolicy("exponential", 100, 2_000)
@@ -74,11 +69,7 @@ class Session:
         self.next_ask = 0
         self.consumers: list[int] = []
         self.themes = themes
-        self.kv = KvWork(rng)
-        self.topics = TopicWork(rng if "topics" in themes else random.Random(0))
-        self.past = past.PastWork()
-        self.lives = lives.LifeWork()
-        self.schemas = schemas.SchemaWork()
+        self.works = {name: THEMES[name].begin(self) for name in dict.fromkeys(themes)}
         self.tasks: list[int] = []
         self.bindings: list[int] = []
 
@@ -88,14 +79,12 @@ class Session:
 
     def heard(self, command: Any, reply: replies.Reply) -> None:
         """What an answer leaves with the client."""
-        self.kv.heard(command, reply)
-        self.topics.heard(reply)
-        self.past.heard(command, reply)
-        self.schemas.heard(command, reply)
+        for work in self.works.values():
+            work.heard(command, reply)
         if isinstance(reply, BatchDone):
             for part, answer in zip(command.commands, reply.replies, strict=True):
                 self.heard(part, answer)
-        elif isinstance(reply, replies.Received) and not isinstance(command, ReceiveShare):
+        elif isinstance(reply, replies.Received) and hasattr(command, "queue"):
             self.held.extend((command.queue, one) for one in reply.messages if one.lease)
             del self.held[:-300]
         elif isinstance(reply, Bound):
@@ -106,7 +95,7 @@ class Session:
     def next_command(self, publish: int) -> Any:
         """Something to ask by chance; `publish` is the number a publish would have."""
         if self.themes and self.rng.random() < share_of(self.themes):
-            return THEMES[self.rng.choice(self.themes)](self, publish)
+            return self.works[self.rng.choice(self.themes)].next_command(self, publish)
         make, weights = zip(*CHOICES, strict=True)
         chosen = self.rng.choices(make, weights)[0]
         return chosen(self, publish)
@@ -154,50 +143,6 @@ class Session:
         if names & {"line", "fifo", "late"} and chance < 0.95:
             command = replace(command, delays_ms=None)
         return command
-
-    def use_kv(self, publish: int) -> Any:
-        """Something with keys."""
-        return self.kv.next_command(publish)
-
-    def use_topics(self, publish: int) -> Any:
-        """Something with topics and groups."""
-        return self.topics.next_command(publish)
-
-    def route(self, publish: int) -> Any:
-        """Something with exchanges."""
-        return next_routed(self.rng, publish, self.bindings)
-
-    def use_past(self, publish: int) -> Any:
-        """Something with what was settled."""
-        return self.past.next_command(self, publish)
-
-    def use_schemas(self, publish: int) -> Any:
-        """Something with schemas."""
-        return self.schemas.next_command(self, publish)
-
-    def use_lives(self, publish: int) -> Any:
-        """Something with queues that do not last."""
-        return self.lives.next_command(self, publish)
-
-    def use_ways(self, publish: int) -> Any:
-        """Something with exchanges of every kind."""
-        return ways.next_way(self, publish)
-
-    def use_limits(self, publish: int) -> Any:
-        """Something with queues that hold back."""
-        return limits.next_limited(self, publish)
-
-    def batch(self, publish: int) -> Any:
-        """Several things at once."""
-        acks = None
-        if self.held and self.rng.random() < 0.6:
-            name = self.rng.choice(self.held)[0]
-            picked = [one for queue, one in self.held if queue == name][-4:]
-            taken = {id(one) for one in picked}
-            self.held = [one for one in self.held if id(one[1]) not in taken]
-            offsets, leases = [one.offset for one in picked], [one.lease for one in picked]
-            acks = asks.Settle(name, offsets, leases, [one.delivery_count for one in picked])
-        return next_batch(self.rng, publish, acks)
 
     def receive(self, _: int) -> asks.Receive:
         """A receive, short or long."""
@@ -326,56 +271,3 @@ CHOICES = [
     (Session.move, 4),
 ]
 """What sessions do, and how often."""
-
-THEMES = {
-    "kv": Session.use_kv,
-    "batch": Session.batch,
-    "exchanges": Session.route,
-    "topics": Session.use_topics,
-    "limits": Session.use_limits,
-    "lives": Session.use_lives,
-    "ways": Session.use_ways,
-    "past": Session.use_past,
-    "schemas": Session.use_schemas,
-}
-"""What only some stories are about."""
-NEEDS = {
-    "past": past.NEEDS,
-    "schemas": schemas.NEEDS,
-    "limits": limits.NEEDS,
-    "lives": lives.NEEDS,
-    "ways": ways.NEEDS,
-}
-"""What those stories need to be there."""
-THEME_SHARE = 0.35
-LARGE_SHARE = 0.7
-TOPICS_EVERY = 4
-TOPICS_AT = 3
-EXCHANGES_AT = 1
-LARGE_AT = 2
-LARGE = ("past", "schemas", "limits", "lives", "ways")
-"""Each of these is most of a story."""
-
-
-def themes_of(seed: int, rng: random.Random) -> tuple[str, ...]:
-    """What the story of a seed is about besides queues."""
-    themes = tuple(rng.sample(["batch", "kv"], rng.choice((0, 1, 1, 2))))
-    # Not by chance, so that the stories of all other seeds stay as they are.
-    if seed % TOPICS_EVERY == TOPICS_AT:
-        return (*themes, "topics", "topics")
-    if seed % TOPICS_EVERY == EXCHANGES_AT:
-        return (*themes, "exchanges", "exchanges")
-    if seed % TOPICS_EVERY == LARGE_AT:
-        large = LARGE[seed // TOPICS_EVERY % len(LARGE)]
-        return (*themes, large, large, large) if large in THEMES else themes
-    return themes
-
-
-def share_of(themes: tuple[str, ...]) -> float:
-    """How much of what is asked is about the themes."""
-    return LARGE_SHARE if NEEDS.keys() & set(themes) else THEME_SHARE
-
-
-def needs_of(themes: tuple[str, ...]) -> list[Any]:
-    """What is asked first."""
-    return [command for name in dict.fromkeys(themes) for command in NEEDS.get(name, ())]

@@ -22,16 +22,16 @@ from tests.sim.clock import VirtualTime
 from tests.sim.copies import Violation
 from tests.sim.disk import Crashed, SimDisk
 from tests.sim.faults import Faults
+from tests.sim.furniture import FLOODS_EVERY, furnish, names_of
 from tests.sim.process import Process
 from tests.sim.scales import small_world
 from tests.sim.tap import Tap
-from tests.sim.workload import KEYED, QUEUES, Session, needs_of, themes_of
+from tests.sim.themes import themes_of
+from tests.sim.workload import Session
 
 START_MS = 1_700_000_000_000
 SPINS_MAX = 3_000
 EVENTS_MAX = 40_000
-FLOODS_EVERY = 16
-FLOOD_MESSAGES = 4_090
 
 
 class SimCheckpoints(MemoryCheckpoints):
@@ -87,7 +87,7 @@ class World:
             sync=self.faults.sync,
         )
         self.themes = themes_of(seed, self.rng)
-        self.names = self._names()
+        self.names = names_of(self.rng)
         self.process: Process | None = None
         self.sessions: list[Session] = []
         self.frozen = False
@@ -104,7 +104,7 @@ class World:
         """Live the story; returns the digest of all that was written and said."""
         with small_world(self.time):
             self.start()
-            self._furnish()
+            furnish(self)
             for number in range(operations):
                 self.run_for(int(self.rng.expovariate(1 / 12)))
                 self.faults.strike()
@@ -292,38 +292,6 @@ class World:
         if process.alive and process.wake_at == at:
             process.wake_at = 0
             self.turn()
-
-    def _names(self) -> list[str]:
-        """The queues of this story, the busy ones first."""
-        names = [name for name in QUEUES if name not in KEYED]
-        if self.rng.random() < 0.6:
-            for name in self.rng.sample(sorted(KEYED), 3):
-                names.insert(self.rng.randint(0, 3), name)
-        return names
-
-    def _furnish(self) -> None:
-        while self.process is None:
-            self.run_for(100)
-        names = list(self.names)
-        self.rng.shuffle(names)
-        names.sort(key=lambda name: name not in KEYED)
-        for name in names[: self.rng.randint(6, len(names))]:
-            if self.process is not None:
-                self.ask(self.sessions[0], asks.DeclareQueue(name, QUEUES[name]))
-            self.run_for(3)
-        for command in needs_of(self.themes):
-            if self.process is not None:
-                self.ask(self.sessions[0], command)
-            self.run_for(3)
-        if self.seed % FLOODS_EVERY == 0 and self.process is not None:
-            self._flood(self.sessions[0])
-
-    def _flood(self, session: Session) -> None:
-        """Messages enough that what follows spans two pages of a queue, and is swept later."""
-        self.publishes += 1
-        self.ask(session, asks.DeclareQueue("plain", QUEUES["plain"]))
-        bodies = [b"%d.%d|" % (self.publishes, at) for at in range(FLOOD_MESSAGES)]
-        self.ask(session, asks.Publish(("plain",), bodies))
 
     def _act(self) -> None:
         if self.process is None:

@@ -44,17 +44,21 @@ class LaterRules(Watcher):
         elif isinstance(reply, replies.Received) and _queue_of(command) == LATER:
             self._received(reply, now)
         elif isinstance(command, Cancel) and isinstance(reply, Cancelled):
-            for copy in ask.copies:
-                if _is_done(command, copy, reply):
-                    copy.end(event)
-                else:
-                    copy.ends -= 1
+            self._cancelled(ask, reply, event)
         elif isinstance(command, Reschedule) and isinstance(reply, Cancelled):
             others = [one.command for one in self.checker.open.values() if one is not ask]
             if command.after_ms and not any(isinstance(one, Reschedule) for one in others):
                 for copy in ask.copies:
                     if _is_done(command, copy, reply):
                         self.not_before[id(copy)] = ask.now + command.after_ms
+
+    def _cancelled(self, ask: Asked, reply: Cancelled, event: int) -> None:
+        """Of a copy whose publish was not answered yet nobody knows whether it was among them."""
+        for copy in ask.copies:
+            if _is_done(ask.command, copy, reply):
+                copy.end(event)
+            elif copy.spot is not None:
+                copy.ends -= 1
 
     def _forget_retries(self) -> None:
         """What was to be tried again at an instant may be so at another."""

@@ -1,13 +1,16 @@
 """Batches and programs of a story: publishes, acks and keys as one step, each with a mark."""
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.model import commands as asks
 from postroad.model import kv
 from postroad.model.batch import Batch, Run
 from tests.sim.checkers.batches import MARKS
 from tests.sim.workloads.kv import KEYS, SPACE
+
+if TYPE_CHECKING:
+    from tests.sim.workload import Session
 
 QUEUES = ("plain", "work", "dead", "fair", "levels")
 
@@ -23,6 +26,19 @@ class Program:
 
     def __call__(self, tx: Any) -> object:
         return [tx.ask(one) for one in self.commands]
+
+
+def next_of_batches(session: "Session", publish: int) -> Batch | Run:
+    """Several things at once, at times acks of what the session holds among them."""
+    acks = None
+    if session.held and session.rng.random() < 0.6:
+        name = session.rng.choice(session.held)[0]
+        picked = [one for queue, one in session.held if queue == name][-4:]
+        taken = {id(one) for one in picked}
+        session.held = [one for one in session.held if id(one[1]) not in taken]
+        offsets, leases = [one.offset for one in picked], [one.lease for one in picked]
+        acks = asks.Settle(name, offsets, leases, [one.delivery_count for one in picked])
+    return next_batch(session.rng, publish, acks)
 
 
 def next_batch(rng: random.Random, publish: int, acks: asks.Settle | None) -> Batch | Run:

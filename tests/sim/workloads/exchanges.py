@@ -1,16 +1,24 @@
 """What clients do with exchanges: bind, unbind, publish."""
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.model import exchanges as x
 from postroad.model.filters import ATTRIBUTES
 from tests.sim.checkers.exchanges import DIRECT, FANOUT, TARGETS, TOPIC
 
+if TYPE_CHECKING:
+    from tests.sim.workload import Session
+
 KINDS = {FANOUT: x.FANOUT, DIRECT: x.DIRECT, TOPIC: x.TOPIC}
 WORDS = ("eu", "us", "new")
 PATTERNS = ("eu.#", "*.new", "#", "us.new")
 SPARE = "spare"
+
+
+def next_of_exchanges(session: "Session", publish: int) -> Any:
+    """Something about exchanges."""
+    return next_routed(session.rng, publish, session.bindings)
 
 
 def next_routed(rng: random.Random, publish: int, bindings: list[int]) -> Any:

@@ -1,9 +1,12 @@
 """What clients do with kv: few keys, so that they meet."""
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.model import kv
+from tests.sim.workloads.work import Work
+
+if TYPE_CHECKING:
+    from tests.sim.workload import Session
 
 SPACE = "room"
 FLUSHED = "hall"
@@ -13,15 +16,15 @@ MEMBERS = [b"a", b"b", b"c"]
 COLLECTIONS = ((b"m1", kv.MAP), (b"s1", kv.SET), (b"z1", kv.SORTED))
 
 
-class KvWork:
+class KvWork(Work):
     """One client's use of kv; `versions`: what it last heard."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(self, session: "Session") -> None:
+        self.rng = session.rng
         self.asked = 0
         self.versions: dict[bytes, int] = {}
 
-    def next_command(self, publish: int) -> Any:
+    def next_command(self, _: "Session", publish: int) -> Any:
         """Something to ask."""
         self.asked += 1
         makes = (self.set, self.get, self.change, self.count, self.gather, self.look)

@@ -8,6 +8,7 @@ from postroad.model import commands as asks
 from postroad.model.history import Cancel
 from postroad.model.policy import QueueSettings
 from tests.sim.workloads.limits import attach
+from tests.sim.workloads.work import Work
 
 MINE = "mine"
 SINGLE = "single"
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from tests.sim.workload import Session
 
 
-class LifeWork:
+class LifeWork(Work):
     """`idle`: the queues one declared that nobody else knows of."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
         self.idle: list[str] = []
 
     def next_command(self, session: "Session", publish: int) -> Any:

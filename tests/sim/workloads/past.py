@@ -8,6 +8,7 @@ from postroad.model import replies
 from postroad.model.choices import Which
 from postroad.model.history import Cancel, PutBack, Reschedule
 from postroad.model.policy import DAY_MS, PRIORITY, QueueSettings
+from tests.sim.workloads.work import Work
 
 KEPT = {
     "kept": QueueSettings(lease_ms=900, keep_settled_ms=20_000 * DAY_MS),
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from tests.sim.workload import Session
 
 
-class PastWork:
+class PastWork(Work):
     """`settled`: what one saw settled last, by queue: (offset, settled at, identity). `tops`: the
     highest offset heard of."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
         self.settled: dict[str, list[tuple[int, int, tuple[int, int]]]] = {}
         self.tops: dict[str, int] = {}
 

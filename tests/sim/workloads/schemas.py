@@ -11,6 +11,7 @@ from postroad.model import exchanges as x
 from postroad.model import topics
 from postroad.model.policy import QueueSettings
 from postroad.model.schemas import GetSchemas, SchemasListed, SchemaStored, SetSchema
+from tests.sim.workloads.work import Work
 
 FORMED = "formed"
 SHEETS = "sheets"
@@ -37,10 +38,11 @@ class Marks(Checker):
         return None if schema.encode() in body else f"{schema} is not in it"
 
 
-class SchemaWork:
+class SchemaWork(Work):
     """`versions`: the newest heard of, by queue or topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session)
         self.versions: dict[str, int] = {}
 
     def heard(self, command: Any, reply: Any) -> None:

@@ -1,11 +1,14 @@
 """What clients do with topics: three logs, their groups, and one topic that comes and goes."""
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.model import groups, topics
 from postroad.model.policy import QueueSettings
 from postroad.model.topics import TopicSettings
+from tests.sim.workloads.work import Work
+
+if TYPE_CHECKING:
+    from tests.sim.workload import Session
 
 TOPICS = {
     "log": (2, TopicSettings()),
@@ -21,18 +24,18 @@ WORK = QueueSettings(lease_ms=500, deliveries_max=3)
 KEYS = [b"a", b"b", b"c"]
 
 
-class TopicWork:
+class TopicWork(Work):
     """One client's use of topics; `told`: the generation it was told last, and what it reads."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
-        self.name = f"m{rng.randrange(3)}"
+    def __init__(self, session: "Session") -> None:
+        self.rng = session.rng
+        self.name = f"m{self.rng.randrange(3)}"
         self.told = 0
         self.owned: tuple[tuple[str, int], ...] = ()
         self.ends: dict[tuple[str, int], int] = {}
         self.begun = False
 
-    def next_command(self, publish: int) -> Any:
+    def next_command(self, _: "Session", publish: int) -> Any:
         """Something to ask."""
         if not self.begun or self.rng.random() < 0.06:
             self.begun = True
@@ -41,7 +44,7 @@ class TopicWork:
         makes = (self.append, self.fetch, self.look, self.member, self.commit, self.share)
         return self.rng.choices(makes, (36, 20, 8, 12, 16, 20))[0](publish)
 
-    def heard(self, reply: Any) -> None:
+    def heard(self, _: Any, reply: Any) -> None:
         """An answer came."""
         if isinstance(reply, groups.Membership):
             self.told, self.owned = reply.generation, reply.assignment
