@@ -28,6 +28,7 @@ from postroad.core.table import DECIDERS, DESK_FACTS, LEASING, LETTING_GO
 from postroad.core.tick import Schedule, slice_of_time
 from postroad.core.together import Leasing, acks_of, leasing_of
 from postroad.core.topics.desk import SERVED, Desk
+from postroad.core.wake import Wake
 from postroad.core.wanted import live_bits
 from postroad.model import commands, history
 from postroad.model.ask import Ask, Caller
@@ -52,6 +53,7 @@ class Core:
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
         self.whole = False
+        self.wake = Wake(self.world, self.demand, self.schedule, self.server, self.life, self.desk)
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
         """The shard is ours from here on: number leases by the epoch, and end the leases of
@@ -77,6 +79,7 @@ class Core:
 
     def handle(self, ask: Ask, now: int) -> Step | Missing:
         """One ask."""
+        self.wake.stale = True
         command = ask.command
         wrong = unsound(command)
         if wrong is not None:
@@ -190,6 +193,9 @@ class Core:
 
     def pump(self, now: int) -> Step | None:
         """Demand meets ready messages; `None` when nobody was served."""
+        if not self.demand.stirred and not self.desk.stirred:
+            return None
+        self.wake.stale = True
         step = self.server.pump(now)
         more = self.desk.pump(now)
         steps = [one for one in (step, more) if one is not None]
@@ -197,6 +203,7 @@ class Core:
 
     def tick(self, now: int) -> Step | Missing | None:
         """One slice of what time makes true; `None` when there is nothing now."""
+        self.wake.stale = True
         ended = [*self.server.end_waits(now), *self.desk.end_waits(now)]
         silent = self.desk.silent(now) or Step([], [], False)
         if ended or silent.records or silent.answers:
@@ -219,13 +226,11 @@ class Core:
 
     def next_due(self) -> int:
         """When `tick` has something to do, in ms: 0 for never."""
-        waits = (self.demand.next_end(), self.desk.next_end(), self.server.rates.next_due())
-        moving = 1 if self.server.lists.moving else 0
-        times = (self.schedule.next_ms(self.world), self.life.next_ms(), moving, *waits)
-        return min([one for one in times if one], default=0)
+        return self.wake.next_ms()
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: what it waited for is forgotten, its leases end in slices."""
+        self.wake.stale = True
         self.desk.forget(caller)
         self.life.forget(caller)
         for queue, holder in self.demand.forget(caller):
@@ -258,6 +263,7 @@ class Core:
 
     def stop_waiting(self) -> list[Answer]:
         """The process stops: everybody who waits is told that nothing came."""
+        self.wake.stale = True
         answers: list[Answer] = []
         for waiter in self.demand.everybody():
             self.demand.end_wait(waiter)
@@ -311,6 +317,7 @@ class Core:
         return found
 
     def _apply_all(self, records: Sequence[facts.Record]) -> None:
+        self.wake.stale = True
         state = self.state
         for record in records:
             apply(state, record)

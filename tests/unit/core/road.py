@@ -159,9 +159,17 @@ class Road:
         return Ask(caller, self.asked, command)
 
     def pump(self) -> None:
+        self.next_due()
         step = self.core.pump(self.now)
         if step is not None:
             self.take(step)
+        self.next_due()
+
+    def next_due(self) -> int:
+        """When time has something to do; what the core remembers of that is what it would find."""
+        due = self.core.next_due()
+        assert due == self.core.wake.look(), "what was known is not true any more"
+        return due
 
     def tick(self) -> list[Record]:
         """The records of one slice of time."""
@@ -177,7 +185,7 @@ class Road:
     def pass_time(self) -> None:
         """Let time do all it has to do now; it must come to an end."""
         idle = 0
-        while 0 < self.core.next_due() <= self.now:
+        while 0 < self.next_due() <= self.now:
             idle = 0 if self.tick() else idle + 1
             assert idle < 1_000, "time says that it has something to do, and does nothing"
 
