@@ -13,6 +13,7 @@ from postroad.model.message import Delivery
 from postroad.model.replies import Why
 from tests.sim.checkers.accounts import Accounts, Snapshot
 from tests.sim.checkers.batches import BatchRules
+from tests.sim.checkers.crews import CrewRules
 from tests.sim.checkers.exchanges import ExchangeRules
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
@@ -53,6 +54,7 @@ class Checker:
             *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
+            CrewRules(self),
         )
         for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))

@@ -7,6 +7,7 @@ from postroad.core.apply import apply
 from postroad.core.codec import AnyRecord, decode_group
 from postroad.core.records import Leased, Published, QueueDeclared
 from postroad.core.state import State
+from postroad.core.topics.records import Claimed
 from postroad.journal.envelope import Filter, unpack
 from postroad.journal.files import FileJournal
 
@@ -68,6 +69,8 @@ class Tap:
             self.publishes.update(publishes_in(record))
         elif isinstance(record, Leased):
             self.leases.add((record.queue, record.lease))
+        elif isinstance(record, Claimed):
+            self.leases.add((record.queue, record.taken))
         elif isinstance(record, QueueDeclared):
             self.names[record.queue] = record.name
 

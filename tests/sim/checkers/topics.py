@@ -1,10 +1,12 @@
 """What topics promise: an offset has one body for ever, what was confirmed is there in order, and
 commits and generations never go back."""
 
-from typing import Any
+from typing import Any, get_args
 
 from postroad.model import groups, topics
+from postroad.model.claims import ClaimCommand
 from postroad.model.replies import Done, Received, Refused
+from postroad.model.rounds import RoundCommand
 from tests.sim.checkers.registers import Register
 from tests.sim.copies import Asked, Violation
 from tests.sim.workloads.topics import OUTSIDE, READERS, TOPICS
@@ -23,6 +25,8 @@ class TopicRules:
         *(groups.JoinGroup, groups.Heartbeat, groups.LeaveGroup, groups.CommitOffsets),
         *(groups.DescribeGroup, groups.DeleteGroup, groups.DeclareGroup, groups.SeekGroup),
         groups.ReceiveShare,
+        *get_args(ClaimCommand),
+        *get_args(RoundCommand),
     )
 
     def __init__(self) -> None:
