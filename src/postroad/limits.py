@@ -182,6 +182,11 @@ JOURNAL_BYTES = 1024 * 1024 * 1024  # segments, spares and reserve: all the jour
 CHECKPOINT_SHARE = 4  # one is begun when one part in so many of the journal's bound is written
 RECORDS_BETWEEN_CHECKPOINTS = 200_000  # what recovery may have to apply
 LEASE_WAIT_MS = 20  # lease records alone wait so long for company
+LOOP_WRITE_US = 500  # an event loop writes itself while an append takes no longer in the mean
+LOOP_WRITE_LONG_US = 5_000  # after one that took longer, a thread writes for a good while
+LOOP_WRITE_FIRST = 16  # appends that a thread does first, to see how quick the disk is
+LOOP_WRITE_AFTER = 1_000  # appends that a thread does after a long one
+LOOP_WRITE_BYTES = 256 * 1024  # a larger append is a thread's, however quick the disk
 PLACE_BYTES = 4 * 1024 * 1024  # bodies written to the store by one job
 PLACE_BLOCKS = (
     256  # blocks written by one job: where queues are many and nearly empty they are small

@@ -50,6 +50,7 @@ METRICS: Final[dict[str, Metric]] = {
     "journal_groups": gauge("Groups the journal keeps"),
     "journal_groups_total": counter("Groups written to the journal"),
     "journal_bytes_total": counter("Bytes written to the journal"),
+    "journal_appends_on_loop_total": counter("Appends the event loop did without a thread"),
     "journal_records_total": counter("Records written to the journal"),
     "checkpoints_total": counter("Checkpoints saved"),
     "cache_bytes": gauge("Bodies in memory that are not placed in the store, in bytes"),

@@ -58,6 +58,7 @@ class BrokerOptions(TypedDict, total=False):
     journal_bytes: int
     segment_bytes: int
     reserve_bytes: int
+    loop_write_us: int
 
 
 def queue_settings(options: QueueOptions, base: QueueSettings, queue: str) -> QueueSettings:

@@ -1,8 +1,8 @@
 """The driver for servers and asyncio programs: the engine on the loop, its jobs on a thread per
 lane.
 
-One rule: the loop never touches the disk, and a thread comes back to the loop once per job, never
-per message.
+One rule: the loop waits for the disk only where that is shorter than waking a thread (`Pace`), and
+a thread comes back to the loop once per job, never per message.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from postroad.engine.directory import Directory
 from postroad.engine.engine import Engine
 from postroad.engine.figures import figures
 from postroad.engine.jobs import Job, Lane
+from postroad.engine.pace import Pace
 from postroad.engine.settings import DURABILITY, EngineSettings
 from postroad.engine.sinks import Sinks
 from postroad.errors import BrokerClosed, JournalFailed
@@ -35,8 +36,14 @@ TIMER_GRAIN_MS = 1
 class LaneThread:
     """One thread that runs the jobs of a lane in order; it starts with its first job."""
 
-    def __init__(self, lane: Lane, done: Callable[[Job, object], None]) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        timer: Callable[[], float],
+        done: Callable[[Job, object, float], None],
+    ) -> None:
         self._lane = lane
+        self._timer = timer
         self._done = done
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -58,12 +65,9 @@ class LaneThread:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            result: object
-            try:
-                result = job.run()
-            except Exception as error:  # noqa: BLE001  (the engine decides what a failed job means)
-                result = error
-            self._done(job, result)
+            began = self._timer()
+            result = _outcome(job)
+            self._done(job, result, self._timer() - began)
 
 
 class AsyncDriver:
@@ -83,7 +87,10 @@ class AsyncDriver:
         self.durability = DURABILITY[settings.sync]
         self.compiled = postroad.COMPILED
         self.failed: asyncio.Future[str] = self._loop.create_future()
-        self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
+        self.pace = Pace(settings.loop_write_us)
+        timer = self.pace.timer
+        self._lanes = {lane: LaneThread(lane, timer, self._job_done) for lane in Lane}
+        self._kept_busy = 0
         self._sessions = (self.report.epoch << 40) + 1
         self._own_session = self._sessions
         self._turn_is_due = False
@@ -154,7 +161,10 @@ class AsyncDriver:
 
     def figures(self) -> dict[str, float]:
         """Gauges and counters by name."""
-        return figures(self.engine) | {"sinks_failed_total": self.sinks.failed}
+        return figures(self.engine) | {
+            "sinks_failed_total": self.sinks.failed,
+            "journal_appends_on_loop_total": self.pace.on_loop,
+        }
 
     def stop_waiting(self) -> None:
         """Answer every standing receive empty."""
@@ -213,12 +223,26 @@ class AsyncDriver:
             return
         now_ms = self.clock.now_ms()
         for job in self.engine.turn(now_ms):
+            if job.lane == Lane.JOURNAL and not self._kept_busy and self.pace.suits_loop(job):
+                self._write(job)
+                continue
+            # What is placed or checkpointed meanwhile makes a sync slow.
+            self._kept_busy += job.lane == Lane.KEEP
             self._lanes[job.lane].put(job)
         if self._quiet is not None and self.engine.idle() and self.engine.keeper.saved():
             if not self._quiet.done():
                 self._quiet.set_result(None)
             return
         self._set_timer(self.engine.next_wake(), now_ms)
+
+    def _write(self, job: Job) -> None:
+        """An append right here. What it made durable leaves before the turn that follows."""
+        began = self.pace.timer()
+        result = _outcome(job)
+        self.pace.took(self.pace.timer() - began)
+        self.pace.on_loop += 1
+        self.engine.finished(job, result)
+        self._need_turn()
 
     def _set_timer(self, wake_ms: int, now_ms: int) -> None:
         if not wake_ms:
@@ -237,11 +261,14 @@ class AsyncDriver:
         self._timer = None
         self._need_turn()
 
-    def _job_done(self, job: Job, result: object) -> None:
+    def _job_done(self, job: Job, result: object, took_s: float) -> None:
         """On the lane's thread."""
-        self._loop.call_soon_threadsafe(self._finished, job, result)
+        self._loop.call_soon_threadsafe(self._finished, job, result, took_s)
 
-    def _finished(self, job: Job, result: object) -> None:
+    def _finished(self, job: Job, result: object, took_s: float) -> None:
+        if job.lane == Lane.JOURNAL:
+            self.pace.took(took_s)
+        self._kept_busy -= job.lane == Lane.KEEP
         self.engine.finished(job, result)
         # A turn that is due looks at this too. One more beside it would come again and again, each
         # asking for the next, and nothing else would have its turn on the loop.
@@ -258,6 +285,14 @@ class AsyncDriver:
                 answer.set_exception(JournalFailed(fault))
         if self._quiet is not None and not self._quiet.done():
             self._quiet.set_result(None)
+
+
+def _outcome(job: Job) -> object:
+    """What came of a job, or the exception; the engine decides what a failed one means."""
+    try:
+        return job.run()
+    except Exception as error:  # noqa: BLE001  (see above)
+        return error
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

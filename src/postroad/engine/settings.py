@@ -7,6 +7,7 @@ from postroad.limits import (
     CACHE_BYTES,
     JOURNAL_BYTES,
     KV_BYTES_MAX,
+    LOOP_WRITE_US,
     RECORDS_BETWEEN_CHECKPOINTS,
     RESERVE_BYTES,
     SEGMENT_BYTES,
@@ -25,7 +26,9 @@ class EngineSettings:
     """`sync`: when an append is durable: before it is acknowledged (always), every
     `sync_interval_ms`, or when the operating system pleases (never). Sizes in bytes: `cache_bytes`
     of bodies in memory, `journal_bytes` the bound of all the journal has on disk, `segment_bytes`
-    and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory."""
+    and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory.
+    `loop_write_us`: while an append takes no longer in the mean, an event loop does it itself
+    instead of waking a thread; 0: never."""
 
     sync: str = SYNC_ALWAYS
     sync_interval_ms: int = SYNC_INTERVAL_MS
@@ -35,6 +38,7 @@ class EngineSettings:
     reserve_bytes: int = RESERVE_BYTES
     records_between_checkpoints: int = RECORDS_BETWEEN_CHECKPOINTS
     kv_bytes: int = KV_BYTES_MAX
+    loop_write_us: int = LOOP_WRITE_US
 
 
 DURABILITY = {

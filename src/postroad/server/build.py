@@ -36,6 +36,7 @@ async def open_engine(settings: Settings) -> Driver:
         journal_bytes=settings.journal_bytes,
         segment_bytes=settings.segment_bytes,
         reserve_bytes=settings.reserve_bytes,
+        loop_write_us=settings.loop_write_us,
     )
     return await AsyncDriver.open(settings.data, engine)
 

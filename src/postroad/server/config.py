@@ -15,6 +15,8 @@ from postroad.errors import PostroadError
 from postroad.limits import (
     CONNECTIONS_MAX,
     DRAIN_MS_MAX,
+    LOOP_WRITE_LONG_US,
+    LOOP_WRITE_US,
     RESERVE_BYTES,
     SEGMENT_BYTES,
     SQS_LEASED_MAX,
@@ -77,6 +79,7 @@ class Settings:
     journal_bytes: int
     segment_bytes: int
     reserve_bytes: int
+    loop_write_us: int
     cache_bytes: int
     kv_bytes: int
     connections_max: int
@@ -145,6 +148,11 @@ SETTINGS: Final = (
     Setting(
         "reserve_bytes", "journal.reserve_bytes", f"{RESERVE_BYTES // MIB}MiB", kinds.size(0),
         "SIZE", "Kept free so that consumers can go on when the disk is full.",
+    ),
+    Setting(
+        "loop_write_us", "journal.loop_write_us", str(LOOP_WRITE_US),
+        kinds.number(0, LOOP_WRITE_LONG_US), "US",
+        "While an append takes no longer in the mean, no thread is woken for it; 0: one always is.",
     ),
     Setting(
         "cache_bytes", "store.cache_bytes", "64MiB", kinds.size(MIB), "SIZE",
