@@ -59,7 +59,7 @@ def queue_changed(state: State, record: facts.QueueChanged) -> None:
     queue = state.queues[record.queue]
     state.ledger.touch(queue)
     before_ms = queue.settings.dedup_window_ms
-    queue.settings = record.settings
+    state.change_queue(queue, record.settings)
     set_lanes(queue.pages, record.settings)
     window_ms = record.settings.dedup_window_ms
     if before_ms is not None and window_ms is not None and window_ms > before_ms:

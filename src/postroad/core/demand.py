@@ -80,7 +80,8 @@ class Session:
 class Demand:
     """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
     may be ready; `waiting`: how many receives wait; `left`: those of the queues in `watched` that
-    somebody wanted something of, and does no more. `lists`: who waits for a list, by its name;
+    somebody wanted something of, and does no more, and `left_lists` names of lists that somebody
+    waited for. `lists`: who waits for a list, by its name;
     `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at."""
 
     def __init__(self) -> None:
@@ -95,6 +96,7 @@ class Demand:
         self.waiting = 0
         self.watched: dict[int, int] = {}
         self.left: dict[int, None] = {}
+        self.left_lists: dict[str, None] = {}
         self._ends: list[tuple[int, int, Waiter]] = []
         self._sequence = 0
 
@@ -291,6 +293,8 @@ class Demand:
         for name in waiter.lists:
             line = self.lists[name]
             del line[waiter]
+            if self.watched:
+                self.left_lists[name] = None
             if not line:
                 del self.lists[name]
 

@@ -97,16 +97,19 @@ class Life:
             self.demand.empty.pop(id, None)
             if queue is None or not queue.passing or queue.pages.length:
                 continue
-            if self.demand.wants(id) or self._is_used_by_others(id):
+            if self.demand.wants(id) or self._is_used_by_others(queue):
                 self.demand.empty[id] = None
             else:
                 records.append(facts.QueueDeleted(id))
         self.demand.emptied.clear()
         return records
 
-    def _is_used_by_others(self, id: int) -> bool:
+    def _is_used_by_others(self, queue: Queue) -> bool:
         state = self.world.state
+        id = queue.id
         if id in state.exchanges.to_target or id in state.schemas.versions:
+            return True
+        if queue.name in state.dead_from:
             return True
         tasks = [task for task in state.tasks.values() if task.status == "running"]
         return any(id in (task.source, task.target) for task in tasks)
@@ -151,7 +154,10 @@ class Life:
 
     def next_ms(self) -> int:
         """When `records` has something to do; 0 for never."""
-        if self.doomed or self.demand.left or self.demand.emptied:
+        demand = self.demand
+        if self.doomed or demand.left or demand.left_lists or demand.emptied:
+            return 1
+        if self.world.state.unnamed and demand.empty:
             return 1
         while self.dues and self.planned.get(self.dues[0][1]) != self.dues[0][0]:
             heappop(self.dues)
@@ -159,12 +165,12 @@ class Life:
 
     def records(self, now: int) -> list[facts.Record]:
         """The end of one queue, or of lists that are empty, or nothing."""
+        if self.world.state.unnamed:
+            self.world.state.unnamed = False
+            self.demand.emptied.update(self.demand.empty)
         if self.demand.emptied:
             return self.passed()
-        for id in self.demand.left:
-            if id in self.used:
-                self.used[id] = now
-        self.demand.left.clear()
+        self._note_who_left(now)
         if self.doomed:
             return self._deletion(self.world.state.queues[next(iter(self.doomed))], now)
         due = self.next_ms()
@@ -172,13 +178,23 @@ class Life:
             return []
         queue = self.world.state.queues[heappop(self.dues)[1]]
         del self.planned[queue.id]
-        if self.demand.wants(queue.id):
+        if self.demand.wants(queue.id) or queue.name in self.demand.lists:
             self.used[queue.id] = now
         idle_ms = queue.settings.expires_ms
         if idle_ms is not None and self.used[queue.id] + idle_ms <= now:
             return self._deletion(queue, now)
         self._plan(queue)
         return []
+
+    def _note_who_left(self, now: int) -> None:
+        """Somebody waited for these until now."""
+        demand = self.demand
+        found = [self.world.state.by_name.get(name) for name in demand.left_lists]
+        for id in (*demand.left, *[queue.id for queue in found if queue is not None]):
+            if id in self.used:
+                self.used[id] = now
+        demand.left.clear()
+        demand.left_lists.clear()
 
     def _use(self, queue: Queue, now: int) -> None:
         if queue.settings.expires_ms is not None:

@@ -18,6 +18,7 @@ from postroad.core.schemas.state import Schemas
 from postroad.core.settled import more_rows
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.topics.state import Topics
+from postroad.model.policy import QueueSettings
 
 CATALOG_KEY = b"c"
 
@@ -83,9 +84,10 @@ class State:
     entities but queues.
     `group`: ordinal of the group the engine builds now; `changed`: of the last
     change that is no lease; `durable`: of the last durable one; `facts`: how many were about queues
-    since the start. These are volatile.
+    since the start; `unnamed`: a name is nobody's dead-letter queue any more. These are volatile.
     `idle_routes`: route sets on whose shelf nothing is wanted; `closed_routes`: those that had a
-    queue that is deleted; `routes_with`: by queue. These are derived.
+    queue that is deleted; `routes_with`: by queue; `dead_from`: dead-letter queue -> who names it,
+    whether or not it is there. These are derived.
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,7 @@ class State:
         self.queues: dict[int, Queue] = {}
         self.by_name: dict[str, Queue] = {}
         self.names: list[str] = []
+        self.dead_from: dict[str, dict[int, None]] = {}
         self.buried: dict[int, Queue] = {}
         self.shelves: dict[int, Shelf] = {}
         self.routes: dict[int, RouteSet] = {}
@@ -113,10 +116,12 @@ class State:
         self.changed = 0
         self.durable = 0
         self.facts = 0
+        self.unnamed = False
 
     def add_queue(self, queue: Queue) -> None:
         """Enter a queue under its name and number."""
         self.queues[queue.id] = queue
+        self._name_dead_letters(queue)
         if queue.borrowed:
             self.hidden[queue.name] = queue
             return
@@ -127,11 +132,32 @@ class State:
         """Take a queue out of sight; it stays buried until it is swept."""
         del self.queues[queue.id]
         self.buried[queue.id] = queue
+        self._forget_dead_letters(queue)
         if queue.borrowed:
             del self.hidden[queue.name]
             return
         del self.by_name[queue.name]
         self.names.remove(queue.name)
+
+    def change_queue(self, queue: Queue, settings: QueueSettings) -> None:
+        """Other settings; what they mean for its messages is its caller's."""
+        self._forget_dead_letters(queue)
+        queue.settings = settings
+        self._name_dead_letters(queue)
+
+    def _name_dead_letters(self, queue: Queue) -> None:
+        name = queue.settings.dead_letter_queue
+        if name is not None:
+            self.dead_from.setdefault(name, {})[queue.id] = None
+
+    def _forget_dead_letters(self, queue: Queue) -> None:
+        name = queue.settings.dead_letter_queue
+        if name is not None:
+            named = self.dead_from[name]
+            del named[queue.id]
+            if not named:
+                del self.dead_from[name]
+                self.unnamed = True
 
     def find(self, name: str) -> Queue | None:
         """A queue that may be received from: a declared one, or a group's."""
@@ -213,7 +239,13 @@ class State:
 
     def check(self) -> None:
         """Everything that must hold between steps."""
+        named = 0
         for queue in self.queues.values():
             check_queue(queue)
+            name = queue.settings.dead_letter_queue
+            if name is not None:
+                named += 1
+                assert queue.id in self.dead_from[name]
+        assert named == sum(map(len, self.dead_from.values()))
         for realm in self.realms:
             realm.check()

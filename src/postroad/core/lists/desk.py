@@ -20,8 +20,8 @@ from postroad.core.lists.place import (
     fronted,
     load_for,
     new_list,
-    refused_arrival,
     refused_new,
+    refused_push,
 )
 from postroad.core.page import Page
 from postroad.core.queue import Queue
@@ -224,7 +224,7 @@ class ListDesk:
         if target is None:
             refusal = refused_new(self.world, command.target, load)
         else:
-            refusal = None if target is source else refused_arrival(target, load)
+            refusal = None if target is source else refused_push(self.world, target, load)
         return None if refusal is None else _refusal(refusal)
 
     def _moved(

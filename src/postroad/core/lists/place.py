@@ -6,7 +6,6 @@ One rule: a message is published as any other, at the end of its queue, and seat
 from array import array
 
 from postroad.core.bits import PAGE, PAGE_BITS, pack_mask, span_mask
-from postroad.core.decide.dedup import is_full
 from postroad.core.decide.load import Load, chunk_records
 from postroad.core.decide.publish import refusal_of
 from postroad.core.decision import Decision, World, refuse
@@ -18,7 +17,7 @@ from postroad.core.records import QueueDeclared, Record
 from postroad.limits import LIST_MIDDLE_MAX, MESSAGE_BYTES_MAX, QUEUES_MAX
 from postroad.model.commands import Publish
 from postroad.model.names import bad_name
-from postroad.model.policy import OVERFLOW_REJECT, QueueSettings
+from postroad.model.policy import QueueSettings
 from postroad.model.replies import Why
 
 
@@ -41,21 +40,6 @@ def refused_push(
         text = f"queue `{queue.name}` takes no message twice; it is no list to push to"
         return refuse(Why.WRONG_KIND, text, queue.touched)
     return refusal_of(world, Publish((queue.name,), load.bodies, load.heads), [queue], ahead)
-
-
-def refused_arrival(queue: Queue, load: Load) -> Decision | None:
-    """Why a message on its way from another list cannot come to this one, or `None`."""
-    settings = queue.settings
-    largest = len(load.bodies[0]) + (len(load.heads[0]) if load.heads is not None else 0)
-    if settings.message_bytes_max is not None and largest > settings.message_bytes_max:
-        text = f"a message of queue `{queue.name}` has at most {settings.message_bytes_max:,} bytes"
-        return refuse(Why.TOO_LARGE, text, queue.touched)
-    if settings.dedup_window_ms is not None:
-        text = f"queue `{queue.name}` takes no message twice; it is no list to push to"
-        return refuse(Why.WRONG_KIND, text, queue.touched)
-    if settings.overflow == OVERFLOW_REJECT and is_full(queue, load):
-        return refuse(Why.QUEUE_FULL, f"queue `{queue.name}` is full", queue.touched)
-    return None
 
 
 def refused_new(world: World, name: str, load: Load) -> Decision | None:
