@@ -19,6 +19,7 @@ from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
 from tests.sim.checkers.later import LaterRules
 from tests.sim.checkers.limits import BoundRules, PauseRules, RateRules
+from tests.sim.checkers.lists import ListRules, is_about_lists
 from tests.sim.checkers.lives import IdleRules, OwnerRules, SingleRules
 from tests.sim.checkers.past import PastRules
 from tests.sim.checkers.registers import NEVER
@@ -42,6 +43,7 @@ class Checker:
         self.open: dict[tuple[int, int], Asked] = {}
         self.delivered = 0
         self.space_was_short = False
+        self.stopping = False
         self.accounts = Accounts(self)
         self.kv = KvRules()
         self.batches = BatchRules(self)
@@ -54,6 +56,7 @@ class Checker:
             *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
+            ListRules(self),
             CrewRules(self),
         )
         for expert in self.all_experts():
@@ -151,6 +154,7 @@ class Checker:
         for ask in self.open.values():
             self.doubt(ask, self.event)
         self.open.clear()
+        self.stopping = False
         self.leases.died()
         for watcher in self.watchers:
             watcher.died()
@@ -305,6 +309,8 @@ class Checker:
         self._end_all(ask.sure)
 
     def _declared(self, ask: Asked, reply: replies.Declared, _now: int) -> None:
+        if is_about_lists(ask.command):
+            return
         view = self.known.view(ask.command.name)
         if not view.sure:
             view.sure_since = self.event

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Any
 
 from postroad.model import commands as asks
+from postroad.model.lists import ListMove, ListPop
 from postroad.model.policy import OVERFLOW_REJECT, QueueSettings
 
 FOREVER_MS = 1 << 62
@@ -259,4 +260,5 @@ class Asked:
         command = self.command
         if isinstance(command, asks.Attach):
             return self.answered
-        return isinstance(command, asks.Receive | asks.Pop) and bool(command.wait_ms)
+        waits = asks.Receive | asks.Pop | ListPop | ListMove
+        return isinstance(command, waits) and bool(command.wait_ms)

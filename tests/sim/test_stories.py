@@ -19,7 +19,6 @@ SEEDS = sorted(int(path.stem) for path in Path(__file__).with_name("seeds").glob
 UNTOLD = {
     "Returned": "only in journals of before: what came back is told with its time now",
     "HolderEnded": "only in journals of before: the ends of sessions are told with their time now",
-    **dict.fromkeys(("ListBegun", "Fronted", "Seated"), "no story is about lists yet"),
     "OffsetsNoted": "no client of a story has a leader epoch",
     "KvFieldEndsSet": "no map of a story has fields that end",
     "OffsetsForgotten": "no client of a story forgets what it committed",
