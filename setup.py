@@ -38,6 +38,7 @@ def hot_extensions() -> list[Any]:
             paths,
             opt_level=os.environ.get("POSTROAD_OPT_LEVEL", "3"),
             group_name="postroad",  # names the shared library, which postroad.COMPILED looks for
+            debug_level="0",
             multi_file=True,  # so that they are compiled side by side, one per processor
         )
     except (ImportError, SystemExit) as error:  # mypyc leaves by sys.exit on a type error
