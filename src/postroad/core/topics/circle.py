@@ -25,17 +25,17 @@ class Seat:
         self.has_entered = False
         self.has_asked = False
 
-    def say(self, command: EnterGroup) -> None:
-        """What it says of itself."""
-        self.strategies = dict(command.strategies)
-        self.session_ms = command.session_ms
-        self.rebalance_ms = command.rebalance_ms
+    def said_bytes(self) -> int:
+        """How much it says of itself."""
+        return sum(map(len, self.strategies.values()))
 
 
 class Circle:
     """The members of a group by name. `named`: names given to who has not entered with them, and
     until when; `due_ms`: when nobody is waited for any more, 0 for never; `gather_ms`: until when
-    others may come first; `heaped_ms`: when time looks at it next."""
+    others may come first; `heaped_ms`: when time looks at it next. Counted as members come, say and
+    go: `missing`: how many have not entered; `known`: how many have a strategy; `said_bytes`: what
+    all say of themselves."""
 
     def __init__(self) -> None:
         self.seats: dict[str, Seat] = {}
@@ -48,11 +48,73 @@ class Circle:
         self.due_ms = 0
         self.gather_ms = 0
         self.heaped_ms = 0
+        self.missing = 0
+        self.known: dict[str, int] = {}
+        self.said_bytes = 0
+
+    def add(self, seat: Seat) -> None:
+        """A member comes; it has said nothing yet."""
+        self.seats[seat.name] = seat
+        self.missing += 1
+        if seat.static_id:
+            self.by_static[seat.static_id] = seat.name
+
+    def take_out(self, seat: Seat) -> None:
+        """A member goes."""
+        self._unsay(seat)
+        if not seat.has_entered:
+            self.missing -= 1
+        del self.seats[seat.name]
+        self.by_static.pop(seat.static_id, None)
+        if self.leader == seat.name:
+            self.leader = ""
+
+    def rename(self, seat: Seat, name: str) -> None:
+        """Another has a member's place, under another name."""
+        if self.leader == seat.name:
+            self.leader = name
+        del self.seats[seat.name]
+        self.seats[name] = seat
+        self.by_static[seat.static_id] = name
+        seat.name = name
+
+    def say(self, seat: Seat, command: EnterGroup) -> None:
+        """What a member says of itself."""
+        self._unsay(seat)
+        seat.strategies = dict(command.strategies)
+        seat.session_ms = command.session_ms
+        seat.rebalance_ms = command.rebalance_ms
+        for name in seat.strategies:
+            self.known[name] = self.known.get(name, 0) + 1
+        self.said_bytes += seat.said_bytes()
+
+    def _unsay(self, seat: Seat) -> None:
+        for name in seat.strategies:
+            self.known[name] -= 1
+            if not self.known[name]:
+                del self.known[name]
+        self.said_bytes -= seat.said_bytes()
+
+    def enter(self, seat: Seat) -> None:
+        """A member has entered for the next generation."""
+        if not seat.has_entered:
+            self.missing -= 1
+        seat.has_entered = True
+
+    def begin(self) -> None:
+        """Nobody has entered for the generation after, or asked for a share of it."""
+        self.missing = len(self.seats)
+        for seat in self.seats.values():
+            seat.has_entered = False
+            seat.has_asked = False
 
     def common(self, besides: Seat | None) -> set[str] | None:
         """The strategies that all members but one have, `None` where there are no others."""
-        others = [set(seat.strategies) for seat in self.seats.values() if seat is not besides]
-        return set.intersection(*others) if others else None
+        mine = besides.strategies if besides is not None else {}
+        others = len(self.seats) - (besides is not None)
+        if not others:
+            return None
+        return {name for name, count in self.known.items() if count - (name in mine) == others}
 
     def chosen(self) -> str:
         """The strategy that most members like best of those that all have."""

@@ -42,7 +42,7 @@ class Rounds:
         self._ends: list[tuple[int, int]] = []
         self._names = 0
         self._touched = 0
-        self._waiting: dict[int, dict[int, Seat]] = {}
+        self._waiting: dict[int, dict[int, tuple[Group, Seat]]] = {}
 
     def handle(self, ask: Ask, now: int) -> Step:
         """Enter, share out, live, leave."""
@@ -86,22 +86,24 @@ class Rounds:
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone: nobody is told what it waited for; the member may come again."""
-        for seat in self._waiting.pop(caller.number, {}).values():
+        for group, seat in self._waiting.pop(caller.number, {}).values():
             if seat.entering is not None and seat.entering.caller is caller:
                 seat.entering = None
             if seat.awaiting is not None and seat.awaiting.caller is caller:
                 seat.awaiting = None
+                # Its silence counts from here on, as nobody is waited for.
+                self._plan_at(group, the_circle(group), seat.until_ms)
 
     def stop_waiting(self) -> list[Answer]:
         """The process stops: whoever waits enters again elsewhere, or later."""
         self.records, self.answers = [], []
         for seats in list(self._waiting.values()):
-            for seat in list(seats.values()):
+            for _, seat in list(seats.values()):
                 self._tell_both(seat, AGAIN)
         return self.answers
 
-    def _wait(self, ask: Ask, seat: Seat) -> None:
-        self._waiting.setdefault(ask.caller.number, {})[ask.number] = seat
+    def _wait(self, ask: Ask, group: Group, seat: Seat) -> None:
+        self._waiting.setdefault(ask.caller.number, {})[ask.number] = (group, seat)
 
     def _enter(self, ask: Ask, command: EnterGroup, now: int) -> Reply | None:
         wrong = bad_enter(command)
@@ -120,9 +122,7 @@ class Rounds:
         if circle is None:
             circle = Circle()
             group.circle = circle
-        reply = self._seat(ask, command, group, circle, now)
-        self._plan(group, circle)
-        return reply
+        return self._seat(ask, command, group, circle, now)
 
     def _seat(
         self, ask: Ask, command: EnterGroup, group: Group, circle: Circle, now: int
@@ -152,14 +152,15 @@ class Rounds:
             name = self._new_name(command)
             if command.named_first and not command.static_id:
                 circle.named[name] = now + command.session_ms
+                self._plan_at(group, circle, circle.named[name])
                 return MemberNamed(name)
         seat = Seat(name, command.static_id)
-        circle.seats[name] = seat
-        if seat.static_id:
-            circle.by_static[seat.static_id] = name
+        seat.until_ms = now + command.session_ms
+        circle.add(seat)
         circle.kind = command.kind
         if circle.state == EMPTY:
             circle.gather_ms = now + command.gather_ms if command.gather_ms else 0
+            self._plan_at(group, circle, circle.gather_ms)
         self._park(ask, command, group, seat, now)
         return None
 
@@ -169,19 +170,14 @@ class Rounds:
         """Somebody comes with the static id of a member: its place, its share, another name."""
         circle = the_circle(group)
         self._tell_both(seat, REPLACED)
-        old, seat.name = seat.name, self._new_name(command)
-        del circle.seats[old]
-        circle.seats[seat.name] = seat
-        circle.by_static[seat.static_id] = seat.name
-        was_leader = circle.leader == old
-        if was_leader:
-            circle.leader = seat.name
+        old, leader = seat.name, circle.leader
+        circle.rename(seat, self._new_name(command))
         same = seat.strategies == dict(command.strategies)
-        seat.say(command)
+        circle.say(seat, command)
         if circle.state == STABLE and same:
-            seat.until_ms = now + seat.session_ms
+            self._live(group, circle, seat, now)
             # A leader that is not told so does not share out what stands already.
-            return circle.entered(group.generation, seat, old if was_leader else circle.leader)
+            return circle.entered(group.generation, seat, old if leader == old else leader)
         self._park(ask, command, group, seat, now)
         return None
 
@@ -194,7 +190,7 @@ class Rounds:
             circle.state == STABLE and seat.name != circle.leader
         )
         if same and settled:
-            seat.until_ms = now + seat.session_ms
+            self._live(group, circle, seat, now)
             return circle.entered(group.generation, seat, circle.leader)
         self._park(ask, command, group, seat, now)
         return None
@@ -204,21 +200,20 @@ class Rounds:
         circle = the_circle(group)
         if seat.entering is not None:
             self._say(seat.entering, AGAIN)
-        seat.say(command)
+        circle.say(seat, command)
         if circle.state != PREPARING:
             self._prepare(group, circle, now)
         seat.entering = ask
-        self._wait(ask, seat)
-        seat.has_entered = True
+        self._wait(ask, group, seat)
+        circle.enter(seat)
         self._complete_if_all(group, circle, now)
 
     def _prepare(self, group: Group, circle: Circle, now: int) -> None:
         """All must enter again."""
         circle.state = PREPARING
         circle.due_ms = now + max(seat.rebalance_ms for seat in circle.seats.values())
+        circle.begin()
         for seat in circle.seats.values():
-            seat.has_entered = False
-            seat.has_asked = False
             if seat.awaiting is not None:
                 self._say(seat.awaiting, AGAIN)
                 seat.awaiting = None
@@ -228,7 +223,7 @@ class Rounds:
     def _complete_if_all(self, group: Group, circle: Circle, now: int) -> None:
         if circle.state != PREPARING or circle.named or now < circle.gather_ms:
             return
-        if all(seat.has_entered for seat in circle.seats.values()):
+        if not circle.missing:
             self._complete(group, circle, now)
 
     def _complete(self, group: Group, circle: Circle, now: int) -> None:
@@ -251,15 +246,15 @@ class Rounds:
         if circle.leader not in [seat.name for seat in present]:
             circle.leader = present[0].name
         circle.due_ms = now + max(seat.rebalance_ms for seat in circle.seats.values())
+        circle.begin()
+        for seat in present:
+            seat.until_ms = now + seat.session_ms
         for seat in circle.seats.values():
             seat.share = b""
-            seat.has_asked = False
-            if seat.has_entered:
-                seat.until_ms = now + seat.session_ms
-            seat.has_entered = False
             if seat.entering is not None:
                 self._say(seat.entering, circle.entered(group.generation, seat, circle.leader))
                 seat.entering = None
+        self._plan(group, circle)
 
     def _share_out(self, ask: Ask, command: ShareOut, now: int) -> Reply | None:
         seat = self._member(command)
@@ -278,7 +273,7 @@ class Rounds:
         if seat.awaiting is not None:
             self._say(seat.awaiting, AGAIN)
         seat.awaiting = ask
-        self._wait(ask, seat)
+        self._wait(ask, group, seat)
         seat.has_asked = True
         if seat.name == circle.leader:
             self._give(group, circle, dict(command.shares), now)
@@ -314,7 +309,6 @@ class Rounds:
         if isinstance(seat, Refused):
             return seat
         self._remove(group, circle, [seat], now)
-        self._plan(group, circle)
         return Done()
 
     def _member(self, command: ShareOut | StayInGroup) -> Seat | Refused:
@@ -359,10 +353,7 @@ class Rounds:
 
     def _take_out(self, circle: Circle, seat: Seat) -> None:
         self._tell_both(seat, OUT)
-        del circle.seats[seat.name]
-        circle.by_static.pop(seat.static_id, None)
-        if circle.leader == seat.name:
-            circle.leader = ""
+        circle.take_out(seat)
 
     def _empty(self, group: Group, circle: Circle) -> None:
         circle.state = EMPTY
@@ -374,8 +365,15 @@ class Rounds:
         self._names += 1
         return f"{command.static_id or command.prefix}-{self.world.epoch:x}-{self._names:x}"
 
+    def _live(self, group: Group, circle: Circle, seat: Seat, now: int) -> None:
+        seat.until_ms = now + seat.session_ms
+        self._plan_at(group, circle, seat.until_ms)
+
     def _plan(self, group: Group, circle: Circle) -> None:
-        due = circle.next_ms()
+        self._plan_at(group, circle, circle.next_ms())
+
+    def _plan_at(self, group: Group, circle: Circle, due: int) -> None:
+        """Time looks at a group at an instant, unless it does so before."""
         if due and (not circle.heaped_ms or due < circle.heaped_ms):
             circle.heaped_ms = due
             heappush(self._ends, (due, group.id))

@@ -64,8 +64,7 @@ def no_room(topics: Topics, group: Group | None, command: EnterGroup) -> Refused
     known = known or command.member in circle.named
     if not known and len(circle.seats) + len(circle.named) >= GROUP_MEMBERS_MAX:
         return Refused(Why.TOO_MANY, f"a group has at most {GROUP_MEMBERS_MAX:,} members")
-    said = [sum(map(len, seat.strategies.values())) for seat in circle.seats.values()]
-    if sum(said) > GROUP_BYTES_SHARED_MAX:
+    if circle.said_bytes > GROUP_BYTES_SHARED_MAX:
         text = f"the members of a group say at most {GROUP_BYTES_SHARED_MAX:,} bytes of themselves"
         return Refused(Why.TOO_MANY, text)
     return None

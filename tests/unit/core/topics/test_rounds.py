@@ -3,6 +3,7 @@
 from typing import Any
 
 from postroad.core.topics import rules
+from postroad.core.topics.circle import the_circle
 from postroad.model import groups, rounds
 from postroad.model.ask import Caller
 from postroad.model.groups import CommitOffsets, DescribeGroup, GroupDescribed, LeaveGroup, Position
@@ -284,6 +285,59 @@ def test_a_caller_that_is_gone_is_not_told_and_may_come_again() -> None:
     new = road.entered(third)
     again = road.entered(road.enter("b", two.member))
     assert again.generation == new.generation
+
+
+def test_the_silence_of_who_waited_for_its_share_counts_from_when_its_caller_is_gone() -> None:
+    road = Ring()
+    one = road.entered(road.enter("a", session_ms=1_000))
+    second = road.enter("b", session_ms=1_000)
+    one = road.entered(road.enter("a", one.member, session_ms=1_000))
+    two = road.entered(second)
+    road.wait(10)
+    road.share_out("b", two)
+    road.wait(980)
+    assert road.stay(one) == Done()
+    road.wait(15)
+    road.core.forget(road.callers["b"])
+    assert [seat.member for seat in road.described().members] == [one.member, two.member]
+    road.wait(10)
+    assert [seat.member for seat in road.described().members] == [one.member]
+    road.check()
+
+
+def test_a_newcomer_alone_is_waited_for_no_longer_than_the_others_may_take() -> None:
+    road, one, two = pair()
+    third = road.enter("c", session_ms=200_000, rebalance_ms=100)
+    for _ in range(5):
+        road.wait(10_000)
+        assert road.stay(one) == road.stay(two) == rounds_again()
+    road.wait(9_999)
+    assert road.told_of(third) is None
+    road.wait(1)
+    assert road.entered(third).members == ((road.entered(third).member, "", b"r"),)
+    road.check()
+
+
+def test_what_is_counted_of_members_is_what_a_look_at_all_of_them_gives() -> None:
+    road = Ring()
+    road.enter("s", static_id="till", rebalance_ms=50)
+    for turn in range(60):
+        who = f"m{turn * 7 % 5}"
+        if turn % 11 == 10:
+            road.enter("s", static_id="till", strategies=LIKES[: 1 + turn % 2])
+        elif turn % 4 == 3 and the_circle(road.state.topics.group_of["g"]).seats:
+            seats = the_circle(road.state.topics.group_of["g"]).seats
+            road.ask(LeaveGroup("g", sorted(seats)[turn % len(seats)]))
+        else:
+            road.enter(who, strategies=LIKES[: 1 + turn % 2], rebalance_ms=50)
+        road.wait(turn % 3 * 30)
+        circle = the_circle(road.state.topics.group_of["g"])
+        seats = circle.seats
+        assert circle.missing == sum(not one.has_entered for one in seats.values())
+        assert circle.said_bytes == sum(one.said_bytes() for one in seats.values())
+        every = [name for one in seats.values() for name in one.strategies]
+        assert circle.known == {name: every.count(name) for name in every}
+        assert list(seats) == [one.name for one in seats.values()]
 
 
 def test_single_commits_are_forgotten() -> None:
