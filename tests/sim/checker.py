@@ -15,6 +15,7 @@ from tests.sim.checkers.accounts import Accounts, Snapshot
 from tests.sim.checkers.batches import BatchRules
 from tests.sim.checkers.crews import CrewRules
 from tests.sim.checkers.exchanges import ExchangeRules
+from tests.sim.checkers.fields import FieldRules
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
 from tests.sim.checkers.later import LaterRules
@@ -56,7 +57,7 @@ class Checker:
             *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
-            ListRules(self),
+            *(ListRules(self), FieldRules()),
             CrewRules(self),
         )
         for expert in self.all_experts():

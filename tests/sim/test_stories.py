@@ -20,7 +20,6 @@ UNTOLD = {
     "Returned": "only in journals of before: what came back is told with its time now",
     "HolderEnded": "only in journals of before: the ends of sessions are told with their time now",
     "OffsetsNoted": "no client of a story has a leader epoch",
-    "KvFieldEndsSet": "no map of a story has fields that end",
     "OffsetsForgotten": "no client of a story forgets what it committed",
 }
 """Kinds of records that no story has, and why."""

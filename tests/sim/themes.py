@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.workloads import crews, limits, lists, lives, past, schemas, ways
 from tests.sim.workloads.batches import next_of_batches
 from tests.sim.workloads.exchanges import next_of_exchanges
+from tests.sim.workloads.fields import FieldWork
 from tests.sim.workloads.kv import KvWork
 from tests.sim.workloads.topics import TopicWork
 from tests.sim.workloads.work import Forgetful, Work
@@ -50,6 +51,7 @@ THEMES = {
     "limits": Theme(by_chance(limits.next_limited), (10, 21, 30, 37), limits.NEEDS),
     "lives": Theme(lives.LifeWork, (14, 23, 34, 36), lives.NEEDS),
     "lists": Theme(lists.ListWork, (20, 24, 28, 29), lists.NEEDS),
+    "fields": Theme(FieldWork, (16, 32)),
     "ways": Theme(by_chance(ways.next_way), (18, 38), ways.NEEDS),
     "crews": Theme(crews.CrewWork, (25, 31, 35), crews.NEEDS),
 }
