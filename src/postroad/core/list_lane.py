@@ -8,17 +8,18 @@ rise. Compiled by mypyc where possible.
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
-from postroad.core.bits import PAGE, PAGE_BITS, bits_of, take_lowest
+from postroad.core.bits import PAGE, PAGE_BITS, bits_of, mask_of
 from postroad.core.lanes import Lanes, Picked
 from postroad.core.page import Page
-
-CELL_BITS = 64
-"""Between two offsets that follow each other there is room for so many bits of keys."""
-CELL = 1 << CELL_BITS
-
-Stretch = tuple[Page, int, bool]
-"""Messages of one page that follow each other in a list: page, mask, and whether the highest offset
-comes first."""
+from postroad.core.stretches import (
+    CELL,
+    CELL_BITS,
+    Stretch,
+    count_before,
+    in_lane,
+    met_before,
+    outermost,
+)
 
 
 class ListLane(Lanes):
@@ -148,12 +149,23 @@ class ListLane(Lanes):
         """Their places are free."""
         self.fronts -= (page.front & mask).bit_count()
         if page.mids & mask:
-            for slot in bits_of(page.mids & mask):
-                self.take_out(page, slot)
+            self._leave(page, bits_of(page.mids & mask))
+            page.mids &= ~mask
         if not page.live & ~mask:
             # While messages leave by offset nobody else drops what is over.
             _remove(self.front, page.number)
             _remove(self.main, page.number)
+
+    def _leave(self, page: Page, slots: list[int]) -> None:
+        """Many may leave in one step: each costs little more than its place in two lists."""
+        keys, opened, offsets, middle = self.keys, self.open, self.offsets, page.middle
+        for slot in slots:
+            key = middle.pop(slot)
+            del offsets[key]
+            del keys[bisect_left(keys, key)]
+            at = bisect_left(opened, key)
+            if at < len(opened) and opened[at] == key:
+                del opened[at]
 
     def load(self, page: Page) -> None:
         """Enter what is in a page."""
@@ -204,9 +216,9 @@ class ListLane(Lanes):
                 break
         return found
 
-    def walk(self, back: bool) -> Iterator[Stretch]:
-        """All ready messages from the front on, or from the back on; nothing may change
-        meanwhile."""
+    def walk(self, back: bool, skip: int = 0) -> Iterator[Stretch]:
+        """All ready messages but the first `skip`, from the front on, or from the back on; nothing
+        may change meanwhile."""
         keys = self.open
         at = len(keys) - 1 if back else 0
         step = -1 if back else 1
@@ -217,21 +229,85 @@ class ListLane(Lanes):
             numbers = self.front if in_front else self.main
             for number in reversed(numbers) if down else numbers:
                 page = self.pages.get(number)
-                mask = 0 if page is None else _in_lane(page, in_front)
+                mask = 0 if page is None else in_lane(page, in_front)
+                if skip and mask:
+                    assert page is not None, "what has messages is a page"
+                    passed, singles = self._passed((page, mask, down), in_front, at, skip)
+                    mask &= ~passed
+                    at += step * singles
+                    skip -= passed.bit_count() + singles
                 while mask:
                     assert page is not None, "what has messages is a page"
                     part = mask
                     if 0 <= at < len(keys):
-                        part &= _before(page.base, keys[at] >> CELL_BITS, in_front, down)
+                        part &= met_before(page.base, keys[at] >> CELL_BITS, in_front, down)
                     if part:
                         yield page, part, down
                         mask &= ~part
                     if mask:
                         yield self._single(keys[at])
                         at += step
+        at += step * skip
         while 0 <= at < len(keys):
             yield self._single(keys[at])
             at += step
+
+    def outer(self, count: int, back: bool) -> dict[int, int]:
+        """The first `count` ready messages from the front, or from the back, as masks by page
+        number: what `walk` passes over, without their order."""
+        found: dict[int, int] = {}
+        keys = self.open
+        at = first = len(keys) - 1 if back else 0
+        step = -1 if back else 1
+        for lane in range(2):
+            in_front = (lane == 0) != back
+            down = in_front != back
+            numbers = self.front if in_front else self.main
+            for number in reversed(numbers) if down else numbers:
+                page = self.pages.get(number)
+                mask = 0 if page is None else in_lane(page, in_front)
+                if mask and count:
+                    assert page is not None, "what has messages is a page"
+                    passed, singles = self._passed((page, mask, down), in_front, at, count)
+                    found[number] = found.get(number, 0) | passed
+                    at += step * singles
+                    count -= passed.bit_count() + singles
+        at += step * count
+        low, high = (at + 1, first + 1) if back else (first, at)
+        for number, mask in self._pages_of(keys[low:high]).items():
+            found[number] = found.get(number, 0) | mask
+        return found
+
+    def _pages_of(self, keys: list[int]) -> dict[int, int]:
+        """Messages in the middle as masks by page number."""
+        slots: dict[int, list[int]] = {}
+        for key in keys:
+            offset = self.offsets[key]
+            slots.setdefault(offset >> PAGE_BITS, []).append(offset)
+        return {number: mask_of(found) for number, found in slots.items()}
+
+    def _passed(self, part: Stretch, in_front: bool, at: int, skip: int) -> tuple[int, int]:
+        """Of a page's messages in one lane and of those in the middle among them (the next one is
+        that at `at`), the first `skip`: a mask, and how many in the middle."""
+        _, mask, down = part
+        keys = self.open
+        back = down != in_front
+        size = mask.bit_count()
+        left = at + 1 if back else len(keys) - at
+        if left <= 0 or count_before(part, keys[at], in_front) == size:
+            # None of the middle lies among them, as on most pages.
+            return (mask if skip >= size else outermost(mask, skip, down)), 0
+        low, high = 0, min(left, skip)
+        while low < high:
+            # How many in the middle have as many before them as are to be passed, or fewer.
+            middle = (low + high) >> 1
+            met = count_before(part, keys[at - middle if back else at + middle], in_front)
+            if met == size or met + middle >= skip:
+                high = middle
+            else:
+                low = middle + 1
+        count = min(skip - low, size)
+        return (mask if count == size else outermost(mask, count, down)), low
 
     def check(self, purged_before: int) -> None:
         """What is derived agrees with the pages."""
@@ -242,8 +318,8 @@ class ListLane(Lanes):
             if page.base + PAGE <= purged_before:
                 continue
             fronts += page.front.bit_count()
-            assert not _in_lane(page, True) or page.number in self.front
-            assert not _in_lane(page, False) or page.number in self.main
+            assert not in_lane(page, True) or page.number in self.front
+            assert not in_lane(page, False) or page.number in self.main
             for slot, key in page.middle.items():
                 places[key] = page.base + slot
                 if (page.ready >> slot) & 1:
@@ -270,7 +346,7 @@ class ListLane(Lanes):
 
     def _has(self, number: int, in_front: bool) -> bool:
         page = self.pages.get(number)
-        return page is not None and _in_lane(page, in_front) != 0
+        return page is not None and in_lane(page, in_front) != 0
 
     def _list(self, page: Page, mask: int) -> None:
         """Messages are ready."""
@@ -292,31 +368,6 @@ class ListLane(Lanes):
         if mask & page.mids:
             for slot in bits_of(mask & page.mids):
                 _remove(self.open, page.middle[slot])
-
-
-def outermost(mask: int, count: int, down: bool) -> int:
-    """The first `count` messages of a stretch."""
-    if not down:
-        return take_lowest(mask, count)
-    if count == 1:
-        return 1 << (mask.bit_length() - 1)
-    rest = mask.bit_count() - count
-    return mask if rest <= 0 else mask & ~take_lowest(mask, rest)
-
-
-def _in_lane(page: Page, in_front: bool) -> int:
-    """The ready messages of a page that are in the front lane, or in the main lane."""
-    if in_front:
-        return page.ready & page.front
-    return page.ready & ~page.front & ~page.mids
-
-
-def _before(base: int, cell: int, in_front: bool, down: bool) -> int:
-    """The slots of a page that are met before a message in the middle. `cell`: the place after
-    which that one stands, seen from the front."""
-    cut = (-cell if in_front else cell + 1) - base
-    below = 0 if cut <= 0 else (1 << min(cut, PAGE)) - 1
-    return ~below if down else below
 
 
 def _enter(numbers: list[int], number: int) -> None:

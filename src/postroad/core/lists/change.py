@@ -6,7 +6,7 @@ One rule: what a search must see whole and cannot is refused, and nothing is cha
 from postroad.core.bits import PAGE, PAGE_BITS, pack_mask
 from postroad.core.decision import Decision, Missing, World, no_such_queue, refuse
 from postroad.core.lists import records as facts
-from postroad.core.lists.look import Search, find, is_back, part_of, search, span_of
+from postroad.core.lists.look import Search, find, is_back, lane_of, part_of, search, span_of
 from postroad.core.lists.place import first_push, load_for, push, refused_new, refused_push, seat
 from postroad.core.queue import Queue
 from postroad.core.records import CANCELLED, Dropped, Record
@@ -147,11 +147,10 @@ def decide_trim(world: World, command: ListTrim, now: int) -> Decision:
     if gone > LIST_TRIM_MAX:
         text = f"a trim drops at most {LIST_TRIM_MAX:,} messages; purge the queue, or pop some"
         return refuse(Why.TOO_MANY, text, queue.touched)
-    masks: dict[int, int] = {}
-    end = start + count
-    for first, part in ((0, start), (end, length - end)):
-        for page, mask, _ in part_of(queue, first, part) if part else ():
-            masks[page.number] = masks.get(page.number, 0) | mask
+    lane, back = lane_of(queue), is_back(queue, LEFT)
+    masks = lane.outer(start, back)
+    for number, mask in lane.outer(gone - start, not back).items():
+        masks[number] = masks.get(number, 0) | mask
     records = [_dropped(queue, number << PAGE_BITS, masks[number]) for number in sorted(masks)]
     return Decision(records, ListRemoved(gone), None if records else queue.touched)
 

@@ -6,10 +6,11 @@ One rule: only what is ready is seen. Compiled by mypyc where possible.
 from postroad.core.decision import Decision, Missing, World, refuse
 from postroad.core.handout import Bodies, Piece, downward, pieces_of
 from postroad.core.kv.look import look
-from postroad.core.list_lane import ListLane, Stretch, outermost
+from postroad.core.list_lane import ListLane
 from postroad.core.lists.records import LEFT_END, RIGHT_END
 from postroad.core.order import is_ordered
 from postroad.core.queue import Queue
+from postroad.core.stretches import Stretch, outermost
 from postroad.limits import LIST_LOOK_BYTES_MAX, LIST_LOOK_MAX
 from postroad.model.lists import LEFT, RIGHT
 from postroad.model.policy import STANDARD
@@ -78,18 +79,10 @@ def part_of(queue: Queue, start: int, count: int) -> list[Stretch]:
 
 def _cut(lane: ListLane, back: bool, skip: int, count: int) -> list[Stretch]:
     found: list[Stretch] = []
-    for page, whole, down in lane.walk(back):
+    for page, whole, down in lane.walk(back, skip):
         if count <= 0:
             break
-        mask = whole
-        size = mask.bit_count()
-        if skip >= size:
-            skip -= size
-            continue
-        if skip:
-            mask &= ~outermost(mask, skip, down)
-            skip = 0
-        mask = outermost(mask, count, down)
+        mask = outermost(whole, count, down)
         count -= mask.bit_count()
         found.append((page, mask, down))
     return found

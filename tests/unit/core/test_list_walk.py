@@ -1,0 +1,103 @@
+"""A walk through a list may begin anywhere: what is passed over is counted, not looked at."""
+
+import random
+
+import pytest
+
+from postroad.core.bits import bits_of
+from postroad.core.list_lane import ListLane
+from postroad.model import commands
+from postroad.model.lists import LEFT, RIGHT, ListInsert, ListLength, ListPop, ListSet, ListTrim
+from tests.unit.core.list_road import Lists
+
+
+def offsets(lane: ListLane, back: bool, skip: int) -> list[int]:
+    found: list[int] = []
+    for page, mask, down in lane.walk(back, skip):
+        slots = list(bits_of(mask))
+        found.extend(page.base + slot for slot in (reversed(slots) if down else slots))
+    return found
+
+
+def lane_of(r: Lists) -> ListLane:
+    lane = r.queue("l").pages.lanes
+    assert isinstance(lane, ListLane)
+    return lane
+
+
+def bodies(first: int, count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(first, first + count)]
+
+
+def mixed(r: Lists, chance: random.Random) -> None:
+    """A list of three pages with a front lane, holes, and places in the middle of all kinds."""
+    r.declare("l")
+    r.push(RIGHT, *bodies(0, 4_000))
+    r.push(LEFT, *bodies(4_000, 4_500))
+    r.push(RIGHT, *bodies(8_500, 500))
+    taken = r.receive("l", 300)
+    last = b"0"
+    for number in range(150):
+        where = chance.randrange(r.queue("l").pages.ready)
+        if chance.random() < 0.3:
+            r.ask(ListSet("l", where, b"s%d" % number))
+        else:
+            pivot = last if chance.random() < 0.5 else r.all("l", where, where)[0]
+            last = b"i%d" % number
+            told = r.ask(ListInsert("l", pivot, last, chance.random() < 0.5))
+            assert isinstance(told, ListLength)
+            assert told.length > 0
+    for end in (LEFT, RIGHT):
+        r.ask(ListPop(("l",), end, 7))
+    r.settle(taken[:100], commands.RELEASE)
+    r.receive("l", 40)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_walk_may_begin_at_any_place_from_either_end(seed: int) -> None:
+    r = Lists()
+    chance = random.Random(seed)
+    mixed(r, chance)
+    lane = lane_of(r)
+    size = r.queue("l").pages.ready
+    assert len(lane.open) > 90
+    for back in (False, True):
+        whole = offsets(lane, back, 0)
+        assert len(set(whole)) == len(whole) == size
+        near = [
+            whole.index(lane.offsets[key]) + step for key in lane.open for step in (-1, 0, 1, 2)
+        ]
+        for skip in {0, size - 1, size, size + 5, *near, *range(0, size, 997)}:
+            if skip >= 0:
+                assert offsets(lane, back, skip)[:5] == whole[skip : skip + 5]
+        for skip in chance.sample(near, 10):
+            assert offsets(lane, back, max(0, skip)) == whole[max(0, skip) :]
+    r.check()
+
+
+def test_any_index_and_any_range_is_found_among_places_in_the_middle() -> None:
+    r = Lists()
+    chance = random.Random(7)
+    mixed(r, chance)
+    size = r.queue("l").pages.ready
+    whole = r.all()
+    for _ in range(200):
+        first = chance.randrange(size)
+        last = min(size - 1, first + chance.choice((0, 0, 1, 5, 300)))
+        assert r.all("l", first, last) == whole[first : last + 1]
+        assert r.all("l", first - size, last - size) == whole[first : last + 1]
+
+
+def test_a_list_of_nothing_but_places_in_the_middle_has_indexes_too() -> None:
+    r = Lists()
+    r.declare("l")
+    r.push(RIGHT, b"0", b"1")
+    for number in range(2, 60):
+        r.ask(ListInsert("l", b"0", b"%d" % number))
+    r.ask(ListTrim("l", 0, -3))
+    wanted = bodies(2, 58)
+    assert len(lane_of(r).open) == len(wanted)
+    assert r.all() == wanted
+    for at, body in enumerate(wanted):
+        assert r.all("l", at, at) == [body]
+        assert r.all("l", at - 58, at - 58) == [body]
