@@ -110,6 +110,7 @@ STALE_MAX = 64  # entries of a heap more than twice what it is about; then the s
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
 ENDED_WAITS_MAX = 1_000  # waits that were answered early and are remembered all the same
+HELD_GONE_MAX = 64  # queues a session leased from that are gone, and are remembered all the same
 DURATION_MS_MAX = 3_153_600_000_000  # a century: an instant fits a calendar entry's 52 bits
 KEY_LENGTH_MAX = 1_024  # characters of an ordering key, and of a deduplication id
 NOISY_LEASES_MIN = 30  # a key with fewer leases is never noisy: as Amazon SQS has it

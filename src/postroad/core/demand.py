@@ -5,9 +5,10 @@ One rule: demand knows who is next; it never touches messages.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Container
 from heapq import heapify, heappop, heappush
 
-from postroad.limits import ENDED_WAITS_MAX
+from postroad.limits import ENDED_WAITS_MAX, HELD_GONE_MAX
 from postroad.model.ask import Ask, Caller
 
 
@@ -62,15 +63,17 @@ class Consumer:
 
 class Session:
     """What one caller waits for and holds. `holders`: (queue, holder) of all leases it may have;
-    `own`: queue -> holder of what it received without a consumer."""
+    `own`: queue -> holder of what it received without a consumer; `own_max`: with more of these it
+    is time to see which queues are gone."""
 
-    __slots__ = ("consumers", "holders", "own", "waiters")
+    __slots__ = ("consumers", "holders", "own", "own_max", "waiters")
 
     def __init__(self) -> None:
         self.waiters: list[Waiter] = []
         self.consumers: dict[int, Consumer] = {}
         self.holders: list[tuple[int, int]] = []
         self.own: dict[int, int] = {}
+        self.own_max = HELD_GONE_MAX
 
     def is_over(self) -> bool:
         """Whether nothing is left to remember."""
@@ -212,11 +215,20 @@ class Demand:
         session = self.sessions.get(caller.number)
         return 0 if session is None else session.own.get(queue, 0)
 
-    def hold(self, caller: Caller, queue: int, holder: int) -> None:
-        """A caller's leases on a queue bear this holder from now on."""
+    def hold(self, caller: Caller, queue: int, holder: int, there: Container[int]) -> None:
+        """A caller's leases on a queue bear this holder from now on. `there`: all queues."""
         session = self._session(caller)
         session.own[queue] = holder
         session.holders.append((queue, holder))
+        if len(session.own) > session.own_max:
+            self._let_go_of_gone(session, there)
+
+    def _let_go_of_gone(self, session: Session, there: Container[int]) -> None:
+        """What was leased from queues that are gone went with them."""
+        session.own = {queue: one for queue, one in session.own.items() if queue in there}
+        held = session.holders
+        session.holders = [one for one in held if one[0] in there or one[1] in self.by_holder]
+        session.own_max = 2 * len(session.own) + HELD_GONE_MAX
 
     def wants(self, queue: int) -> bool:
         """Whether anybody waits at a queue."""

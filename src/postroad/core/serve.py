@@ -320,7 +320,7 @@ class Server:
         holder = self.demand.holder_of(ask.caller, queue.id)
         if not holder:
             holder = self._new_holder()
-            self.demand.hold(ask.caller, queue.id, holder)
+            self.demand.hold(ask.caller, queue.id, holder, self.world.state.queues)
         return holder
 
     def _new_holder(self) -> int:

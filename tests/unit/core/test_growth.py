@@ -6,16 +6,20 @@ from postroad.core import extents
 from postroad.core.bits import PAGE
 from postroad.core.leases import HOLDER_THIN_AT
 from postroad.core.times import SAMPLES_MAX, UNLIMITED_GRAIN_MS, Times
-from postroad.limits import EXTENTS_MIN, STALE_MAX
+from postroad.limits import EXTENTS_MIN, HELD_GONE_MAX, STALE_MAX
 from postroad.model.commands import (
+    ACK,
     RETRY,
     SESSION_LEASE,
     Attach,
     Detach,
     Publish,
     Receive,
+    Settle,
 )
+from postroad.model.lists import LEFT
 from postroad.model.replies import Received
+from tests.unit.core.list_road import Lists
 from tests.unit.core.road import Road, bodies_of
 
 FAR_MS = 10 * 86_400_000
@@ -172,3 +176,48 @@ def test_places_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     assert [one.message.body for one in r.peek()] == [b"7", b"25"]
     r.settle([messages[7], messages[25]])
     r.check()
+
+
+def test_a_session_forgets_what_it_received_from_queues_that_are_gone() -> None:
+    r = Lists()
+    caller = r.connect(2)
+    r.push(LEFT, b"kept", to="first")
+    r.ask(Receive("first", 1, SESSION_LEASE), caller)
+    r.push(LEFT, b"kept", to="pushed")
+    r.ask(Attach("pushed", 7, 1, SESSION_LEASE), caller)
+    for number in range(3 * HELD_GONE_MAX):
+        name = f"list {number}"
+        r.push(LEFT, b"a", to=name)
+        r.ask(Receive(name, 1, SESSION_LEASE), caller)
+        received = r.told[-1][1]
+        assert isinstance(received, Received)
+        (leased,) = received.messages
+        r.ask(Settle(name, [leased.offset], [leased.lease], [1], ACK))
+        assert name not in r.state.by_name
+    session = r.core.demand.sessions[2]
+    assert len(session.own) <= HELD_GONE_MAX + 4
+    assert len(session.holders) <= HELD_GONE_MAX + 5
+    r.check()
+    r.core.forget(caller)
+    r.settle_down()
+    assert r.all("first") == r.all("pushed") == [b"kept"], "what it holds comes back"
+    assert 2 not in r.core.demand.sessions
+
+
+def test_a_session_remembers_every_queue_that_is_there() -> None:
+    r = Lists()
+    caller = r.connect(2)
+    names = [f"queue {number}" for number in range(3 * HELD_GONE_MAX)]
+    for name in names:
+        r.declare(name)
+        r.publish(b"a", b"b", to=(name,))
+        r.ask(Receive(name, 1, SESSION_LEASE), caller)
+    session = r.core.demand.sessions[2]
+    assert len(session.own) == len(session.holders) == len(names)
+    for name in names[::2]:
+        holder = session.own[r.queue(name).id]
+        r.ask(Receive(name, 1, SESSION_LEASE), caller)
+        assert session.own[r.queue(name).id] == holder
+    r.core.forget(caller)
+    r.settle_down()
+    assert {r.counts(name) for name in names} == {(2, 0, 0, 0)}
