@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from postroad.api.asks import Asks
 from postroad.api.crews import AsyncCrew, Crew, CrewOperations
 from postroad.api.faces import Runs, RunsLater, awaited, blocking
 from postroad.api.readers import Log, Reader
@@ -53,6 +54,11 @@ class Topic:
     delete_group = blocking(TopicOperations.delete_group)
     reset_offsets = blocking(TopicOperations.reset_offsets)
 
+    @property
+    def later(self) -> TopicOperations:
+        """The operations as they are, for `broker.batch` or a program of `broker.run`."""
+        return self._operations
+
 
 class AsyncTopic:
     """One topic, for the tasks of one event loop; as `Topic`."""
@@ -86,6 +92,11 @@ class AsyncTopic:
     delete_group = awaited(TopicOperations.delete_group)
     reset_offsets = awaited(TopicOperations.reset_offsets)
 
+    @property
+    def later(self) -> TopicOperations:
+        """The operations as they are, for `broker.batch` or a program of `broker.run`."""
+        return self._operations
+
 
 class Consumer:
     """A member of a group: iterate over it for the messages of the partitions it is given.
@@ -117,6 +128,12 @@ class Consumer:
         if message is not None:
             self._reader.finish(message)
         self._run(self._reader.commit())
+
+    def commit_later(self, message: TopicMessage) -> Asks[None]:
+        """The commit up to a message and with it, as an operation of `broker.batch`: what came of
+        the message and that it was read become true together, or neither does. The batch raises
+        `Fenced` or `MemberNotFound` where others read it now."""
+        return self._reader.commit_with(message)
 
     def close(self) -> None:
         """Commit, and let the other members have the partitions."""
@@ -178,6 +195,12 @@ class AsyncConsumer:
         if message is not None:
             self._reader.finish(message)
         await self._run(self._reader.commit())
+
+    def commit_later(self, message: TopicMessage) -> Asks[None]:
+        """The commit up to a message and with it, as an operation of `broker.batch`: what came of
+        the message and that it was read become true together, or neither does. The batch raises
+        `Fenced` or `MemberNotFound` where others read it now."""
+        return self._reader.commit_with(message)
 
     async def close(self) -> None:
         """Commit, and let the other members have the partitions."""

@@ -89,6 +89,15 @@ class Reader:
         read it now."""
         yield from self._commit(list(self.done))
 
+    def commit_with(self, message: TopicMessage) -> Asks[None]:
+        """Commit up to a message and with it, together with whatever stands in the same batch."""
+        place = (message.topic, message.partition)
+        position = groups.Position(*place, message.offset + 1)
+        command = groups.CommitOffsets(self.group, (position,), self.member, self.generation)
+        expect((yield command), replies.Done)
+        if self.done.get(place, 0) <= position.offset:
+            self.done.pop(place, None)
+
     def leave(self) -> Asks[None]:
         """Commit, and let the others have the partitions."""
         if not self.generation:

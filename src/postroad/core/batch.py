@@ -16,7 +16,14 @@ from postroad.core.life import Life
 from postroad.core.lists.program import COLD, filled, is_at_hand
 from postroad.core.queue import Queue
 from postroad.core.topics.desk import SERVED
-from postroad.limits import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, KV_ENTRY_BYTES, KV_SPACES_MAX
+from postroad.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_COMMANDS_MAX,
+    GROUPS_MAX,
+    KV_DECIMAL_CHARS_MAX,
+    KV_ENTRY_BYTES,
+    KV_SPACES_MAX,
+)
 from postroad.model import claims, commands, exchanges, groups, history, kv, topics
 from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
@@ -32,17 +39,25 @@ TESTED = (
     commands.Extend,
     exchanges.PublishTo,
     topics.Append,
+    groups.CommitOffsets,
     kv.KvSet,
     kv.KvGet,
     kv.KvDelete,
+    kv.KvIncrement,
+    kv.KvAdd,
     kv.KvExpire,
     kv.KvMapSet,
+    kv.KvMapIncrement,
+    kv.KvMapAdd,
     kv.KvFieldExpire,
     kv.KvSetAdd,
     kv.KvSortedSet,
     kv.KvMembersRemove,
 )
 """What a batch that is all or nothing may have."""
+
+ADDING = (kv.KvIncrement, kv.KvAdd, kv.KvMapIncrement, kv.KvMapAdd)
+"""Commands that may make a number where there was none."""
 
 ALONE = (
     Batch,
@@ -207,7 +222,7 @@ class Test:
     """Whether a batch could be done whole; reads the state and changes nothing.
 
     `ahead`: messages and bytes that come to a queue before; `routed`: queues that exchanges feed;
-    `leases`, `keys`: those named so far.
+    `leases`, `keys`: those named so far; `new_groups`: those that a first commit makes.
     """
 
     def __init__(self, world: World, deciders: Deciders, now: int) -> None:
@@ -218,6 +233,7 @@ class Test:
         self.routed: set[int] = set()
         self.leases: set[tuple[str, int]] = set()
         self.keys: set[tuple[str, bytes]] = set()
+        self.new_groups: set[str] = set()
         self.kv_bytes = world.state.kv.size()
         self.spaces = set(world.state.kv.by_name)
 
@@ -284,6 +300,8 @@ class Test:
                 return _together("settles of one message")
             self.leases |= named
             return None
+        if isinstance(one, groups.CommitOffsets):
+            return self._new_group(one.group)
         keys = getattr(one, "keys", None) if isinstance(one, kv.KvSet | kv.KvDelete) else None
         if keys is None and hasattr(one, "space"):
             keys = [one.key] if hasattr(one, "key") else one.keys
@@ -296,12 +314,25 @@ class Test:
         self.keys |= named_keys
         return None
 
+    def _new_group(self, name: str) -> Refused | None:
+        """Whether the groups that commits make have room beside each other."""
+        state = self.world.state.topics
+        if name not in state.group_of:
+            self.new_groups.add(name)
+            if len(state.groups) + len(self.new_groups) > GROUPS_MAX:
+                text = f"there are {GROUPS_MAX:,} groups at most; delete some first"
+                return Refused(Why.BAD_COMMAND, text)
+        return None
+
     def _room_for(self, one: Any) -> Refused | None:
         """Whether the keys of all commands together have room."""
         state = self.world.state.kv
         self.spaces.add(one.space)
         if len(self.spaces) > max(KV_SPACES_MAX, len(state.by_name)):
             return Refused(Why.BAD_COMMAND, f"there are {KV_SPACES_MAX:,} spaces, no more")
+        if isinstance(one, ADDING):
+            names = len(one.key) + len(getattr(one, "field", b""))
+            self.kv_bytes += 2 * KV_ENTRY_BYTES + names + KV_DECIMAL_CHARS_MAX
         for name in ("keys", "values", "fields", "members"):
             for text in getattr(one, name, ()):
                 self.kv_bytes += KV_ENTRY_BYTES + len(text)

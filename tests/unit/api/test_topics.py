@@ -207,8 +207,11 @@ def test_all_of_it_can_be_awaited() -> None:
             async with broker.consumer("t", group="g", idle_ms=0) as consumer:
                 async for message in consumer:
                     bodies.add(message.body)
+                    done = topic.later.publish("done", key="z")
+                    if len(bodies) == 1:
+                        await broker.batch([consumer.commit_later(message), done])
                 assert len(consumer.assignment) == 2
-            assert bodies == {b"1", b"2"}
+            assert bodies == {b"1", b"2", b"done"}
             assert (await topic.group("g")).parts[0].lag == 0
             waiting = asyncio.create_task(topic.read(await topic.find("latest"), wait_ms=20_000))
             number = 0
@@ -217,3 +220,40 @@ def test_all_of_it_can_be_awaited() -> None:
             assert [message.body for message in await waiting] == [b"3"]
 
     asyncio.run(live())
+
+
+def test_what_comes_of_a_message_and_that_it_was_read_are_one_step(tmp_path: Path) -> None:
+    with Broker.open(tmp_path) as broker:
+        orders, bills = broker.topic("orders"), broker.topic("bills")
+        orders.declare()
+        bills.declare()
+        orders.publish_many([b"a", b"b", b"c"])
+        with broker.consumer("orders", group="g", idle_ms=0) as consumer:
+            for message in consumer:
+                bill = bills.later.publish(b"bill " + message.body)
+                broker.batch([bill, consumer.commit_later(message)])
+                if message.body == b"b":
+                    break
+        assert orders.group("g").parts[0].offset == 2
+        with broker.consumer("orders", group="g", idle_ms=0) as consumer:
+            assert taken(consumer) == [b"c"]
+        assert [one.body for one in bills.read(0)] == [b"bill a", b"bill b"]
+
+
+def test_nothing_comes_of_a_message_that_another_member_reads_now() -> None:
+    with ClockedBroker.open() as broker:
+        broker.topic("orders").declare()
+        bills = broker.topic("bills")
+        bills.declare()
+        broker.topic("orders").publish(b"a")
+        slow = broker.consumer("orders", group="g", session_ms=1_000)
+        [message] = slow.poll()
+        broker.pass_time(1_000)
+        quick = broker.consumer("orders", group="g", session_ms=1_000)
+        assert [one.body for one in quick.poll()] == [b"a"]
+        bill = bills.later.publish(b"bill")
+        with pytest.raises(errors.MemberNotFound):
+            broker.batch([bill, slow.commit_later(message)])
+        assert bills.describe().partitions[0].end == 0
+        broker.batch([bills.later.publish(b"bill"), quick.commit_later(message)])
+        assert broker.topic("orders").group("g").parts[0].offset == 1

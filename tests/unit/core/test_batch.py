@@ -6,11 +6,19 @@ import pytest
 
 from postroad.core import batch, table
 from postroad.core.load import canonical
-from postroad.model import commands
+from postroad.limits import KV_DECIMAL_CHARS_MAX, KV_ENTRY_BYTES
+from postroad.model import commands, groups, topics
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
-from postroad.model.kv import IF_ABSENT, KvGet, KvSet
+from postroad.model.kv import (
+    IF_ABSENT,
+    KvGet,
+    KvIncrement,
+    KvMapAdd,
+    KvMapIncrement,
+    KvSet,
+)
 from postroad.model.kv_replies import KvGot, KvStored
 from postroad.model.message import Delivery
 from postroad.model.replies import Described, Published, Received, Refused, Settled, Why
@@ -50,6 +58,74 @@ def test_what_a_batch_does_is_one_step_of_the_journal() -> None:
     assert r.counts("work") == (0, 0, 0, 0)
     assert r.counts("results") == (1, 0, 0, 0)
     r.check()
+
+
+def test_what_comes_of_a_read_message_and_the_commit_that_it_was_read_are_one_step() -> None:
+    r = Road()
+    for name in ("in", "out"):
+        r.ask(topics.DeclareTopic(name))
+    r.ask(topics.Append("in", [b"order"]))
+    steps = len(r.steps)
+    read = groups.CommitOffsets("g", (groups.Position("in", 0, 1),))
+    done = r.ask(Batch([topics.Append("out", [b"bill"]), read], all_or_nothing=True))
+    assert isinstance(done, BatchDone)
+    assert len(r.steps) == steps + 1
+    late = groups.CommitOffsets("g", (groups.Position("in", 0, 2),), "gone", 3)
+    refused = r.ask(Batch([topics.Append("out", [b"bill"]), late], all_or_nothing=True))
+    assert isinstance(refused, Refused)
+    assert refused.why == Why.NO_SUCH_MEMBER
+    assert len(r.steps) == steps + 1
+    r.check()
+
+
+def test_a_number_is_added_to_in_a_batch_or_nothing_is_done() -> None:
+    r = Road()
+    r.declare("mail")
+    counted: list[Command] = [
+        KvIncrement("s", b"sent"),
+        KvMapIncrement("s", b"by day", b"monday", 2),
+    ]
+    mail = commands.Publish(("mail",), [b"hello"])
+    for _ in range(2):
+        assert isinstance(r.ask(Batch([mail, *counted], all_or_nothing=True)), BatchDone)
+    got = r.ask(KvGet("s", [b"sent"]))
+    assert isinstance(got, KvGot)
+    assert got.values == [b"2"]
+    r.ask(KvSet("s", [b"sent"], [b"no number"]))
+    refused = r.ask(Batch([mail, *counted], all_or_nothing=True))
+    assert isinstance(refused, Refused)
+    assert r.counts("mail") == (2, 0, 0, 0)
+    twice = r.ask(
+        Batch([counted[1], KvMapAdd("s", b"by day", b"monday", b"0.5")], all_or_nothing=True)
+    )
+    assert isinstance(twice, Refused)
+    r.check()
+
+
+def test_numbers_of_one_batch_have_room_beside_each_other() -> None:
+    r = Road()
+    r.ask(KvSet("s", [b"k"], [b"v"]))
+    room = 3 * (2 * KV_ENTRY_BYTES + 2 + KV_DECIMAL_CHARS_MAX)
+    r.core.world.kv_bytes_max = r.state.kv.size() + room
+    numbers: list[Command] = [KvIncrement("s", b"n%d" % number) for number in range(4)]
+    refused = r.ask(Batch(numbers, all_or_nothing=True))
+    assert isinstance(refused, Refused)
+    assert refused.why == Why.KV_FULL
+    assert isinstance(r.ask(Batch(numbers[:3], all_or_nothing=True)), BatchDone)
+
+
+def test_commits_of_one_batch_make_no_more_groups_than_there_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    r = Road()
+    r.ask(topics.DeclareTopic("in"))
+    monkeypatch.setattr(batch, "GROUPS_MAX", 2)
+    commits: list[Command] = [
+        groups.CommitOffsets(f"g{number}", (groups.Position("in", 0, 1),)) for number in range(3)
+    ]
+    refused = r.ask(Batch(commits, all_or_nothing=True))
+    assert isinstance(refused, Refused)
+    assert isinstance(r.ask(Batch([commits[0], *commits[:2]], all_or_nothing=True)), BatchDone)
 
 
 def test_a_command_of_a_batch_sees_what_those_before_it_did() -> None:
