@@ -4,6 +4,7 @@ The rule kept here: equal durability (a sync on every commit), the same machine 
 alternating; what counts is the ratio.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ ROUNDS = 5
 BATCH = 100
 RAW_BATCH = 1_000
 BODY = b"x" * 100
+BARE_BYTES = 16 * 1024 * 1024
 
 Load = Callable[[int], None]
 Peer = Callable[[Path], AbstractContextManager[Load]]
@@ -36,25 +38,30 @@ def run(scale: float) -> list[Figure]:
         with scratch() as path:
             rate = on_loop(cycling(path, CALLERS, max(0.3, scale)))
             rates.setdefault("postroad, 100 callers", []).append(rate)
-    theirs = [name for name in PEERS if not name.startswith(("postroad", "sqlite3"))]
+    theirs = [name for name in PEERS if not name.startswith(("postroad", "sqlite3", BARE))]
     best_single = max((rates[name] for name in theirs if PEERS[name][1] == 1), key=median)
     best_batched = max((rates[name] for name in theirs if PEERS[name][1] > 1), key=median)
     single, hundred, thousand = (rates[name] for name in PEERS if name.startswith("postroad"))
     callers = rates["postroad, 100 callers"]
     return [
         _over("one at a time / best peer's", single, best_single, 1.5),
+        Figure("two bare syncs / best peer's: no queue that syncs a send and an ack is faster",
+               "times", _ratios(rates[BARE], best_single)),
         _over("calls of 100 / best peer one at a time", hundred, best_single, 20),
         _over("100 callers / best peer one at a time", callers, best_single, 20),
         _over("calls of 100 / best peer in batches", hundred, best_batched, 3),
         _over("100 callers / best peer in batches", callers, best_batched, 3),
         _over("calls of 1,000 / sqlite3 in batches of 1,000", thousand, rates[SQLITE], 1.5),
         *(Figure(name, "messages/s", runs) for name, runs in rates.items()),
-    ]
+    ]  # fmt: skip
 
 
 def _over(name: str, ours: list[float], theirs: list[float], at_least: float) -> Figure:
-    ratios = [mine / yours for mine, yours in zip(ours, theirs, strict=True)]
-    return Figure(f"postroad: {name}", "times", ratios, at_least=at_least)
+    return Figure(f"postroad: {name}", "times", _ratios(ours, theirs), at_least=at_least)
+
+
+def _ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    return [mine / yours for mine, yours in zip(ours, theirs, strict=True)]
 
 
 def _rate(peer: Peer, batch: int, count: int) -> float:
@@ -78,6 +85,24 @@ def _postroad(per_call: int) -> Peer:
             yield load
 
     return peer
+
+
+@contextmanager
+def _bare(path: Path) -> Iterator[Load]:
+    """What any queue does at least that syncs when a message comes and when it goes."""
+    file = os.open(path / "journal", os.O_RDWR | os.O_CREAT)
+    os.pwrite(file, bytes(BARE_BYTES), 0)
+    os.fsync(file)
+
+    def load(count: int) -> None:
+        for number in range(count):
+            place = number * 2 * len(BODY) % (BARE_BYTES - 2 * len(BODY))
+            for offset in (place, place + len(BODY)):
+                os.pwrite(file, BODY, offset)
+                os.fdatasync(file)
+
+    yield load
+    os.close(file)
 
 
 @contextmanager
@@ -190,9 +215,11 @@ def _sqlite(path: Path) -> Iterator[Load]:
     base.close()
 
 
+BARE = "two bare syncs, one after the other"
 SQLITE = "sqlite3 WAL FULL, batches of 1,000"
 PEERS: dict[str, tuple[Peer, int, int]] = {
     "litequeue, one at a time": (_litequeue, 1, 400),
+    BARE: (_bare, 1, 1_600),
     "postroad, one at a time": (_postroad(1), 1, 1_600),
     "persist-queue, one at a time": (_persistqueue, 1, 400),
     "huey, one at a time": (_huey, 1, 1_000),
