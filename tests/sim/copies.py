@@ -203,10 +203,11 @@ class Known:
         return [c for c in self.copies.values() if c.home == name and c.fate is Fate.THERE]
 
     def maybe_in(self, name: str) -> list[Copy]:
-        """Copies that may be in a queue."""
+        """Copies that may be in a queue, also those that may be put back into it."""
         homes = {view for view in self.views if name in self.reach(view)}
         live = (Fate.ASKED, Fate.DOUBTFUL, Fate.THERE)
-        return [c for c in self.copies.values() if c.home in homes and c.fate in live]
+        copies = [c for c in self.copies.values() if c.home in homes]
+        return [c for c in copies if c.fate in live or (c.backs and c.fate is Fate.GONE)]
 
     def excused(self, copy: Copy, now: int) -> bool:
         """Whether a copy may be gone though nobody is known to have ended it."""

@@ -89,9 +89,9 @@ class Accounts:
         known = self.checker.known
         for copy in known.copies.values():
             copy.backs = copy.backs and copy.queue in snapshot.moving
+            copy.ends = 0
             if copy.fate in (Fate.GONE, Fate.REFUSED) and id(copy) not in found:
                 continue
-            copy.ends = 0
             if id(copy) in found:
                 copy.fate = Fate.THERE
                 copy.home = found[id(copy)]

@@ -11,7 +11,7 @@ from postroad.model.history import PutBack
 from postroad.model.replies import PeekedMessage
 from tests.sim.checkers.watcher import Read, Watcher
 from tests.sim.copies import Asked, Copy, Fate, Violation
-from tests.sim.workloads.past import KEPT, RESUMED, SETTLED
+from tests.sim.workloads.past import KEPT, PEEK_MAX, RESUMED, SETTLED, SHORTLY
 
 if TYPE_CHECKING:
     from tests.sim.checker import Checker
@@ -30,7 +30,8 @@ class Task:
 
 class PastRules(Watcher):
     """`over`: copies that are neither there nor kept; `maybe`: those that may be purged by now.
-    `acked_ms`: when a copy was settled at the earliest. `tasks`: by their numbers."""
+    `acked_ms`: when a copy was settled at the earliest. `tasks`: by their numbers. `moved`: queues
+    of which something may have been put back or purged since all was quiet."""
 
     def __init__(self, checker: "Checker") -> None:
         self.checker = checker
@@ -38,6 +39,7 @@ class PastRules(Watcher):
         self.maybe: set[int] = set()
         self.acked_ms: dict[int, int] = {}
         self.tasks: dict[int, Task] = {}
+        self.moved: set[str] = set()
 
     def asked(self, ask: Asked) -> None:
         """Something settled may come back, or be forgotten."""
@@ -48,6 +50,8 @@ class PastRules(Watcher):
                 task.alone = task.alone and name not in (task.queue, None)
         if name not in KEPT:
             return
+        if isinstance(command, asks.StartMoveTask | asks.PurgeQueue) or _is_put_back(command):
+            self.moved.add(name)
         if isinstance(command, asks.StartMoveTask) or _is_put_back(command):
             for copy in self._mine(name):
                 copy.backs = copy.backs or _may_be_meant(command, copy)
@@ -56,9 +60,11 @@ class PastRules(Watcher):
             ask.known = {id(copy): 1 for copy in self._mine(name) if copy.fate in known}
             self.maybe.update(id(copy) for copy in self._mine(name))
 
-    def answered(self, ask: Asked, reply: Any, _now: int, event: int) -> None:
+    def answered(self, ask: Asked, reply: Any, now: int, event: int) -> None:
         """It is done."""
         command = ask.command
+        if isinstance(reply, replies.Peeked) and command.queue == SHORTLY:
+            self._peeked(ask, reply, now)
         if isinstance(reply, replies.Purged) and command.name in KEPT:
             self.over.update(ask.known)
         elif isinstance(reply, replies.TaskStarted) and command.settled:
@@ -86,11 +92,26 @@ class PastRules(Watcher):
             if settled and event % 2 and name != RESUMED:
                 self._audit_put_back(read, name, settled, live, event)
         self.maybe.clear()
+        self.moved = {task.queue for task in self.tasks.values()}
 
     def end(self, read: Read) -> None:
         """What is kept is forgotten."""
         for name in KEPT:
             read(asks.PurgeQueue(name))
+
+    def _peeked(self, ask: Asked, reply: replies.Peeked, now: int) -> None:
+        """All that is kept for a moment was looked at: what settled just now is among it."""
+        command = ask.command
+        whole = not command.start and len(reply.messages) < PEEK_MAX
+        if command.states != SETTLED or not whole or SHORTLY in self.moved:
+            return
+        seen = {one.message.identity for one in reply.messages}
+        keep_ms = KEPT[SHORTLY].keep_settled_ms or 0
+        for copy in self._mine(SHORTLY):
+            left = self.acked_ms.get(id(copy), 0) + keep_ms - now
+            gone = copy.fate is Fate.GONE and copy.gone_at < ask.event and id(copy) not in self.over
+            if gone and left > 0 and copy.place not in seen:
+                raise Violation(f"{copy} is not kept, {left} ms too early")
 
     def _popped(self, name: str) -> bool:
         """Whether somebody may have taken messages for good before they were acked."""

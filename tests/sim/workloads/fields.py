@@ -54,7 +54,8 @@ class FieldWork(Work):
     def expire(self, _: bytes) -> kv.KvFieldExpire:
         """Give some fields another end, or none."""
         only = self.rng.choice((kv.ALWAYS, kv.ALWAYS, kv.IF_ABSENT, kv.IF_PRESENT))
-        return kv.KvFieldExpire(SPACE, self._map(), self._some(), *self._end(), only)
+        ttl_ms, until_ms = self._end() if self.rng.random() < 0.6 else (None, None)
+        return kv.KvFieldExpire(SPACE, self._map(), self._some(), ttl_ms, until_ms, only)
 
     def ends(self, _: bytes) -> kv.KvFieldEnds:
         """When all of them end."""

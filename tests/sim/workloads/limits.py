@@ -13,8 +13,8 @@ EACH = "each"
 SLOTS = "slots"
 VALVE = "valve"
 QUEUES = {
-    SMS: QueueSettings(lease_ms=400, per_second=60),
-    EACH: QueueSettings(lease_ms=500, key_per_second=12, key_leased_max=3),
+    SMS: QueueSettings(lease_ms=400, per_second=8),
+    EACH: QueueSettings(lease_ms=500, key_per_second=2, key_leased_max=3),
     SLOTS: QueueSettings(lease_ms=600, leased_max=3),
     VALVE: QueueSettings(lease_ms=500),
 }
@@ -36,7 +36,7 @@ def next_limited(session: "Session", publish: int) -> Any:
     """Something to ask."""
     rng = session.rng
     chance = rng.random()
-    name = rng.choice(tuple(QUEUES))
+    name = rng.choice((*QUEUES, EACH, SMS))
     if chance < 0.24:
         command = session.publish(publish)
         keys = [rng.choice((None, "a", "b")) for _ in command.bodies] if name == EACH else None
