@@ -22,6 +22,7 @@ from postroad.engine.jobs import Job, Lane
 from postroad.engine.pace import Pace
 from postroad.engine.settings import DURABILITY, EngineSettings
 from postroad.engine.sinks import Sinks
+from postroad.engine.stopwatch import Stopwatch
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Command
@@ -36,14 +37,8 @@ TIMER_GRAIN_MS = 1
 class LaneThread:
     """One thread that runs the jobs of a lane in order; it starts with its first job."""
 
-    def __init__(
-        self,
-        lane: Lane,
-        timer: Callable[[], float],
-        done: Callable[[Job, object, float], None],
-    ) -> None:
+    def __init__(self, lane: Lane, done: Callable[[Job, object, float], None]) -> None:
         self._lane = lane
-        self._timer = timer
         self._done = done
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -64,10 +59,10 @@ class LaneThread:
             self._thread = None
 
     def _run(self) -> None:
+        watch = Stopwatch()
         while (job := self._jobs.get()) is not None:
-            began = self._timer()
-            result = _outcome(job)
-            self._done(job, result, self._timer() - began)
+            self._done(job, *_outcome(job, watch))
+        watch.close()
 
 
 class AsyncDriver:
@@ -88,8 +83,8 @@ class AsyncDriver:
         self.compiled = postroad.COMPILED
         self.failed: asyncio.Future[str] = self._loop.create_future()
         self.pace = Pace(settings.loop_write_us)
-        timer = self.pace.timer
-        self._lanes = {lane: LaneThread(lane, timer, self._job_done) for lane in Lane}
+        self._watch = Stopwatch()
+        self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
         self._kept_busy = 0
         self._sessions = (self.report.epoch << 40) + 1
         self._own_session = self._sessions
@@ -188,6 +183,7 @@ class AsyncDriver:
         try:
             await _in_thread(self._stop)
         finally:
+            self._watch.close()
             for answer in self._calls:
                 if not answer.done():
                     answer.set_exception(BrokerClosed())
@@ -237,9 +233,8 @@ class AsyncDriver:
 
     def _write(self, job: Job) -> None:
         """An append right here. What it made durable leaves before the turn that follows."""
-        began = self.pace.timer()
-        result = _outcome(job)
-        self.pace.took(self.pace.timer() - began)
+        result, took_s = _outcome(job, self._watch)
+        self.pace.took(took_s)
         self.pace.on_loop += 1
         self.engine.finished(job, result)
         self._need_turn()
@@ -287,12 +282,16 @@ class AsyncDriver:
             self._quiet.set_result(None)
 
 
-def _outcome(job: Job) -> object:
-    """What came of a job, or the exception; the engine decides what a failed one means."""
+def _outcome(job: Job, watch: Stopwatch) -> tuple[object, float]:
+    """What came of a job or the exception (the engine decides what a failed one means), and how
+    many seconds it took."""
+    began = watch.seconds()
+    result: object
     try:
-        return job.run()
+        result = job.run()
     except Exception as error:  # noqa: BLE001  (see above)
-        return error
+        result = error
+    return result, watch.seconds() - began
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

@@ -4,9 +4,6 @@ One rule: only while the disk answers sooner than a thread is woken; one long wr
 writes for a good while again.
 """
 
-import time
-from collections.abc import Callable
-
 from postroad.engine.jobs import Append, Job
 from postroad.limits import (
     LOOP_WRITE_AFTER,
@@ -20,11 +17,10 @@ SMOOTH = 16  # the mean is over about so many appends
 
 class Pace:
     """Appends of one journal. `mean_us_max`: what they may take in the mean for the loop to do
-    them; 0: it never does. `timer`: seconds that only grow."""
+    them; 0: it never does. `on_loop`: how many it did."""
 
-    def __init__(self, mean_us_max: int, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, mean_us_max: int) -> None:
         self.mean_us_max = mean_us_max
-        self.timer = timer
         self.on_loop = 0
         self._mean_us = 0.0
         self._to_go = LOOP_WRITE_FIRST

@@ -1,11 +1,13 @@
 """An event loop writes itself while the disk is quicker than a thread, and no longer."""
 
 import asyncio
+import time
 
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.jobs import Append, Sync
 from postroad.engine.pace import Pace
 from postroad.engine.settings import EngineSettings
+from postroad.engine.stopwatch import Stopwatch
 from postroad.journal.memory import MemoryJournal
 from postroad.limits import (
     LOOP_WRITE_AFTER,
@@ -39,7 +41,7 @@ def test_a_disk_that_is_slow_in_the_mean_is_left_to_a_thread() -> None:
     assert warm(Pace(1_100), SLOW_S, 100).suits_loop(SMALL)
 
 
-def test_one_long_append_leaves_the_next_thousand_to_a_thread() -> None:
+def test_one_long_append_leaves_the_next_ones_to_a_thread() -> None:
     pace = warm(Pace(500), count=200)
     pace.took(LOOP_WRITE_LONG_US / 1e6 + QUICK_S)
     warm(pace, count=LOOP_WRITE_AFTER - 1)
@@ -60,13 +62,22 @@ def test_the_loop_never_writes_where_that_is_switched_off() -> None:
     assert not warm(Pace(0), 0.0).suits_loop(SMALL)
 
 
+class Still:
+    """A stopwatch of a disk that takes no time."""
+
+    def seconds(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
 def publish_many(loop_write_us: int, count: int) -> tuple[float, float]:
     """Appends the loop did, and all."""
 
     async def body() -> tuple[float, float]:
         driver = await AsyncDriver.open(None, EngineSettings(loop_write_us=loop_write_us))
-        timed = Pace(loop_write_us, timer=lambda: 0.0)
-        driver.pace = timed
+        driver._watch = Still()  # type: ignore[assignment]
         try:
             await driver.ask(DeclareQueue("q", QueueSettings()))
             for number in range(count):
@@ -86,3 +97,12 @@ def test_the_driver_writes_on_the_loop_once_the_disk_has_shown_to_be_quick() -> 
 
 def test_the_driver_leaves_every_append_to_a_thread_where_it_is_told_to() -> None:
     assert publish_many(0, 100)[0] == 0
+
+
+def test_a_stopwatch_can_be_let_go_and_then_counts_all_time() -> None:
+    watch = Stopwatch()
+    assert watch.seconds() <= time.perf_counter(), "what other processes took is not counted"
+    watch.close()
+    watch.close()
+    before = time.perf_counter()
+    assert before <= watch.seconds() <= time.perf_counter()
