@@ -157,6 +157,8 @@ def pieces_of(queue: Queue, base: int, mask: int, page: Page | None, lease: int 
     """The messages of the page that begins at `base` as pieces; counts are those before the
     delivery that is meant, none without the page itself."""
     found: list[Piece] = []
+    if page is not None and page.anew:
+        page.tidy()
     known = 0
     shift = shelf_id = block = id = size = 0
     for start, length in runs(mask):
@@ -183,6 +185,8 @@ def pieces_of(queue: Queue, base: int, mask: int, page: Page | None, lease: int 
 def scattered_pieces(queue: Queue, base: int, mask: int, page: Page, lease: int = 0) -> list[Piece]:
     """The same where messages lie far between: a piece for all of a block."""
     found: list[Piece] = []
+    if page.anew:
+        page.tidy()
     slots = bits_of(mask)
     at = 0
     while at < len(slots):

@@ -24,7 +24,8 @@ class Page(Row):
     number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the lanes have
     taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
     derived, see `Levels`. `front`: messages in the front lane of a list; `middle`: places of those
-    in its middle, by slot; `mids`: derived, which those are.
+    in its middle, by slot; `mids`: derived, which those are. `anew`: messages that are as new,
+    though `counts` and `firsts` do not say so yet, see `tidy`.
     """
 
     def __init__(self, queue: int, number: int) -> None:
@@ -41,6 +42,7 @@ class Page(Row):
         self.counts: array[int] | None = None
         self.firsts: array[int] | None = None
         self.takers: array[int] | None = None
+        self.anew = 0
         self.deaths: dict[int, int] = {}
         self.sizes: array[int] | None = None
         self.keys: array[int] | None = None
@@ -65,15 +67,17 @@ class Page(Row):
 
     def count_of(self, slot: int) -> int:
         """Failed deliveries of a message so far."""
-        return 0 if self.counts is None else self.counts[slot]
+        return 0 if self.counts is None or (self.anew >> slot) & 1 else self.counts[slot]
 
     def first_of(self, slot: int) -> int:
         """When a message that came back was first received, in ms; 0 if it never came back."""
-        return 0 if self.firsts is None else self.firsts[slot]
+        return 0 if self.firsts is None or (self.anew >> slot) & 1 else self.firsts[slot]
 
     def remember(self, slot: int, first_ms: int, counted: bool) -> int:
         """A message came back: keep when it was first received and count the delivery. Returns the
         count."""
+        if self.anew:
+            self.tidy()
         if self.counts is None or self.firsts is None:
             self.counts = array("H", bytes(2 * PAGE))
             self.firsts = array("Q", bytes(8 * PAGE))
@@ -117,6 +121,7 @@ class Page(Row):
         if not self.live:
             self.dues = None
             self.expiries = None
+            self.anew = 0
             self.counts = None
             self.firsts = None
             self.takers = None
@@ -142,6 +147,8 @@ class Page(Row):
 
     def encode(self) -> bytes:
         """The row of this page."""
+        if self.anew:
+            self.tidy()
         columns: list[object] = [
             _bits(self.live),
             _bits(self.ready),
@@ -178,11 +185,19 @@ class Page(Row):
         assert self.counts is not None, "what came back has a count"
         self.counts[slot] = min(count, DELIVERIES_MAX)
 
-    def begin_anew(self, slot: int, count: int) -> None:
-        """Messages that were done are as new."""
+    def begin_anew(self, mask: int) -> None:
+        """Messages that were done are as new. A million of them may be in one step, so it is only
+        noted."""
+        if self.counts is not None:
+            self.anew |= mask
+
+    def tidy(self) -> None:
+        """Call before reading `counts` or `firsts` as columns: what is as new counts from 0."""
         if self.counts is not None and self.firsts is not None:
-            self.counts[slot : slot + count] = array("H", bytes(2 * count))
-            self.firsts[slot : slot + count] = array("Q", bytes(8 * count))
+            for start, length in runs(self.anew):
+                self.counts[start : start + length] = array("H", bytes(2 * length))
+                self.firsts[start : start + length] = array("Q", bytes(8 * length))
+        self.anew = 0
 
     def hash_column(self) -> "array[int] | None":
         """The number of each live message's key, 0 for none; `None` where none has a key."""

@@ -59,6 +59,20 @@ class Pages:
             first += part
             count -= part
 
+    def put_back(self, number: int, mask: int) -> None:
+        """Messages of one page are ready that were not there, with whatever holes between."""
+        self.length += mask.bit_count()
+        self.ready += mask.bit_count()
+        page = self.all.get(number)
+        if page is None:
+            page = Page(self.queue, number)
+            self.all[number] = page
+        self.ledger.touch(page)
+        page.live |= mask
+        page.ready |= mask
+        page.begin_anew(mask)
+        self.list_ready(page)
+
     def weigh(self, first: int, sizes: "array[int]") -> None:
         """Sizes of new messages, in bytes."""
         for index in range(len(sizes)):

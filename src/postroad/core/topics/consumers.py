@@ -239,6 +239,8 @@ def delivered_before(queue: Queue) -> int:
         if page is None:
             return at
         slot = at - page.base - 1
+        if page.anew:
+            page.tidy()
         if page.firsts is None:
             touched = ~page.ready & ((2 << slot) - 1)
             if touched:

@@ -114,10 +114,8 @@ def _bring_back(queue: Queue, log: Partition, start: int) -> None:
         page = queue.pages.all.get(at >> PAGE_BITS)
         wanted = span_mask(slot, count) & ~(0 if page is None else page.live)
         wanted &= ~log.gone_at(at >> PAGE_BITS)
-        for first, length in runs(wanted):
-            queue.pages.add(at - slot + first, length)
-            if page is not None:
-                page.begin_anew(first, length)
+        if wanted:
+            queue.pages.put_back(at >> PAGE_BITS, wanted)
         at += count
     queue.pages.all = dict(sorted(queue.pages.all.items()))
 
