@@ -22,8 +22,10 @@ from tests.sim.checkers.later import LaterRules
 from tests.sim.checkers.limits import BoundRules, PauseRules, RateRules
 from tests.sim.checkers.lists import ListRules, is_about_lists
 from tests.sim.checkers.lives import IdleRules, OwnerRules, SingleRules
+from tests.sim.checkers.offsets import OffsetRules
 from tests.sim.checkers.past import PastRules
 from tests.sim.checkers.registers import NEVER
+from tests.sim.checkers.rounds import RoundRules
 from tests.sim.checkers.schemas import SchemaRules
 from tests.sim.checkers.topics import TopicRules
 from tests.sim.checkers.watcher import Watcher
@@ -58,7 +60,7 @@ class Checker:
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
             *(ListRules(self), FieldRules()),
-            CrewRules(self),
+            *(CrewRules(self), RoundRules(), OffsetRules(self)),
         )
         for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))

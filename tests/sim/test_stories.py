@@ -19,8 +19,6 @@ SEEDS = sorted(int(path.stem) for path in Path(__file__).with_name("seeds").glob
 UNTOLD = {
     "Returned": "only in journals of before: what came back is told with its time now",
     "HolderEnded": "only in journals of before: the ends of sessions are told with their time now",
-    "OffsetsNoted": "no client of a story has a leader epoch",
-    "OffsetsForgotten": "no client of a story forgets what it committed",
 }
 """Kinds of records that no story has, and why."""
 SOAK_MINUTES = float(os.environ.get("POSTROAD_SOAK_MINUTES", "0"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.sim.workloads import crews, limits, lists, lives, past, schemas, ways
+from tests.sim.workloads import crews, limits, lists, lives, past, rounds, schemas, ways
 from tests.sim.workloads.batches import next_of_batches
 from tests.sim.workloads.exchanges import next_of_exchanges
 from tests.sim.workloads.fields import FieldWork
@@ -53,7 +53,8 @@ THEMES = {
     "lists": Theme(lists.ListWork, (20, 24, 28, 29), lists.NEEDS),
     "fields": Theme(FieldWork, (16, 32)),
     "ways": Theme(by_chance(ways.next_way), (18, 38), ways.NEEDS),
-    "crews": Theme(crews.CrewWork, (25, 31, 35), crews.NEEDS),
+    "crews": Theme(crews.CrewWork, (25,), crews.NEEDS),
+    "rounds": Theme(rounds.RoundWork, (31, 35), rounds.NEEDS),
 }
 """A seed that is in no row has queues alone: to add a theme, take some that are free, and the
 stories of all other themes stay as they are."""

@@ -126,10 +126,15 @@ class Part:
         ask = touch.ask
         for at, (offset, lease) in enumerate(zip(*_receipts(ask.command), strict=True)):
             spot = self.spot(offset)
-            if lease < spot.lease and spot.is_held(ask.now) and not spot.extended:
+            if lease < spot.lease and not spot.extended and self._is_known(spot, ask.now, 0):
                 touch.newer[at] = spot.lease
             else:
                 touch.add(spot)
+
+    def _is_known(self, spot: Spot, now: int, mine: int) -> bool:
+        """Whether a message is leased, or ready, for certain."""
+        waits = spot.state == READY and spot.open <= mine
+        return spot.is_held(now, mine) or (waits and not self.granting and not self.doubt)
 
     def granted(self, ask: Asked, given: tuple[int, int, int | None], now: int) -> None:
         """A message was leased: (offset, lease, delivered how often)."""
@@ -235,7 +240,7 @@ class Part:
             if at in failed:
                 if lease == spot.lease and held:
                     raise Violation(f"{spot} is leased, and its holder could not settle it")
-            elif touch.newer.get(at) == spot.lease and held:
+            elif touch.newer.get(at) == spot.lease and self._is_known(spot, now, mine):
                 raise Violation(f"{spot} obeyed the old receipt {lease & 0xFFFF}")
             elif isinstance(command, asks.Extend):
                 spot.extended = True
@@ -245,7 +250,7 @@ class Part:
                 self._is_settled(spot, command, lease, spot.open <= mine and mine == 1)
 
     def _is_settled(self, spot: Spot, command: Any, lease: int, alone: bool) -> None:
-        if not alone or (lease != spot.lease and not spot.extended):
+        if spot.state == VAGUE or not alone or (lease != spot.lease and not spot.extended):
             spot.state = VAGUE
         elif command.outcome == asks.ACK:
             spot.state = DONE
