@@ -11,7 +11,7 @@ import msgspec
 
 from postroad.engine.settings import SYNCS, EngineSettings
 from postroad.errors import BadSettings
-from postroad.limits import DURATION_MS_MAX
+from postroad.limits import DURATION_MS_MAX, LOOP_WRITE_LONG_US
 from postroad.model.policy import QueueSettings, RetryPolicy
 
 INTEGER_MAX: Final = 1 << 52
@@ -88,7 +88,10 @@ def engine_settings(options: BrokerOptions) -> EngineSettings:
     if options.get("sync", SYNCS[0]) not in SYNCS:
         raise BadSettings(f"`sync` is one of {', '.join(SYNCS)}")
     for name, one in options.items():
-        if name != "sync" and (type(one) is not int or not 0 < one < INTEGER_MAX):
+        if name == "loop_write_us":
+            if type(one) is not int or not 0 <= one <= LOOP_WRITE_LONG_US:
+                raise BadSettings(f"`{name}` is a whole number from 0 to {LOOP_WRITE_LONG_US:,}")
+        elif name != "sync" and (type(one) is not int or not 0 < one < INTEGER_MAX):
             raise BadSettings(f"`{name}` is a whole number above 0")
     return EngineSettings(**options)
 

@@ -33,9 +33,19 @@ def test_a_broker_without_a_directory_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_loop_can_be_told_never_to_write(opened: Reopen) -> None:
+    opened(None, loop_write_us=0).declare("orders")
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
-    [({"sync": "often"}, "sync"), ({"cache_bytes": "1G"}, "cache_bytes"), ({"speed": 9}, "speed")],
+    [
+        ({"sync": "often"}, "sync"),
+        ({"cache_bytes": "1G"}, "cache_bytes"),
+        ({"loop_write_us": -1}, "loop_write_us"),
+        ({"loop_write_us": 10_000}, "loop_write_us"),
+        ({"speed": 9}, "speed"),
+    ],
 )
 def test_a_wrong_setting_of_a_broker_is_named_before_anything_is_opened(
     opened: Reopen, tmp_path: Path, settings: dict[str, object], name: str
