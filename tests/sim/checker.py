@@ -48,7 +48,7 @@ class Checker:
         self.space_was_short = False
         self.stopping = False
         self.accounts = Accounts(self)
-        self.kv = KvRules()
+        self.kv = KvRules(tap)
         self.batches = BatchRules(self)
         self.keys = KeyRules(self.known, self.open)
         self.experts: dict[type, Any] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from postroad.core.apply import apply
 from postroad.core.codec import AnyRecord, decode_group
+from postroad.core.kv.records import KvMembersSet, KvWritten
 from postroad.core.records import Leased, Published, QueueDeclared
 from postroad.core.state import State
 from postroad.core.topics.records import Claimed
@@ -13,12 +14,13 @@ from postroad.journal.files import FileJournal
 
 
 class Tap:
-    """`publishes`, `leases`: durable for sure. `names`: queue id -> name. `history`: all groups by
-    position. `kinds`: names of the kinds of records among them."""
+    """`publishes`, `leases`, `values` under keys: durable for sure. `names`: queue id -> name.
+    `history`: all groups by position. `kinds`: names of the kinds of records among them."""
 
     def __init__(self) -> None:
         self.publishes: set[int] = set()
         self.leases: set[tuple[int, int]] = set()
+        self.values: set[bytes] = set()
         self.names: dict[int, str] = {}
         self.history: dict[int, bytes] = {}
         self.kinds: set[str] = set()
@@ -71,6 +73,8 @@ class Tap:
             self.leases.add((record.queue, record.lease))
         elif isinstance(record, Claimed):
             self.leases.add((record.queue, record.taken))
+        elif isinstance(record, KvWritten | KvMembersSet):
+            self.values.update(record.values)
         elif isinstance(record, QueueDeclared):
             self.names[record.queue] = record.name
 

@@ -8,6 +8,7 @@ from postroad.model import kv_replies as answers
 from postroad.model.replies import Refused
 from tests.sim.checkers.registers import ABSENT, Register
 from tests.sim.copies import FOREVER_MS, Asked, Violation
+from tests.sim.tap import Tap
 from tests.sim.workloads.fields import SPACE as FIELDS_SPACE
 
 Place = tuple[str, bytes, bytes | None]
@@ -25,7 +26,8 @@ class KvRules:
         *(kv.KvFlush, kv.KvMapSet, kv.KvSetAdd, kv.KvSortedSet, kv.KvMembers, kv.KvMembersRemove),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
         self.registers: dict[Place, Register] = {}
         self.event = 0
         self.newest = 0
@@ -209,6 +211,7 @@ class KvRules:
 
     def _got(self, ask: Asked, reply: answers.KvGot, now: int) -> None:
         command = ask.command
+        self._durable(command, reply.values)
         if isinstance(command, kv.KvMembers):
             for member, value in zip(command.members, reply.values, strict=True):
                 self._read(ask, (command.space, command.key, member), value, now)
@@ -219,6 +222,13 @@ class KvRules:
             if not key.startswith(TALLY):
                 self._read(ask, (command.space, key, None), value, now)
                 self._is(command.space, key, version, value)
+
+    def _durable(self, command: Any, values: list[bytes | None]) -> None:
+        """Whatever is shown would be there after a crash too; numbers tell by their sums."""
+        keys = getattr(command, "keys", None) or [command.key] * len(values)
+        for key, value in zip(keys, values, strict=True):
+            if value is not None and not key.startswith(TALLY) and value not in self.tap.values:
+                raise Violation(f"{key!r} was read before {value!r} was durable")
 
     def _seen(self, ask: Asked, reply: answers.KvSeen) -> None:
         for key, info in zip(ask.command.keys, reply.infos, strict=True):

@@ -17,16 +17,21 @@ COLLECTIONS = ((b"m1", kv.MAP), (b"s1", kv.SET), (b"z1", kv.SORTED))
 
 
 class KvWork(Work):
-    """One client's use of kv; `versions`: what it last heard."""
+    """One client's use of kv; `versions`: what it last heard; `fresh`: what shows what it set."""
 
     def __init__(self, session: "Session") -> None:
         self.rng = session.rng
         self.asked = 0
         self.versions: dict[bytes, int] = {}
+        self.fresh: kv.KvGet | None = None
 
     def next_command(self, _: "Session", publish: int) -> Any:
         """Something to ask."""
         self.asked += 1
+        if self.fresh is not None and self.rng.random() < 0.5:
+            # What is read right after it was asked for may not be durable yet.
+            read, self.fresh = self.fresh, None
+            return read
         makes = (self.set, self.get, self.change, self.count, self.gather, self.look)
         return self.rng.choices(makes, (30, 25, 12, 10, 18, 8))[0](b"%d" % publish)
 
@@ -46,6 +51,7 @@ class KvWork(Work):
         values = [mark + b"." + key + b"x" * rng.choice((0, 0, 30, 900)) for key in keys]
         ttl = rng.choice((None, None, None, 300, 2_500, 40_000))
         space = self._space()
+        self.fresh = kv.KvGet(space, keys)
         chance = rng.random()
         if chance < 0.2 and space == SPACE:
             versions = [self.versions.get(key, 0) for key in keys]
