@@ -254,6 +254,8 @@ class Part:
             spot.state = VAGUE
         elif command.outcome == asks.ACK:
             spot.state = DONE
+        elif spot.offset < self.cut:
+            spot.state = VAGUE  # Where the log has forgotten it, it does not come back.
         elif spot.state == HELD and command.outcome == asks.RELEASE:
             spot.back(spot.count)
         elif spot.state == HELD and spot.count < (self.settings.deliveries_max or FOREVER_MS):
@@ -270,9 +272,9 @@ class Part:
             mine = spot.state == HELD and spot.consumer == name
             if mine and touch.is_same(spot) and spot.open == 1 and spot.until_ms == FOREVER_MS:
                 spot.back(spot.count)
-                if ask.command.dropped:
+                if ask.command.dropped and not left:
                     spot.state = DONE
-                if left:
+                elif left or spot.offset < self.cut:
                     spot.state = VAGUE
             elif mine:
                 spot.state = VAGUE

@@ -18,13 +18,16 @@ ACTING = (ShareOut, StayInGroup, CommitOffsets)
 class Seat:
     """A member. `low_ms`: until when it is in for certain, `high_ms`: when it is out for certain if
     nothing of it is `open` and it does not `wait` for the others, having entered; `gone_at`: event
-    since which it is out, `leaving`: somebody may have taken its place or sent it away."""
+    since which it is out, `leaving`: somebody may have taken its place or sent it away. `of`: the
+    generation it had its share in last, `keeps_ms`: until when it was not silent then."""
 
     def __init__(self) -> None:
         self.low_ms = 0
         self.high_ms = FOREVER_MS
         self.open = 0
         self.waits = False
+        self.of = 0
+        self.keeps_ms = 0
         self.gone_at = 0
         self.leaving = False
         self.session_ms = max(SESSIONS_MS)
@@ -259,6 +262,7 @@ class RoundRules(Watcher):
         if isinstance(command, ShareOut) or command.generation in self.shared:
             # Before all have their shares, who has not asked for it may be out.
             seat.low_ms = max(seat.low_ms, ask.now + min(seat.session_ms, *REBALANCES_MS))
+            seat.of, seat.keeps_ms = command.generation, ask.now + seat.session_ms
 
     def _from_outside(self, ask: Asked, surely: tuple[int, str], now: int) -> None:
         until_ms, name = surely
@@ -289,6 +293,9 @@ class RoundRules(Watcher):
             raise Violation(f"generation {generation} is {mine.terms} and {terms}")
         mine.terms = terms
         mine.heard.add(who(name))
+        for one, _, _ in reply.members:
+            if 0 < self._seat(one).gone_at < ask.event:
+                raise Violation(f"`{one}` is out, and of generation {generation}")
         self._of_members(generation, mine, reply, now)
 
     def _of_members(self, generation: int, mine: Round, reply: Entered, now: int) -> None:
@@ -303,15 +310,18 @@ class RoundRules(Watcher):
                 if not said or (static_id or one) != who(one):
                     raise Violation(f"`{one}` is said to be {static_id}: {metadata!r}")
             if generation == self.current:
-                self._are_all_there(told, now)
+                self._are_all_there(generation, told, now)
         if mine.members is not None and not mine.heard <= mine.members:
             raise Violation(f"generation {generation}: {mine.heard} entered of {mine.members}")
 
-    def _are_all_there(self, told: list[str], now: int) -> None:
-        """Who has a static id keeps its seat, entered or not."""
+    def _are_all_there(self, generation: int, told: list[str], now: int) -> None:
+        """Who has a static id keeps its seat in the next round, entered or not."""
         for name, seat in self.seats.items():
-            if who(name) in STATICS and who(name) not in told and self._is_in(seat, now):
-                raise Violation(f"`{name}` is in until {seat.low_ms}, and its leader is not told")
+            if who(name) not in STATICS or seat.of + 1 != generation:
+                continue
+            stays = now < seat.keeps_ms and not seat.leaving and not seat.gone_at
+            if stays and who(name) not in told:
+                raise Violation(f"`{name}` is in until {seat.keeps_ms}, and its leader is not told")
 
     def _shared(self, ask: Asked, reply: Shared) -> None:
         command = ask.command
