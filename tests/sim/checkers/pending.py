@@ -284,7 +284,7 @@ class Part:
         self.gone_at[""] = event
         touch = self.touches[id(ask)]
         for spot in touch.spots:
-            if spot.state == HELD and spot.until_ms == FOREVER_MS:
+            if spot.state == HELD and spot.until_ms == FOREVER_MS and spot.open == 1:
                 continue
             if not self._is_clear(touch, spot):
                 spot.state = VAGUE
