@@ -38,12 +38,9 @@ class ListRules(CourseRules):
     def following(self, course: Course) -> Iterator[Course]:
         """Something asked is done, who waits longest is served, a wait is over."""
         for key, ask in course.undecided(self.open):
-            yield self._decide(course, key, ask.command)
-            pops = isinstance(ask.command, lists.ListPop) and ask.command.wait_ms
-            if pops and key not in self.doubtful:
-                # Whoever asks later waits for a shorter time; only a move may wait for the disk
-                # before it waits for its turn.
-                break
+            one = self._decide(course, key, ask.command)
+            if one is not None:
+                yield one
         for key, name in self._served(course):
             yield self._take(course, key, name)
         for key in course.line:
@@ -78,17 +75,39 @@ class ListRules(CourseRules):
                 pass
             read(asks.DeleteQueue(name))
 
-    def _decide(self, course: Course, key: Key, command: Any) -> Course:
+    def _decide(self, course: Course, key: Key, command: Any) -> Course | None:
         if not isinstance(command, WAITING):
             return course.say(key, *changed(course.there, command))
         for name in _names(command):
             row = row_of(course.there, name)
             waits = command.wait_ms and self._first(course, name) is not None
             if row is not None and row.items and not waits:
-                return self._take(course, key, name)
+                late = command.wait_ms and self._is_late(course, key, name)
+                return None if late else self._take(course, key, name)
         if command.wait_ms:
-            return course._replace(line=(*course.line, key))
+            return course._replace(line=self._line_with(course, key, command))
         return course.say(key, course.there, NOTHING)
+
+    def _line_with(self, course: Course, key: Key, command: Any) -> tuple[Key, ...]:
+        """Whoever asks later waits for a shorter time; only a move may wait for the disk before it
+        waits for its turn."""
+        if not isinstance(command, lists.ListPop):
+            return (*course.line, key)
+        order = list(self.open)
+        later = [one for one in course.line if order.index(one) > order.index(key)]
+        return (*(one for one in course.line if one not in later), key, *later)
+
+    def _is_late(self, course: Course, key: Key, name: str) -> bool:
+        """Whether a pop that may wait for the same list was asked before, and is not decided."""
+        order = list(self.open)
+        for other, ask in course.undecided(self.open):
+            if order.index(other) >= order.index(key):
+                return False
+            command = ask.command
+            pops = isinstance(command, lists.ListPop) and command.wait_ms
+            if pops and other not in self.doubtful and name in command.lists:
+                return True
+        return False
 
     def _take(self, course: Course, key: Key, name: str) -> Course:
         command = self.open[key].command
@@ -100,7 +119,7 @@ class ListRules(CourseRules):
         """Who may be served now, and of which list."""
         for name, row in course.there:
             key = self._first(course, name)
-            if row.items and key is not None:
+            if row.items and key is not None and not self._is_late(course, key, name):
                 yield key, name
 
     def _first(self, course: Course, name: str) -> Key | None:
