@@ -99,8 +99,7 @@ class Spares:
                 while len(self._names) < SPARE_SEGMENTS:
                     self._make()
                 if not self._has_reserve:
-                    self._allocate(RESERVE_NAME, self._reserve_bytes)
-                    self._has_reserve = True
+                    self._make_reserve()
             self._judge()
 
     def release_reserve(self) -> bool:
@@ -147,6 +146,13 @@ class Spares:
         self._disk.unlink(f"{self._directory}/{RESERVE_NAME}")
         self._disk.sync_directory(self._directory)
         return True
+
+    def _make_reserve(self) -> None:
+        # One that could not be removed when it was given up, or not made whole, is in the way.
+        with suppress(FileNotFoundError):
+            self._disk.unlink(f"{self._directory}/{RESERVE_NAME}")
+        self._allocate(RESERVE_NAME, self._reserve_bytes)
+        self._has_reserve = True
 
     def _find_reserve(self) -> None:
         path = f"{self._directory}/{RESERVE_NAME}"

@@ -200,6 +200,25 @@ def test_the_reserve_given_to_a_checkpoint_is_taken_back_when_there_is_room(disk
     assert names(disk, "reserve") == ["reserve"]
 
 
+@pytest.mark.parametrize("call", ["unlink", "allocate"])
+def test_a_reserve_that_could_not_be_removed_is_made_anew_when_there_is_room(
+    disk: SimDisk, call: str
+) -> None:
+    journal = opened(disk)
+    if call == "allocate":
+        assert journal.release_reserve()
+    disk.fail_when = lambda done, _: errno.EIO if done in (call, "unlink") else None
+    if call == "unlink":
+        with pytest.raises(OSError, match="unlink failed"):
+            journal.release_reserve()
+    journal.refresh_space()
+    assert refused(journal)
+    disk.fail_when = None
+    journal.refresh_space()
+    assert not refused(journal)
+    assert names(disk, "reserve") == ["reserve"]
+
+
 def test_a_journal_without_a_reserve_takes_publishes(disk: SimDisk) -> None:
     opened(disk).close()
     journal = opened(disk, 2, JournalOptions(segment_bytes=8_192, reserve_bytes=0))
