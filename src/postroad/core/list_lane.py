@@ -254,7 +254,7 @@ class ListLane(Lanes):
 
     def outer(self, count: int, back: bool) -> dict[int, int]:
         """The first `count` ready messages from the front, or from the back, as masks by page
-        number: what `walk` passes over, without their order."""
+        number: what `walk` passes over, without their order. No mask is empty."""
         found: dict[int, int] = {}
         keys = self.open
         at = first = len(keys) - 1 if back else 0
@@ -269,10 +269,12 @@ class ListLane(Lanes):
                 if mask and count:
                     assert page is not None, "what has messages is a page"
                     passed, singles = self._passed((page, mask, down), in_front, at, count)
-                    found[number] = found.get(number, 0) | passed
+                    if passed:
+                        # Where only some in the middle come first, nothing of the page does.
+                        found[number] = found.get(number, 0) | passed
                     at += step * singles
                     count -= passed.bit_count() + singles
-        at += step * count
+        at += step * min(count, at + 1 if back else len(keys) - at)
         low, high = (at + 1, first + 1) if back else (first, at)
         for number, mask in self._pages_of(keys[low:high]).items():
             found[number] = found.get(number, 0) | mask

@@ -4,10 +4,20 @@ import random
 
 import pytest
 
-from postroad.core.bits import bits_of
+from postroad.core.bits import PAGE, bits_of
 from postroad.core.list_lane import ListLane
+from postroad.core.page import Page
 from postroad.model import commands
-from postroad.model.lists import LEFT, RIGHT, ListInsert, ListLength, ListPop, ListSet, ListTrim
+from postroad.model.lists import (
+    LEFT,
+    RIGHT,
+    ListInsert,
+    ListLength,
+    ListPop,
+    ListRemoved,
+    ListSet,
+    ListTrim,
+)
 from tests.unit.core.list_road import Lists
 
 
@@ -101,3 +111,58 @@ def test_a_list_of_nothing_but_places_in_the_middle_has_indexes_too() -> None:
     for at, body in enumerate(wanted):
         assert r.all("l", at, at) == [body]
         assert r.all("l", at - 58, at - 58) == [body]
+
+
+def sparse(chance: random.Random) -> ListLane:
+    """A lane of a few messages on up to four pages, some of them in front, some in the middle."""
+    pages = {number: Page(1, number) for number in chance.sample(range(5), chance.randint(1, 4))}
+    lane = ListLane(pages)
+    for page in pages.values():
+        for _ in range(chance.choice((1, 3, 12))):
+            page.live |= 1 << chance.choice((chance.randrange(PAGE), chance.randrange(8), PAGE - 1))
+        page.ready = page.live
+        if chance.random() < 0.4:
+            lane.to_front(page, page.live & chance.getrandbits(PAGE))
+        lane.load(page)
+    lane.mend(0)
+    places = [(page, slot) for page in pages.values() for slot in bits_of(page.live)]
+    for page, slot in chance.sample(places, chance.randint(0, len(places))):
+        beside = lane.key_of(*chance.choice(places))
+        key = lane.key_beside(beside, chance.random() < 0.5)
+        if key and not (page.front | page.mids) >> slot & 1:
+            lane.put(page, slot, key)
+        if chance.random() < 0.2:
+            page.ready &= ~(1 << slot)
+            lane.taken(page, 1 << slot)
+    lane.check(0)
+    return lane
+
+
+def test_the_outer_messages_are_on_the_pages_that_have_any_of_them_and_on_no_other() -> None:
+    for seed in range(300):
+        lane = sparse(random.Random(seed))
+        ready = [
+            (lane.key_of(page, slot), page.number, slot)
+            for page in lane.pages.values()
+            for slot in bits_of(page.ready)
+        ]
+        for back in (False, True):
+            ready.sort(reverse=back)
+            for count in range(len(ready) + 4):
+                wanted: dict[int, int] = {}
+                for _, number, slot in ready[:count]:
+                    wanted[number] = wanted.get(number, 0) | 1 << slot
+                assert lane.outer(count, back) == wanted, (seed, back, count)
+
+
+@pytest.mark.parametrize("end", [LEFT, RIGHT])
+def test_a_trim_may_take_only_what_was_put_in_beside_an_end(end: str) -> None:
+    r = Lists()
+    r.declare("l")
+    whole = bodies(0, PAGE + 404)
+    r.push(RIGHT, *whole)
+    r.ask(ListInsert("l", whole[0] if end == LEFT else whole[-1], b"new", before=end == LEFT))
+    trim = ListTrim("l", 1, -1) if end == LEFT else ListTrim("l", 0, -2)
+    assert r.ask(trim) == ListRemoved(1)
+    assert r.all("l", 0, 1) + r.all("l", -2, -1) == whole[:2] + whole[-2:]
+    r.check()
