@@ -20,7 +20,7 @@ from postroad.engine.engine import Engine
 from postroad.engine.figures import figures
 from postroad.engine.jobs import Job, Lane
 from postroad.engine.pace import Pace
-from postroad.engine.settings import DURABILITY, EngineSettings
+from postroad.engine.settings import DURABILITY, SYNC_INTERVAL, EngineSettings
 from postroad.engine.sinks import Sinks
 from postroad.engine.stopwatch import Stopwatch
 from postroad.errors import BrokerClosed, JournalFailed
@@ -37,7 +37,7 @@ TIMER_GRAIN_MS = 1
 class LaneThread:
     """One thread that runs the jobs of a lane in order; it starts with its first job."""
 
-    def __init__(self, lane: Lane, done: Callable[[Job, object, float], None]) -> None:
+    def __init__(self, lane: Lane, done: Callable[[Job, object], None]) -> None:
         self._lane = lane
         self._done = done
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -59,10 +59,8 @@ class LaneThread:
             self._thread = None
 
     def _run(self) -> None:
-        watch = Stopwatch()
         while (job := self._jobs.get()) is not None:
-            self._done(job, *_outcome(job, watch))
-        watch.close()
+            self._done(job, _outcome(job))
 
 
 class AsyncDriver:
@@ -82,7 +80,9 @@ class AsyncDriver:
         self.durability = DURABILITY[settings.sync]
         self.compiled = postroad.COMPILED
         self.failed: asyncio.Future[str] = self._loop.create_future()
-        self.pace = Pace(settings.loop_write_us)
+        # With an interval most appends are short, and a few sync all that was written meanwhile.
+        spared = settings.sync == SYNC_INTERVAL
+        self.pace = Pace(0 if spared else settings.loop_write_us)
         self._watch = Stopwatch()
         self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
         self._kept_busy = 0
@@ -205,10 +205,14 @@ class AsyncDriver:
     def _turn(self) -> None:
         try:
             self._take_turn()
-        except Exception as error:
-            self.engine.fault = self.engine.fault or f"the engine broke: {error!r}; start again"
-            self._fail()
+        except BaseException as error:
+            # An interrupt too: nobody knows how far the turn, or a write in it, had come.
+            self._break(error)
             raise
+
+    def _break(self, error: BaseException) -> None:
+        self.engine.fault = self.engine.fault or f"the engine broke: {error!r}; start again"
+        self._fail()
 
     def _take_turn(self) -> None:
         self._turn_is_due = False
@@ -219,7 +223,7 @@ class AsyncDriver:
             return
         now_ms = self.clock.now_ms()
         for job in self.engine.turn(now_ms):
-            if job.lane == Lane.JOURNAL and not self._kept_busy and self.pace.suits_loop(job):
+            if job.lane == Lane.JOURNAL and not self._kept_busy and self.pace.takes(job):
                 self._write(job)
                 continue
             # What is placed or checkpointed meanwhile makes a sync slow.
@@ -233,9 +237,9 @@ class AsyncDriver:
 
     def _write(self, job: Job) -> None:
         """An append right here. What it made durable leaves before the turn that follows."""
-        result, took_s = _outcome(job, self._watch)
-        self.pace.took(took_s)
-        self.pace.on_loop += 1
+        began = self._watch.seconds()
+        result = _outcome(job)
+        self.pace.took(max(0.0, self._watch.seconds() - began))
         self.engine.finished(job, result)
         self._need_turn()
 
@@ -256,15 +260,17 @@ class AsyncDriver:
         self._timer = None
         self._need_turn()
 
-    def _job_done(self, job: Job, result: object, took_s: float) -> None:
+    def _job_done(self, job: Job, result: object) -> None:
         """On the lane's thread."""
-        self._loop.call_soon_threadsafe(self._finished, job, result, took_s)
+        self._loop.call_soon_threadsafe(self._finished, job, result)
 
-    def _finished(self, job: Job, result: object, took_s: float) -> None:
-        if job.lane == Lane.JOURNAL:
-            self.pace.took(took_s)
+    def _finished(self, job: Job, result: object) -> None:
         self._kept_busy -= job.lane == Lane.KEEP
-        self.engine.finished(job, result)
+        try:
+            self.engine.finished(job, result)
+        except BaseException as error:
+            self._break(error)
+            raise
         # A turn that is due looks at this too. One more beside it would come again and again, each
         # asking for the next, and nothing else would have its turn on the loop.
         if not self._turn_is_due:
@@ -282,16 +288,12 @@ class AsyncDriver:
             self._quiet.set_result(None)
 
 
-def _outcome(job: Job, watch: Stopwatch) -> tuple[object, float]:
-    """What came of a job or the exception (the engine decides what a failed one means), and how
-    many seconds it took."""
-    began = watch.seconds()
-    result: object
+def _outcome(job: Job) -> object:
+    """What came of a job, or the exception; the engine decides what a failed one means."""
     try:
-        result = job.run()
+        return job.run()
     except Exception as error:  # noqa: BLE001  (see above)
-        result = error
-    return result, watch.seconds() - began
+        return error
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

@@ -21,12 +21,18 @@ class Stopwatch:
 
     def seconds(self) -> float:
         """Seconds so far, less those that the thread could have run and did not."""
+        now_s = time.perf_counter()
         if self._file < 0:
-            return time.perf_counter()
-        return time.perf_counter() - int(os.pread(self._file, 64, 0).split()[1]) / 1e9
+            return now_s
+        try:
+            return now_s - int(os.pread(self._file, 64, 0).split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            # The thread it was made on is gone, and another one runs the loop.
+            self.close()
+            return now_s
 
     def close(self) -> None:
-        """Let go of the system's file; it must not be read again."""
+        """Let go of the system's file; from now on all time counts."""
         if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            file, self._file = self._file, -1
+            os.close(file)

@@ -5,7 +5,6 @@ import threading
 
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.settings import EngineSettings
-from postroad.limits import LOOP_WRITE_FIRST
 from postroad.model.ask import Ask
 from postroad.model.commands import DeclareQueue, DescribeQueue, Publish, Receive
 from postroad.model.replies import Described
@@ -22,8 +21,6 @@ async def turn_of_the_loop() -> None:
 async def leased_after_cancelling(turns: int) -> tuple[bool, int]:
     """Cancel a waiting receive turns after a publish: whether it was, and what is leased."""
     driver = await AsyncDriver.open(None)
-    for _ in range(LOOP_WRITE_FIRST):
-        driver.pace.took(0.0)  # from now on the loop writes, so how many turns it takes is known
     try:
         await driver.ask(DeclareQueue("mail"))
         receive = asyncio.create_task(driver.ask(Receive("mail", wait_ms=60_000)))

@@ -1,20 +1,21 @@
 """An event loop writes itself while the disk is quicker than a thread, and no longer."""
 
 import asyncio
+import threading
 import time
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.jobs import Append, Sync
-from postroad.engine.pace import Pace
+from postroad.engine.pace import SMOOTH, Pace
 from postroad.engine.settings import EngineSettings
 from postroad.engine.stopwatch import Stopwatch
+from postroad.errors import JournalFailed
 from postroad.journal.memory import MemoryJournal
-from postroad.limits import (
-    LOOP_WRITE_AFTER,
-    LOOP_WRITE_BYTES,
-    LOOP_WRITE_FIRST,
-    LOOP_WRITE_LONG_US,
-)
+from postroad.limits import LOOP_WRITE_AFTER, LOOP_WRITE_BYTES, LOOP_WRITE_LONG_US
 from postroad.model.commands import DeclareQueue, Publish
 from postroad.model.policy import QueueSettings
 
@@ -23,43 +24,62 @@ SLOW_S = 0.001
 SMALL = Append(MemoryJournal(), [b"group"])
 
 
-def warm(pace: Pace, seconds: float = QUICK_S, count: int = LOOP_WRITE_FIRST) -> Pace:
+def took(pace: Pace, seconds: float, count: int = 1) -> Pace:
     for _ in range(count):
         pace.took(seconds)
     return pace
 
 
-def test_a_thread_writes_first_until_it_is_known_how_quick_the_disk_is() -> None:
-    pace = warm(Pace(500), count=LOOP_WRITE_FIRST - 1)
-    assert not pace.suits_loop(SMALL)
-    pace.took(QUICK_S)
-    assert pace.suits_loop(SMALL)
+def left_to_a_thread(pace: Pace) -> int:
+    """How many appends a thread does before the loop does one."""
+    count = 0
+    while not pace.takes(SMALL):
+        count += 1
+        assert count < 10_000, "the loop tries again some time"
+    return count
 
 
-def test_a_disk_that_is_slow_in_the_mean_is_left_to_a_thread() -> None:
-    assert not warm(Pace(500), SLOW_S, 100).suits_loop(SMALL)
-    assert warm(Pace(1_100), SLOW_S, 100).suits_loop(SMALL)
+def test_the_loop_writes_as_long_as_the_disk_is_quick() -> None:
+    pace = Pace(500)
+    for _ in range(1_000):
+        assert pace.takes(SMALL)
+        pace.took(QUICK_S)
+    assert pace.on_loop == 1_000
+
+
+def test_a_disk_that_is_slow_is_tried_once_in_a_good_many_appends() -> None:
+    pace = took(Pace(500), SLOW_S)
+    assert left_to_a_thread(pace) == LOOP_WRITE_AFTER
+    assert left_to_a_thread(took(pace, SLOW_S)) == LOOP_WRITE_AFTER
+    assert left_to_a_thread(took(pace, QUICK_S)) == 0
+
+
+def test_a_disk_that_gets_slow_is_left_to_a_thread_after_some_appends() -> None:
+    pace = took(Pace(500), QUICK_S, 100)
+    slow = 0
+    while pace.takes(SMALL):
+        pace.took(SLOW_S)
+        slow += 1
+    assert 1 < slow <= SMOOTH
+    assert left_to_a_thread(took(Pace(1_100), SLOW_S, 100)) == 0
 
 
 def test_one_long_append_leaves_the_next_ones_to_a_thread() -> None:
-    pace = warm(Pace(500), count=200)
+    pace = took(Pace(500), QUICK_S, 200)
     pace.took(LOOP_WRITE_LONG_US / 1e6 + QUICK_S)
-    warm(pace, count=LOOP_WRITE_AFTER - 1)
-    assert not pace.suits_loop(SMALL)
-    pace.took(QUICK_S)
-    assert pace.suits_loop(SMALL)
+    assert left_to_a_thread(pace) == LOOP_WRITE_AFTER
 
 
 def test_what_is_large_or_no_append_is_left_to_a_thread() -> None:
-    pace = warm(Pace(500))
+    pace = Pace(500)
     journal = MemoryJournal()
-    assert pace.suits_loop(Append(journal, [bytes(LOOP_WRITE_BYTES)]))
-    assert not pace.suits_loop(Append(journal, [bytes(LOOP_WRITE_BYTES), b"and more"]))
-    assert not pace.suits_loop(Sync(journal))
+    assert pace.takes(Append(journal, [bytes(LOOP_WRITE_BYTES)]))
+    assert not pace.takes(Append(journal, [bytes(LOOP_WRITE_BYTES), b"and more"]))
+    assert not pace.takes(Sync(journal))
 
 
 def test_the_loop_never_writes_where_that_is_switched_off() -> None:
-    assert not warm(Pace(0), 0.0).suits_loop(SMALL)
+    assert not took(Pace(0), 0.0).takes(SMALL)
 
 
 class Still:
@@ -72,11 +92,11 @@ class Still:
         pass
 
 
-def publish_many(loop_write_us: int, count: int) -> tuple[float, float]:
+def publish_many(count: int, **settings: Any) -> tuple[float, float]:
     """Appends the loop did, and all."""
 
     async def body() -> tuple[float, float]:
-        driver = await AsyncDriver.open(None, EngineSettings(loop_write_us=loop_write_us))
+        driver = await AsyncDriver.open(None, EngineSettings(**settings))
         driver._watch = Still()  # type: ignore[assignment]
         try:
             await driver.ask(DeclareQueue("q", QueueSettings()))
@@ -90,13 +110,40 @@ def publish_many(loop_write_us: int, count: int) -> tuple[float, float]:
     return asyncio.run(body())
 
 
-def test_the_driver_writes_on_the_loop_once_the_disk_has_shown_to_be_quick() -> None:
-    assert publish_many(500, 100)[0] >= 100 - LOOP_WRITE_FIRST
-    assert publish_many(500, 100)[1] >= 101
+def test_the_driver_writes_on_the_loop_while_the_disk_is_quick() -> None:
+    on_loop, groups = publish_many(100)
+    assert on_loop == groups
+    assert groups > 100
 
 
-def test_the_driver_leaves_every_append_to_a_thread_where_it_is_told_to() -> None:
-    assert publish_many(0, 100)[0] == 0
+def test_the_driver_leaves_every_append_to_a_thread_where_that_is_wanted_or_syncs_pile_up() -> None:
+    assert publish_many(100, loop_write_us=0)[0] == 0
+    assert publish_many(100, sync="interval")[0] == 0
+
+
+def test_an_interrupt_while_the_loop_writes_ends_the_broker_and_hangs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(driver: AsyncDriver) -> None:
+        with pytest.raises(JournalFailed):
+            await driver.ask(Publish(("q",), (b"late",)))
+        await driver.close()
+
+    def interrupt(_group: bytes, _done: object) -> None:
+        raise KeyboardInterrupt
+
+    loop = asyncio.new_event_loop()
+    driver = loop.run_until_complete(AsyncDriver.open(tmp_path))
+    loop.run_until_complete(driver.ask(DeclareQueue("q", QueueSettings())))
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.engine.journal, "append", interrupt)
+        cut_off = loop.create_task(driver.ask(Publish(("q",), (b"lost",))))
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(cut_off)
+    with pytest.raises(JournalFailed):
+        loop.run_until_complete(cut_off)
+    loop.run_until_complete(body(driver))
+    loop.close()
 
 
 def test_a_stopwatch_can_be_let_go_and_then_counts_all_time() -> None:
@@ -106,3 +153,13 @@ def test_a_stopwatch_can_be_let_go_and_then_counts_all_time() -> None:
     watch.close()
     before = time.perf_counter()
     assert before <= watch.seconds() <= time.perf_counter()
+
+
+def test_a_stopwatch_whose_thread_is_gone_counts_all_time() -> None:
+    made: list[Stopwatch] = []
+    thread = threading.Thread(target=lambda: made.append(Stopwatch()))
+    thread.start()
+    thread.join()
+    before = time.perf_counter()
+    assert before <= made[0].seconds() <= time.perf_counter()
+    made[0].close()
