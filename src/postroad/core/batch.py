@@ -12,6 +12,7 @@ from postroad.core import records as facts
 from postroad.core.decide import publish
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
+from postroad.core.kv.room import room_for
 from postroad.core.life import Life
 from postroad.core.lists.program import COLD, filled, is_at_hand
 from postroad.core.queue import Queue
@@ -20,8 +21,6 @@ from postroad.limits import (
     BATCH_BYTES_MAX,
     BATCH_COMMANDS_MAX,
     GROUPS_MAX,
-    KV_DECIMAL_CHARS_MAX,
-    KV_ENTRY_BYTES,
     KV_SPACES_MAX,
 )
 from postroad.model import claims, commands, exchanges, groups, history, kv, topics
@@ -55,9 +54,6 @@ TESTED = (
     kv.KvMembersRemove,
 )
 """What a batch that is all or nothing may have."""
-
-ADDING = (kv.KvIncrement, kv.KvAdd, kv.KvMapIncrement, kv.KvMapAdd)
-"""Commands that may make a number where there was none."""
 
 ALONE = (
     Batch,
@@ -326,16 +322,14 @@ class Test:
 
     def _room_for(self, one: Any) -> Refused | None:
         """Whether the keys of all commands together have room."""
+        need = room_for(one)
+        if not need:
+            return None
         state = self.world.state.kv
         self.spaces.add(one.space)
         if len(self.spaces) > max(KV_SPACES_MAX, len(state.by_name)):
             return Refused(Why.BAD_COMMAND, f"there are {KV_SPACES_MAX:,} spaces, no more")
-        if isinstance(one, ADDING):
-            names = len(one.key) + len(getattr(one, "field", b""))
-            self.kv_bytes += 2 * KV_ENTRY_BYTES + names + KV_DECIMAL_CHARS_MAX
-        for name in ("keys", "values", "fields", "members"):
-            for text in getattr(one, name, ()):
-                self.kv_bytes += KV_ENTRY_BYTES + len(text)
+        self.kv_bytes += need
         if self.kv_bytes > max(self.world.kv_bytes_max, state.size()):
             return Refused(Why.KV_FULL, "keys take all the memory they may; delete some")
         return None

@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 
 from postroad.core import batch, table
+from postroad.core.kv.room import room_for
 from postroad.core.load import canonical
-from postroad.limits import KV_DECIMAL_CHARS_MAX, KV_ENTRY_BYTES
 from postroad.model import commands, groups, topics
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
 from postroad.model.commands import Command
@@ -105,9 +105,8 @@ def test_a_number_is_added_to_in_a_batch_or_nothing_is_done() -> None:
 def test_numbers_of_one_batch_have_room_beside_each_other() -> None:
     r = Road()
     r.ask(KvSet("s", [b"k"], [b"v"]))
-    room = 3 * (2 * KV_ENTRY_BYTES + 2 + KV_DECIMAL_CHARS_MAX)
-    r.core.world.kv_bytes_max = r.state.kv.size() + room
     numbers: list[Command] = [KvIncrement("s", b"n%d" % number) for number in range(4)]
+    r.core.world.kv_bytes_max = r.state.kv.size() + 3 * room_for(numbers[0])
     refused = r.ask(Batch(numbers, all_or_nothing=True))
     assert isinstance(refused, Refused)
     assert refused.why == Why.KV_FULL
