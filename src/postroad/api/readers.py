@@ -11,6 +11,7 @@ from uuid import uuid4
 from postroad.api.asks import Asks
 from postroad.api.refusals import expect
 from postroad.api.topics import TopicMessage, messages_of
+from postroad.errors import Fenced
 from postroad.model import groups, replies
 from postroad.model import topics as logs
 from postroad.model.groups import Membership
@@ -25,7 +26,8 @@ Log = tuple[str, int]
 
 class Reader:
     """One member. `positions`: next offset to read of each partition it owns; `done`: next offset
-    after what the program finished and nobody committed yet."""
+    after what the program finished and nobody committed yet; `begun`: where it began to read each,
+    when it was given to it."""
 
     def __init__(self, topics: tuple[str, ...], group: str, member: str) -> None:
         self.topics = topics
@@ -39,6 +41,7 @@ class Reader:
         self.complete = False
         self.positions: dict[Log, int] = {}
         self.done: dict[Log, int] = {}
+        self.begun: dict[Log, int] = {}
         self.waited_ms = 0
         self._turn = 0
 
@@ -80,9 +83,8 @@ class Reader:
 
     def finish(self, message: TopicMessage) -> None:
         """The program is done with a message, and with all before it in its partition."""
-        place = (message.topic, message.partition)
-        if place in self.positions:
-            self.done[place] = message.offset + 1
+        if self._is_ours(message):
+            self.done[message.topic, message.partition] = message.offset + 1
 
     def commit(self) -> Asks[None]:
         """Remember for good what was finished. Raises `Fenced` or `MemberNotFound` where others
@@ -92,6 +94,9 @@ class Reader:
     def commit_with(self, message: TopicMessage) -> Asks[None]:
         """Commit up to a message and with it, together with whatever stands in the same batch."""
         place = (message.topic, message.partition)
+        if not self._is_ours(message):
+            text = "the partition was another member's since this message was read"
+            raise Fenced(text, message.topic)
         position = groups.Position(*place, message.offset + 1)
         command = groups.CommitOffsets(self.group, (position,), self.member, self.generation)
         expect((yield command), replies.Done)
@@ -150,6 +155,12 @@ class Reader:
                 command = logs.FindOffset(topic, number, self.start)
                 offset = expect((yield command), logs.OffsetFound, topic).offset
             self.positions[topic, number] = offset
+            self.begun[topic, number] = offset
+
+    def _is_ours(self, message: TopicMessage) -> bool:
+        """Whether a message was read since its partition was given to this member."""
+        place = (message.topic, message.partition)
+        return place in self.positions and message.offset >= self.begun[place]
 
     def _commit(self, places: list[Log]) -> Asks[None]:
         if places:

@@ -257,3 +257,30 @@ def test_nothing_comes_of_a_message_that_another_member_reads_now() -> None:
         assert bills.describe().partitions[0].end == 0
         broker.batch([bills.later.publish(b"bill"), quick.commit_later(message)])
         assert broker.topic("orders").group("g").parts[0].offset == 1
+
+
+def test_what_was_read_before_another_member_had_the_partition_is_not_committed(
+    broker: Broker,
+) -> None:
+    topic = broker.topic("t")
+    topic.declare(2)
+    for number in range(20):
+        topic.publish(str(number), key=str(number))
+    first = broker.consumer("t", group="g")
+    old = {one.partition: one for one in reversed(first.poll() + first.poll())}
+    second = broker.consumer("t", group="g")
+    done = second.poll()
+    while not done:
+        first.poll()
+        done = second.poll()
+    lost = done[-1].partition
+    with pytest.raises(errors.Fenced, match="another member"):
+        broker.batch([first.commit_later(old[lost])])
+    second.commit(done[-1])
+    second.close()
+    while len(first.assignment) < 2:
+        first.poll()
+    with pytest.raises(errors.Fenced, match="another member"):
+        broker.batch([first.commit_later(old[lost])])
+    assert topic.group("g").parts[lost].offset == done[-1].offset + 1
+    first.close()
