@@ -84,7 +84,8 @@ class Demand:
     """Standing asks by queue and by caller. `stirred`: queues where somebody waits and something
     may be ready; `waiting`: how many receives wait; `left`: those of the queues in `watched` that
     somebody wanted something of, and does no more, and `left_lists` names of lists that somebody
-    waited for. `lists`: who waits for a list, by its name;
+    waited for. `lists`: who waits for a list, by its name; `loose`: holders whose consumers were
+    detached from a queue;
     `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at."""
 
     def __init__(self) -> None:
@@ -95,6 +96,7 @@ class Demand:
         self.consumers: dict[int, deque[Consumer]] = {}
         self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
+        self.loose: dict[int, dict[int, None]] = {}
         self.stirred: dict[int, None] = {}
         self.waiting = 0
         self.watched: dict[int, int] = {}
@@ -189,6 +191,7 @@ class Demand:
         """A consumer leaves the ring; its leases stay its holder's, until `let_go`."""
         del self.sessions[consumer.ask.caller.number].consumers[consumer.number]
         consumer.attached = False
+        self.loose.setdefault(consumer.queue, {})[consumer.holder] = None
         self._leave(consumer.queue)
         self.stir(consumer.queue)
         ring = self.consumers[consumer.queue]
@@ -203,7 +206,7 @@ class Demand:
 
     def let_go(self, holder: int) -> None:
         """A detached consumer's leases are over: nothing is left of it."""
-        consumer = self.by_holder.pop(holder)
+        consumer = self._drop(holder)
         number = consumer.ask.caller.number
         session = self.sessions[number]
         session.holders.remove((consumer.queue, holder))
@@ -284,16 +287,28 @@ class Demand:
         for consumer in list(session.consumers.values()):
             self.detach(consumer)
         for _, holder in held:
-            self.by_holder.pop(holder, None)
+            if holder in self.by_holder:
+                self._drop(holder)
         self.sessions.pop(caller.number, None)
         return held
 
     def forget_queue(self, queue: int) -> list[Waiter]:
-        """A queue is gone: its consumers are detached, and its waiters returned to be told."""
+        """A queue is gone, and with it all leases: its consumers are detached, and its waiters
+        returned to be told."""
         for consumer in list(self.consumers.get(queue, ())):
             self.detach(consumer)
-            self.let_go(consumer.holder)
+        for holder in list(self.loose.get(queue, ())):
+            self.let_go(holder)
         return list(self.waiters.get(queue, ()))
+
+    def _drop(self, holder: int) -> Consumer:
+        """A consumer that is detached is remembered no more."""
+        consumer = self.by_holder.pop(holder)
+        loose = self.loose[consumer.queue]
+        del loose[holder]
+        if not loose:
+            del self.loose[consumer.queue]
+        return consumer
 
     def _leave(self, queue: int) -> None:
         if queue in self.watched:

@@ -12,6 +12,7 @@ from postroad.model.commands import (
     RETRY,
     SESSION_LEASE,
     Attach,
+    DeleteQueue,
     Detach,
     Publish,
     Receive,
@@ -221,3 +222,35 @@ def test_a_session_remembers_every_queue_that_is_there() -> None:
     r.core.forget(caller)
     r.settle_down()
     assert {r.counts(name) for name in names} == {(2, 0, 0, 0)}
+
+
+def test_a_session_forgets_detached_consumers_whose_queues_are_gone() -> None:
+    r = Lists()
+    caller = r.connect(2)
+    r.declare("kept")
+    r.publish(b"a", to=("kept",))
+    r.ask(Attach("kept", 1, 1, SESSION_LEASE), caller)
+    r.pump()
+    r.ask(Detach(1), caller)
+    for number in range(20):
+        r.declare("passing")
+        r.publish(b"a", b"b", to=("passing",))
+        r.ask(Attach("passing", 1, 1), caller)
+        r.ask(Attach("passing", 2, 1), caller)
+        r.pump()
+        r.ask(Detach(1), caller)
+        assert r.counts("passing")[2] == 2, "its leases outlive a consumer"
+        if number % 2:
+            r.ask(Detach(2), caller)
+        r.ask(DeleteQueue("passing"))
+        r.settle_down()
+    demand = r.core.demand
+    assert len(demand.by_holder) == len(demand.sessions[2].holders) == 1
+    assert r.counts("kept") == (0, 0, 1, 0)
+    r.core.forget(caller)
+    r.settle_down()
+    assert r.counts("kept") == (1, 0, 0, 0), "what it holds comes back"
+    assert not demand.by_holder
+    assert not demand.loose
+    assert 2 not in demand.sessions
+    r.check()
