@@ -229,6 +229,9 @@ class AsyncDriver:
             # What is placed or checkpointed meanwhile makes a sync slow.
             self._kept_busy += job.lane == Lane.KEEP
             self._lanes[job.lane].put(job)
+        if self._closing:
+            # Asked before the broker was closed, and taken only now.
+            self.engine.stop_waiting()
         if self._quiet is not None and self.engine.idle() and self.engine.keeper.saved():
             if not self._quiet.done():
                 self._quiet.set_result(None)
