@@ -44,6 +44,10 @@ class Outgoing:
     priority: int | None = None
 
 
+PLAIN = Outgoing(b"")
+"""What messages have in common that have nothing but bodies."""
+
+
 class CommonOptions(TypedDict, total=False):
     """What all messages of a call may get; `Outgoing` says what each means."""
 
@@ -84,6 +88,8 @@ def publish_all(
     kinds = set(map(type, messages))
     if Outgoing in kinds:
         return _publish_each(queues, messages, common)
+    if common is PLAIN and kinds == {bytes}:
+        return Publish(queues, list(messages))  # type: ignore[arg-type]
     count = len(messages)
     bodies: list[bytes] = list(messages) if kinds == {bytes} else list(map(bytes_of, messages))  # type: ignore[arg-type]
     delay_ms = duration(common.delay_ms, "delay_ms")

@@ -13,6 +13,7 @@ from postroad.api.batch import BatchOperations, ask_all
 from postroad.api.exchanges import ExchangeOperations
 from postroad.api.history import HistoryOperations
 from postroad.api.messages import (
+    PLAIN,
     Body,
     CommonOptions,
     MessageOptions,
@@ -200,7 +201,8 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
         """
         single = isinstance(queue, str)
         queues = (queue,) if isinstance(queue, str) else tuple(queue)
-        command = publish_all(queues, messages, Outgoing(b"", **options))
+        common = Outgoing(b"", **options) if options else PLAIN
+        command = publish_all(queues, messages, common)
         reply = expect((yield command), replies.Published, ", ".join(queues))
         places = places_of(reply, len(messages))
         return places[0] if single else places
@@ -301,6 +303,11 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
             columns = (one.offsets, one.leases, one.counts)
             command = commands.Settle(one.queue, *columns, outcome, after_ms, queue_id=one.queue_id)
             asked.append(command)
+        if len(asked) == 1:
+            reply = yield asked[0]
+            if not isinstance(reply, replies.Settled) or reply.failed:
+                _complain(sorted_out, [reply])
+            return
         _complain(sorted_out, (yield from ask_all(asked)))
 
     def _sorted(self, messages: Receipts) -> list[Batch]:

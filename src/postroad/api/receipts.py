@@ -119,6 +119,12 @@ def one_queue(given: Sequence[Delivery]) -> int:
 
 def batch_of_deliveries(given: Sequence[Delivery], name: str) -> Batch:
     """Messages in hand that are all of one queue. Raises `BadReceipt` for one without a lease."""
+    if len(given) == 1:
+        # One at a time is what most workers do.
+        one = given[0]
+        if not one.lease:
+            raise BadReceipt(_NO_LEASE)
+        return Batch(name, one.queue, given, [one.offset], [one.lease], [one.delivery_count])
     leases = list(map(_lease, given))
     if not all(leases):
         raise BadReceipt(_NO_LEASE)
