@@ -222,31 +222,23 @@ class ListLane(Lanes):
         keys = self.open
         at = len(keys) - 1 if back else 0
         step = -1 if back else 1
-        for lane in range(2):
-            # From the front on the front lane comes first, its highest offsets before the others.
-            in_front = (lane == 0) != back
-            down = in_front != back
-            numbers = self.front if in_front else self.main
-            for number in reversed(numbers) if down else numbers:
-                page = self.pages.get(number)
-                mask = 0 if page is None else in_lane(page, in_front)
-                if skip and mask:
-                    assert page is not None, "what has messages is a page"
-                    passed, singles = self._passed((page, mask, down), in_front, at, skip)
-                    mask &= ~passed
-                    at += step * singles
-                    skip -= passed.bit_count() + singles
-                while mask:
-                    assert page is not None, "what has messages is a page"
-                    part = mask
-                    if 0 <= at < len(keys):
-                        part &= met_before(page.base, keys[at] >> CELL_BITS, in_front, down)
-                    if part:
-                        yield page, part, down
-                        mask &= ~part
-                    if mask:
-                        yield self._single(keys[at])
-                        at += step
+        for page, whole, down in self._by_lane(back):
+            in_front, mask = down != back, whole
+            if skip:
+                passed, singles = self._passed((page, whole, down), in_front, at, skip)
+                mask &= ~passed
+                at += step * singles
+                skip -= passed.bit_count() + singles
+            while mask:
+                part = mask
+                if 0 <= at < len(keys):
+                    part &= met_before(page.base, keys[at] >> CELL_BITS, in_front, down)
+                if part:
+                    yield page, part, down
+                    mask &= ~part
+                if mask:
+                    yield self._single(keys[at])
+                    at += step
         at += step * skip
         while 0 <= at < len(keys):
             yield self._single(keys[at])
@@ -259,26 +251,35 @@ class ListLane(Lanes):
         keys = self.open
         at = first = len(keys) - 1 if back else 0
         step = -1 if back else 1
+        for page, mask, down in self._by_lane(back):
+            if not count:
+                break
+            passed, singles = self._passed((page, mask, down), down != back, at, count)
+            if passed:
+                # Where only some in the middle come first, nothing of the page does.
+                found[page.number] = found.get(page.number, 0) | passed
+            at += step * singles
+            count -= passed.bit_count() + singles
+        at += step * min(count, at + 1 if back else len(keys) - at)
+        low, high = (at + 1, first + 1) if back else (first, at)
+        for number, mask in self._pages_of(keys[low:high]).items():
+            found[number] = found.get(number, 0) | mask
+        return found
+
+    def _by_lane(self, back: bool) -> Iterator[Stretch]:
+        """The ready messages of both lanes page by page, as they are met from the front, or from
+        the back; those in the middle stand between them."""
         for lane in range(2):
+            # From the front on the front lane comes first, its highest offsets before the others.
             in_front = (lane == 0) != back
             down = in_front != back
             numbers = self.front if in_front else self.main
             for number in reversed(numbers) if down else numbers:
                 page = self.pages.get(number)
                 mask = 0 if page is None else in_lane(page, in_front)
-                if mask and count:
+                if mask:
                     assert page is not None, "what has messages is a page"
-                    passed, singles = self._passed((page, mask, down), in_front, at, count)
-                    if passed:
-                        # Where only some in the middle come first, nothing of the page does.
-                        found[number] = found.get(number, 0) | passed
-                    at += step * singles
-                    count -= passed.bit_count() + singles
-        at += step * min(count, at + 1 if back else len(keys) - at)
-        low, high = (at + 1, first + 1) if back else (first, at)
-        for number, mask in self._pages_of(keys[low:high]).items():
-            found[number] = found.get(number, 0) | mask
-        return found
+                    yield page, mask, down
 
     def _pages_of(self, keys: list[int]) -> dict[int, int]:
         """Messages in the middle as masks by page number."""
