@@ -46,6 +46,7 @@ class QueueOptions(TypedDict, total=False):
     paused: bool
     expires_ms: int | None
     keep_settled_ms: int | None
+    delete_when_unused: bool
 
 
 class BrokerOptions(TypedDict, total=False):

@@ -52,6 +52,9 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.FENCED: errors.MemberReplaced,
     Why.CHANGED: errors.Changed,
     Why.PROGRAM_FAILED: errors.ProgramFailed,
+    Why.EXCLUSIVE_CONSUMER: errors.ConsumerExclusive,
+    Why.QUEUE_IN_USE: errors.QueueInUse,
+    Why.QUEUE_NOT_EMPTY: errors.QueueNotEmpty,
 }
 
 

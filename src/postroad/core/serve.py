@@ -31,6 +31,7 @@ from postroad.model.commands import (
     GrantCredit,
     Pop,
     Receive,
+    SetPool,
 )
 from postroad.model.replies import Done, Received, Refused, Why
 
@@ -79,6 +80,8 @@ class Server:
             return self._attach(ask, command)
         if isinstance(command, GrantCredit):
             return self._grant(ask, command)
+        if isinstance(command, SetPool):
+            return self._say(ask, Refused(Why.BAD_COMMAND, "pools are not there yet"))
         assert isinstance(command, Detach), "every command has a decider or is one of these"
         consumer = self.demand.consumer(ask.caller, command.consumer)
         if consumer is None:

@@ -261,6 +261,24 @@ class KeyNotFound(Refusal):
     why = "no_such_key"
 
 
+class ConsumerExclusive(Refusal):
+    """A consumer is attached alone, or cannot be; detach the others first."""
+
+    why = "exclusive_consumer"
+
+
+class QueueInUse(Refusal):
+    """Consumers are attached to the queue; it was to go only without."""
+
+    why = "queue_in_use"
+
+
+class QueueNotEmpty(Refusal):
+    """The queue holds messages; it was to go only without."""
+
+    why = "queue_not_empty"
+
+
 class DoesNotFit(Refusal):
     """A message does not fit the schema of where it was to go; nothing was published."""
 

@@ -64,16 +64,22 @@ class ChangeQueue:
 
 @value
 class DeleteQueue:
-    """Remove a queue and all it holds. Answer: `Done`."""
+    """Remove a queue and all it holds; `if_unused`: only when no consumer is attached to it;
+    `if_empty`: only when it holds no message. Answer: `Done`, or `Refused`: QUEUE_IN_USE,
+    QUEUE_NOT_EMPTY."""
 
     name: str
+    if_unused: bool = False
+    if_empty: bool = False
 
 
 @value
 class PurgeQueue:
-    """Drop every message a queue holds now, the leased ones too. Answer: `Purged(count)`."""
+    """Drop every message a queue holds now, the leased ones too; `ready_only`: those that are
+    ready, and no others. Answer: `Purged(count)`."""
 
     name: str
+    ready_only: bool = False
 
 
 @value
@@ -144,22 +150,40 @@ class Attach:
     as long as it has credit. `consumer`: a number the caller chooses, unique among its consumers.
     `credit`: most messages leased to it at once (with `leased=False`, at-most-once, credit is used
     up by each message).
-    `lease_ms` as in `Receive`, but None means SESSION_LEASE. Answer: `Done`, then deliveries."""
+    `lease_ms` as in `Receive`, but None means SESSION_LEASE. `priority`: as long as a consumer of a
+    higher one may be given messages, those of lower ones are not. `exclusive`: no other consumer
+    may be attached beside it. `pool`: the caller's pool (`SetPool`) that its leases count in; 0:
+    none. Answer: `Done`, then deliveries; `Detached` when the queue is gone; or
+    `Refused(EXCLUSIVE_CONSUMER)` where it cannot be alone, or another one is to be."""
 
     queue: str
     consumer: int
     credit: int
     lease_ms: int | None = None
     leased: bool = True
+    priority: int = 0
+    exclusive: bool = False
+    pool: int = 0
 
 
 @value
 class GrantCredit:
-    """Set (`absolute`) or raise the credit of a consumer. Answer: `Done`."""
+    """Set (`absolute`) or raise the credit of a consumer; a negative number takes some away, and
+    what is leased beyond the rest must be settled first. Answer: `Done`."""
 
     consumer: int
     credit: int
     absolute: bool = False
+
+
+@value
+class SetPool:
+    """Say how many messages all consumers of one of the caller's pools may have leased at once
+    (`None`: as many as they like). Leases of a consumer that was detached count until they are
+    settled. `pool`: a number the caller chooses, from 1. Answer: `Done`."""
+
+    pool: int
+    limit: int | None
 
 
 @value
@@ -278,6 +302,7 @@ Command = (
     | Pop
     | Attach
     | GrantCredit
+    | SetPool
     | Detach
     | Settle
     | Extend

@@ -181,7 +181,9 @@ class PublishTo:
 
     `routing_keys`: one per message, or one for all. `more_keys`: further routing keys per message,
     or `None`. The other columns as in `Publish`. `mandatory`: refuse all of it where a message
-    has no queue to go to. Answer: `Routed`, or `Refused`: by the exchange, or by any queue.
+    has no queue to go to. `skip_full`: a queue that is full is left out for the messages it has no
+    room for, and refuses nothing else. Answer: `Routed`, or `Refused`: by the exchange, or by any
+    queue.
     """
 
     exchange: str
@@ -195,6 +197,7 @@ class PublishTo:
     dedup_ids: Sequence[str | None] | None = None
     more_keys: Sequence[tuple[str, ...]] | None = None
     mandatory: bool = False
+    skip_full: bool = False
 
 
 @value
@@ -257,8 +260,10 @@ class RoutedGroup:
 @value
 class Routed:
     """Where the messages went; `unroutable`: the indexes of those that no queue wanted, which are
-    gone. `published_ms`: the time the others carry."""
+    gone. `published_ms`: the time the others carry. `full`: the indexes of those that some queue
+    had no room for (`skip_full`); the others have them."""
 
     groups: tuple[RoutedGroup, ...]
     unroutable: tuple[int, ...]
     published_ms: int
+    full: tuple[int, ...] = ()

@@ -10,12 +10,20 @@ DAY_MS = 86_400_000
 OVERFLOW_REJECT = "reject"
 OVERFLOW_DROP_OLDEST = "drop-oldest"
 OVERFLOW_DEAD_LETTER_OLDEST = "dead-letter-oldest"
-OVERFLOWS = (OVERFLOW_REJECT, OVERFLOW_DROP_OLDEST, OVERFLOW_DEAD_LETTER_OLDEST)
+OVERFLOW_REJECT_DEAD_LETTER = "reject-dead-letter"
+"""What does not fit is refused to its publisher, and goes to the dead letters."""
+OVERFLOWS = (
+    OVERFLOW_REJECT,
+    OVERFLOW_DROP_OLDEST,
+    OVERFLOW_DEAD_LETTER_OLDEST,
+    OVERFLOW_REJECT_DEAD_LETTER,
+)
 
 BACKOFF_NONE = "none"
 BACKOFF_FIXED = "fixed"
 BACKOFF_EXPONENTIAL = "exponential"
-BACKOFFS = (BACKOFF_NONE, BACKOFF_FIXED, BACKOFF_EXPONENTIAL)
+BACKOFF_LINEAR = "linear"
+BACKOFFS = (BACKOFF_NONE, BACKOFF_FIXED, BACKOFF_EXPONENTIAL, BACKOFF_LINEAR)
 
 STANDARD = "standard"
 """Messages leave in order of arrival, as far as several consumers allow; where they bear keys, each
@@ -37,7 +45,8 @@ class RetryPolicy(Struct, frozen=True, array_like=True, gc=False):
 
     `none`: at once. `fixed`: `delay_ms`. `exponential`: a random time between 0 and
     `min(delay_ms_max, delay_ms * 2 ** (delivery count - 1))` (full jitter), the dice being
-    a keyed hash so that a replay gives the same.
+    a keyed hash so that a replay gives the same. `linear`: `min(delay_ms_max, delay_ms * delivery
+    count)`.
     """
 
     backoff: str = BACKOFF_NONE
@@ -55,6 +64,10 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     `ttl_ms`: the same for the life of a message; the shorter of the two counts.
     `deliveries_max`: after so many failed deliveries a message is dead.
     `dead_letter_queue`: name of the queue where dead messages go; without it they are dropped.
+    `dead_letter_exchange`: instead of that, the exchange that dead messages go through, those that
+    died of age or of a full queue too (`""`: to the queue or topic whose name is the routing key);
+    with `dead_letter_routing_key`, or without one under the routing keys they came by. What has
+    nowhere to go is dropped, or with `dead_letter_strict` stays dead in its queue until it has.
     `length_max`, `bytes_max`: messages and body bytes the queue may hold; `overflow` says what
     gives way.
     `wait_ms`: long-poll time of a receive that does not say its own.
@@ -68,7 +81,8 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     consumers the oldest alone is served. `exclusive`: lives as long as the session that declared
     it, and is for that session alone. `paused`: nothing is delivered. `expires_ms`: the queue goes
     when it was not used for so long. `keep_settled_ms`: what was settled stays readable for so
-    long.
+    long. `delete_when_unused`: the queue goes when the last consumer that was attached to it leaves
+    it; one that never had any stays.
     """
 
     lease_ms: int = 30_000
@@ -97,6 +111,10 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     paused: bool = False
     expires_ms: int | None = None
     keep_settled_ms: int | None = None
+    delete_when_unused: bool = False
+    dead_letter_exchange: str | None = None
+    dead_letter_routing_key: str | None = None
+    dead_letter_strict: bool = False
 
     @property
     def life_ms(self) -> int | None:

@@ -64,6 +64,9 @@ class Why(IntEnum):
     GROUP_IN_USE = 27
     REBALANCING = 28
     FENCED = 29
+    EXCLUSIVE_CONSUMER = 45
+    QUEUE_IN_USE = 46
+    QUEUE_NOT_EMPTY = 47
 
 
 @value
@@ -121,6 +124,13 @@ class Received:
     consumer: int = 0
     next_offset: int = 0
     gone: tuple[int, ...] = ()
+
+
+@value
+class Detached:
+    """The queue of an attached consumer is gone: the last answer to its ask."""
+
+    consumer: int
 
 
 @value
@@ -237,6 +247,7 @@ Reply = (
     | Declared
     | Published
     | Received
+    | Detached
     | Settled
     | Purged
     | Peeked

@@ -41,8 +41,8 @@ ROWS = (list, tuple)
 FIELDS: Shapes = {
     commands.DeclareQueue: (("name", TEXT),),
     commands.ChangeQueue: (("name", TEXT),),
-    commands.DeleteQueue: (("name", TEXT),),
-    commands.PurgeQueue: (("name", TEXT),),
+    commands.DeleteQueue: (("name", TEXT), ("if_unused", FLAG), ("if_empty", FLAG)),
+    commands.PurgeQueue: (("name", TEXT), ("ready_only", FLAG)),
     commands.DescribeQueue: (("name", TEXT),),
     commands.ListQueues: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
     commands.Publish: (("queues", (tuple,)),),
@@ -59,8 +59,12 @@ FIELDS: Shapes = {
         ("credit", NUMBER),
         ("lease_ms", MAYBE_NUMBER),
         ("leased", FLAG),
+        ("priority", NUMBER),
+        ("exclusive", FLAG),
+        ("pool", NUMBER),
     ),
     commands.GrantCredit: (("consumer", NUMBER), ("credit", NUMBER), ("absolute", FLAG)),
+    commands.SetPool: (("pool", NUMBER), ("limit", MAYBE_NUMBER)),
     commands.Detach: (("consumer", NUMBER),),
     commands.Settle: (
         ("queue", TEXT),
@@ -129,7 +133,7 @@ FIELDS: Shapes = {
         ("after", NUMBER),
         ("count", NUMBER),
     ),
-    exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG)),
+    exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG), ("skip_full", FLAG)),
     schemas.SetSchema: (
         ("destination", TEXT),
         ("schema", MAYBE_TEXT),

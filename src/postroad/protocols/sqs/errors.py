@@ -67,6 +67,9 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
         "The message does not fit the schema of the queue.",
     ),
     Why.KV_FULL: (INTERNAL, "The server asked for what this service does not have."),
+    Why.EXCLUSIVE_CONSUMER: (INTERNAL, "The server lost track of this request."),
+    Why.QUEUE_IN_USE: (INTERNAL, "The server lost track of this request."),
+    Why.QUEUE_NOT_EMPTY: (INTERNAL, "The server lost track of this request."),
     Why.NAME_TAKEN: (INVALID_PARAMETER, "A topic has this name."),
     **dict.fromkeys(
         (
