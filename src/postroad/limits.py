@@ -233,3 +233,13 @@ KV_PAGE_BYTES = 32 * 1024  # a page closes at this size, though one entry may be
 KV_FREE_AT_ONCE = 128  # members freed with their key; more are freed in slices
 KV_EXPIRE_SLICE = 500  # keys whose end has come that go in one turn
 KV_SWEEP_SLICE = 2_000  # entries of what is gone that are freed in one turn
+
+# AMQP: what a channel has delivered and who publishes.
+AMQP_STRETCH_TAGS = 4_096  # delivery tags kept together: 19 bytes each
+AMQP_STRETCH_MS = 1_000  # deliveries further apart are kept apart, so that each is late in its time
+AMQP_STRETCH_GAP = 256  # tags that nobody settles in between; with more of them they are kept apart
+
+# AMQP 0-9-1.
+FIELD_DEPTH_MAX = 32  # tables and arrays in one another: far more than people write
+AMQP_FRAME_BYTES_MAX = 131_072  # the largest frame offered to a client: RabbitMQ's default
+AMQP_CONTENT_BYTES_MAX = 128 * 1024 * 1024  # of bodies that have come in part, of one connection
