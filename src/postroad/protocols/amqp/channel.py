@@ -1,0 +1,113 @@
+"""One channel: its methods in order, each run to its end before the next begins.
+
+It stands between the session and the methods. The rule kept here: what follows a method that waits
+for the core is held back, so that effects and answers have the order of the frames; publishes and
+acks wait for nobody and hold nothing back.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from postroad.model.commands import Command
+from postroad.model.replies import Reply
+from postroad.protocols.amqp.consuming import Consumers
+from postroad.protocols.amqp.errors import Fault
+from postroad.protocols.amqp.frames import AckRun, MethodFrame, PublishRun
+from postroad.protocols.amqp.link import Link, Script
+from postroad.protocols.amqp.publishing import Publisher
+from postroad.protocols.amqp.settling import Settling
+
+Handler = Callable[["Channel", dict[str, Any]], Script | None]
+"""A method of a client: it is done at once, or is a script."""
+Work = MethodFrame | PublishRun | AckRun
+
+
+class Channel:
+    """An open channel. `last_queue`: the queue declared last, which an empty name stands for."""
+
+    def __init__(self, number: int, link: Link, handlers: Mapping[str, Handler]) -> None:
+        """Open channel `number`; `handlers`: method name -> what does it."""
+        self.number = number
+        self.link = link
+        self.last_queue = ""
+        self.closed = False
+        self.publisher = Publisher(self)
+        self.settling = Settling(self)
+        self.consumers = Consumers(self)
+        self._handlers = handlers
+        self._script: Script | None = None
+        self._method = ""
+        self._held_back: deque[Work] = deque()
+
+    @property
+    def held_back(self) -> int:
+        """How many pieces of work wait for the script that runs."""
+        return len(self._held_back)
+
+    def take(self, work: Work) -> None:
+        """Do what came in, or hold it back while a method is at work."""
+        if self._script is not None:
+            self._held_back.append(work)
+        elif not self.closed:
+            self._begin(work)
+
+    def send(self, frames: bytes) -> None:
+        """Send whole frames, unless the channel is closed."""
+        if not self.closed:
+            self.link.send(frames)
+
+    def fault(self, fault: Fault, method: str) -> None:
+        """Close this channel, or the connection, because of `method`."""
+        self.link.fault(self.number, fault, method)
+
+    def close(self) -> None:
+        """Let go of everything: consumers end, unsettled messages return. Nothing is sent."""
+        if self.closed:
+            return
+        self.closed = True
+        self._held_back.clear()
+        script, self._script = self._script, None
+        if script is not None:
+            script.close()
+        self.consumers.close()
+        self.settling.close()
+        self.publisher.close()
+
+    def _begin(self, work: Work) -> None:
+        try:
+            if isinstance(work, PublishRun):
+                self._method = "basic.publish"
+                self.publisher.publish(work)
+            elif isinstance(work, AckRun):
+                self._method = "basic.ack"
+                self.settling.ack(work)
+            else:
+                self._method = work.name
+                script = self._handlers[work.name](self, work.args)
+                if script is not None:
+                    self._step(script, next(script, None))
+        except Fault as fault:
+            self.fault(fault, self._method)
+
+    def _step(self, script: Script, command: Command | None) -> None:
+        """Ask what the script wants to know; without a command it has ended."""
+        if command is None:
+            self._script = None
+            return
+        self._script = script
+        self.link.ask(command, self._go_on)
+
+    def _go_on(self, reply: Reply) -> None:
+        script = self._script
+        if script is None:
+            return
+        try:
+            self._step(script, script.send(reply))
+        except StopIteration:
+            self._script = None
+        except Fault as fault:
+            self._script = None
+            self.fault(fault, self._method)
+        while self._held_back and self._script is None and not self.closed:
+            self._begin(self._held_back.popleft())
