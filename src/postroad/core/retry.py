@@ -6,7 +6,12 @@ number.
 
 from hashlib import blake2b
 
-from postroad.model.policy import BACKOFF_EXPONENTIAL, BACKOFF_FIXED, RetryPolicy
+from postroad.model.policy import (
+    BACKOFF_EXPONENTIAL,
+    BACKOFF_FIXED,
+    BACKOFF_LINEAR,
+    RetryPolicy,
+)
 
 
 def retry_due_ms(
@@ -21,6 +26,8 @@ def retry_due_ms(
     elif policy.backoff == BACKOFF_EXPONENTIAL:
         most_ms = min(policy.delay_ms_max, policy.delay_ms << min(attempt - 1, 40))
         wait_ms = dice(salt, *message, attempt) % (most_ms + 1)
+    elif policy.backoff == BACKOFF_LINEAR:
+        wait_ms = min(policy.delay_ms_max, policy.delay_ms * attempt)
     else:
         wait_ms = 0
     return now + wait_ms if wait_ms else 0

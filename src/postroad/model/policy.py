@@ -12,6 +12,7 @@ OVERFLOW_DROP_OLDEST = "drop-oldest"
 OVERFLOW_DEAD_LETTER_OLDEST = "dead-letter-oldest"
 OVERFLOW_REJECT_DEAD_LETTER = "reject-dead-letter"
 """What does not fit is refused to its publisher, and goes to the dead letters."""
+OVERFLOWS_REFUSING = (OVERFLOW_REJECT, OVERFLOW_REJECT_DEAD_LETTER)
 OVERFLOWS = (
     OVERFLOW_REJECT,
     OVERFLOW_DROP_OLDEST,
@@ -24,6 +25,11 @@ BACKOFF_FIXED = "fixed"
 BACKOFF_EXPONENTIAL = "exponential"
 BACKOFF_LINEAR = "linear"
 BACKOFFS = (BACKOFF_NONE, BACKOFF_FIXED, BACKOFF_EXPONENTIAL, BACKOFF_LINEAR)
+
+RETRY_FAILED = "failed"
+RETRY_RETURNED = "returned"
+RETRY_ALL = "all"
+RETRY_WHENS = (RETRY_FAILED, RETRY_RETURNED, RETRY_ALL)
 
 STANDARD = "standard"
 """Messages leave in order of arrival, as far as several consumers allow; where they bear keys, each
@@ -41,17 +47,19 @@ DEDUP_SCOPES = (DEDUP_QUEUE, DEDUP_KEY)
 
 
 class RetryPolicy(Struct, frozen=True, array_like=True, gc=False):
-    """How long a message that failed waits before it is ready again.
+    """How long a message that came back waits before it is ready again.
 
     `none`: at once. `fixed`: `delay_ms`. `exponential`: a random time between 0 and
     `min(delay_ms_max, delay_ms * 2 ** (delivery count - 1))` (full jitter), the dice being
     a keyed hash so that a replay gives the same. `linear`: `min(delay_ms_max, delay_ms * delivery
-    count)`.
+    count)`. `when`: it is for messages that `failed`, for those that were `returned` (released,
+    through no fault of theirs), or for `all` that come back.
     """
 
     backoff: str = BACKOFF_NONE
     delay_ms: int = 1_000
     delay_ms_max: int = 60_000
+    when: str = RETRY_FAILED
 
 
 class QueueSettings(Struct, frozen=True, array_like=True, gc=False):

@@ -4,7 +4,7 @@ import pytest
 
 from postroad.core import records as facts
 from postroad.core.decide import declare
-from postroad.limits import DELIVERIES_MAX
+from postroad.limits import DELIVERIES_MAX, KEY_LENGTH_MAX
 from postroad.model import commands
 from postroad.model.commands import ChangeQueue, DeclareQueue
 from postroad.model.policy import QueueSettings, RetryPolicy
@@ -61,10 +61,15 @@ def test_a_name_that_cannot_be_is_refused(name: str) -> None:
         QueueSettings(message_bytes_max=0),
         QueueSettings(leased_max=0),
         QueueSettings(overflow="burst"),
-        QueueSettings(retry=RetryPolicy("linear")),
+        QueueSettings(retry=RetryPolicy("often")),
+        QueueSettings(retry=RetryPolicy(when="later")),
         QueueSettings(retry=RetryPolicy("fixed", -1)),
         QueueSettings(retry=RetryPolicy("fixed", 1, CENTURY_MS)),
         QueueSettings(dead_letter_queue=""),
+        QueueSettings(dead_letter_exchange="a\n"),
+        QueueSettings(dead_letter_exchange="x", dead_letter_queue="d"),
+        QueueSettings(dead_letter_routing_key="d"),
+        QueueSettings(dead_letter_exchange="", dead_letter_routing_key="k" * (KEY_LENGTH_MAX + 1)),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: QueueSettings) -> None:

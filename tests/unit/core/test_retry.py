@@ -21,6 +21,11 @@ def test_a_fixed_wait_has_its_bound() -> None:
     assert wait(RetryPolicy("fixed", 400, 100), 5) == 100
 
 
+def test_a_linear_wait_grows_with_each_attempt_up_to_its_bound() -> None:
+    policy = RetryPolicy("linear", 100, 250)
+    assert [wait(policy, attempt) for attempt in (1, 2, 3, 99)] == [100, 200, 250, 250]
+
+
 def test_exponential_waits_lie_anywhere_below_a_doubling_bound() -> None:
     policy = RetryPolicy("exponential", 100, 1_000)
     for attempt, most in ((1, 100), (2, 200), (3, 400), (5, 1_000), (99, 1_000)):

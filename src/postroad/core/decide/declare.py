@@ -9,7 +9,13 @@ from postroad.core import records as facts
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.lists.records import ListBegun
 from postroad.core.queue import Queue
-from postroad.limits import DELIVERIES_MAX, DURATION_MS_MAX, QUEUES_MAX, RATE_MAX
+from postroad.limits import (
+    DELIVERIES_MAX,
+    DURATION_MS_MAX,
+    KEY_LENGTH_MAX,
+    QUEUES_MAX,
+    RATE_MAX,
+)
 from postroad.model.commands import (
     ChangeQueue,
     DeclareQueue,
@@ -19,7 +25,14 @@ from postroad.model.commands import (
     PurgeQueue,
 )
 from postroad.model.names import bad_name
-from postroad.model.policy import BACKOFFS, DEDUP_SCOPES, KINDS, OVERFLOWS, QueueSettings
+from postroad.model.policy import (
+    BACKOFFS,
+    DEDUP_SCOPES,
+    KINDS,
+    OVERFLOWS,
+    RETRY_WHENS,
+    QueueSettings,
+)
 from postroad.model.replies import Declared, Described, Done, Listed, Purged, Why
 from postroad.model.sound import unsound_settings
 
@@ -159,6 +172,7 @@ def bad_settings(settings: QueueSettings) -> str | None:
     for word, words, name in (
         (settings.overflow, OVERFLOWS, "overflow"),
         (settings.retry.backoff, BACKOFFS, "retry.backoff"),
+        (settings.retry.when, RETRY_WHENS, "retry.when"),
         (settings.kind, KINDS, "kind"),
         (settings.dedup_scope, DEDUP_SCOPES, "dedup_scope"),
     ):
@@ -167,9 +181,21 @@ def bad_settings(settings: QueueSettings) -> str | None:
     for bound in (settings.retry.delay_ms, settings.retry.delay_ms_max):
         if not 0 <= bound <= DURATION_MS_MAX:
             return f"`retry` delays are from 0 to {DURATION_MS_MAX:,}"
-    if settings.dead_letter_queue is not None:
-        return bad_name(settings.dead_letter_queue)
-    return None
+    return _bad_dead_letters(settings)
+
+
+def _bad_dead_letters(settings: QueueSettings) -> str | None:
+    queue, exchange = settings.dead_letter_queue, settings.dead_letter_exchange
+    if queue is not None and exchange is not None:
+        return "dead letters go to a `dead_letter_queue` or a `dead_letter_exchange`, not to both"
+    if queue is not None:
+        return bad_name(queue)
+    key = settings.dead_letter_routing_key
+    if exchange is None:
+        return None if key is None else "`dead_letter_routing_key` wants a `dead_letter_exchange`"
+    if key is not None and len(key) > KEY_LENGTH_MAX:
+        return f"`dead_letter_routing_key` has at most {KEY_LENGTH_MAX:,} characters"
+    return bad_name(exchange) if exchange else None
 
 
 def decide_delete(world: World, command: DeleteQueue, now: int) -> Decision:

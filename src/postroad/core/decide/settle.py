@@ -13,6 +13,7 @@ from postroad.core.queue import Queue
 from postroad.core.retry import retry_due_ms
 from postroad.core.settled import done_record
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Extend, Settle
+from postroad.model.policy import RETRY_ALL, RETRY_FAILED, RETRY_RETURNED
 from postroad.model.replies import Settled, Why
 
 
@@ -209,15 +210,19 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
         return [done_record(part.queue, lease, part.base, part.mask, now)]
     if outcome == REJECT:
         return [history.CameBack(queue, lease, first, span, packed, 0, True, facts.REJECTED, now)]
-    if outcome == RELEASE:
-        return [history.CameBack(queue, lease, first, span, packed, 0, False, 0, now)]
-    if command.after_ms is not None:
+    failed = outcome == RETRY
+    if failed and command.after_ms is not None:
         due = now + command.after_ms if command.after_ms > 0 else 0
         return [history.CameBack(queue, lease, first, span, packed, due, True, 0, now)]
-    return _retry_by_policy(world, part, now)
+    if part.queue.settings.retry.when not in (
+        RETRY_ALL,
+        RETRY_FAILED if failed else RETRY_RETURNED,
+    ):
+        return [history.CameBack(queue, lease, first, span, packed, 0, failed, 0, now)]
+    return _retry_by_policy(world, part, failed, now)
 
 
-def _retry_by_policy(world: World, part: Part, now: int) -> list[facts.Record]:
+def _retry_by_policy(world: World, part: Part, failed: bool, now: int) -> list[facts.Record]:
     """Each message waits as long as the queue's policy says; equally long ones are one record."""
     queue = part.queue
     page = queue.page_of(part.base + lowest(part.mask))
@@ -226,7 +231,7 @@ def _retry_by_policy(world: World, part: Part, now: int) -> list[facts.Record]:
     by_due: dict[int, int] = {}
     for start, length in runs(part.mask):
         for slot in range(start, start + length):
-            attempt = page.count_of(slot) + 1
+            attempt = page.count_of(slot) + 1 if failed else max(1, page.count_of(slot))
             message = (queue.id, part.base + slot)
             due = retry_due_ms(queue.settings.retry, attempt, now, salt, message)
             by_due[due] = by_due.get(due, 0) | (1 << slot)
@@ -235,6 +240,6 @@ def _retry_by_policy(world: World, part: Part, now: int) -> list[facts.Record]:
         first, span, packed = pack_mask(mask)
         first += part.base
         records.append(
-            history.CameBack(queue.id, part.lease, first, span, packed, due, True, 0, now)
+            history.CameBack(queue.id, part.lease, first, span, packed, due, failed, 0, now)
         )
     return records
