@@ -16,14 +16,24 @@ from postroad.limits import (
     FILTER_DEPTH_MAX,
     FILTER_KEYS_MAX,
 )
-from postroad.model.conditions import AnyOf, BadFilter, Test, condition
+from postroad.model.conditions import OPERATORS, AnyOf, BadFilter, Test, condition
+from postroad.model.envelope import Typed, inside
 from postroad.model.message import HeaderValue, headers_of, typed_headers_of
 
 ATTRIBUTES = "attributes"
 """The filter looks at the headers."""
+SOME_ATTRIBUTES = "some-attributes"
+"""As `ATTRIBUTES`, but what has no headers passes no filter that asks for anything, not even for a
+name that is not there: the rule of Amazon SNS."""
 BODY = "body"
 """The filter looks at the body, which is JSON."""
-SCOPES = (ATTRIBUTES, BODY)
+SCOPES = (ATTRIBUTES, SOME_ATTRIBUTES, BODY)
+
+OR = "$or"
+"""The name under which alternatives stand."""
+EXISTS = "exists"
+RESERVED = frozenset((*OPERATORS, EXISTS))
+"""Names of operators: what has one is no alternative of an `$or`."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
@@ -39,13 +49,16 @@ MISSING: Final = Missing()
 
 
 class Content:
-    """A message as filters look at it: decoded at the first look, however many look."""
+    """A message as filters look at it: decoded at the first look, however many look. An envelope
+    is looked through."""
 
-    __slots__ = ("_document", "_headers", "_plain", "body", "head")
+    __slots__ = ("_document", "_headers", "_inside", "_looked", "_plain", "body", "head")
 
     def __init__(self, head: bytes, body: bytes) -> None:
         self.head = head
         self.body = body
+        self._inside: tuple[Typed, bytes] | None = None
+        self._looked = False
         self._headers: dict[str, object] | None = None
         self._document: object = None
         self._plain: dict[str, HeaderValue] | None = None
@@ -64,7 +77,9 @@ class Content:
         """Names and values of the headers; those that no filter can look at are left out."""
         if self._headers is None:
             found: dict[str, object] = {}
-            for name, (kind, text) in typed_headers_of(self.head).items():
+            opened = self._opened()
+            typed = typed_headers_of(self.head) if opened is None else opened[0]
+            for name, (kind, text) in typed.items():
                 one = _attribute(kind, text)
                 if one is not MISSING and name[:1] != "\0":
                     found[name] = one
@@ -75,12 +90,26 @@ class Content:
         """The body as JSON; `MISSING` where it is none, or too long to be looked at."""
         if self._document is None:
             self._document = MISSING
-            if len(self.body) <= FILTER_BODY_BYTES_MAX:
+            opened = self._opened()
+            body = self.body if opened is None else opened[1]
+            if len(body) <= FILTER_BODY_BYTES_MAX:
                 try:
-                    self._document = _json(self.body)
+                    self._document = _json(body)
                 except _UNREADABLE:
                     return MISSING
         return self._document
+
+    @property
+    def in_envelope(self) -> bool:
+        """Whether the attributes are in the body."""
+        return self._opened() is not None
+
+    def _opened(self) -> tuple[Typed, bytes] | None:
+        """The attributes and the message in an envelope, if this is one."""
+        if not self._looked:
+            self._looked = True
+            self._inside = inside(self.head, self.body) if self.head else None
+        return self._inside
 
 
 def _attribute(kind: str, text: str | bytes) -> object:
@@ -115,33 +144,61 @@ class Leaf:
         """Whether a value, or any value of a row of them, is so."""
         if isinstance(one, str):
             # Most are texts that are named outright or not: the short way for them.
-            if one in self.values.texts or self.present:
+            if one in self.values.texts or (self.present and one):
                 return True
             return bool(self.tests) and any(test(one) for test in self.tests)
         if one is MISSING:
             return self.absent
-        if self.present:
-            return True
         if isinstance(one, list):
-            return depth < FILTER_DEPTH_MAX and any(self._fits(each, depth) for each in one)
+            # A list of nothing is no value, and an object is none: there is nothing to look at.
+            return self.absent if not one else self._among(one, depth)
         if isinstance(one, dict):
-            return False
-        return self.values.has(one) or any(test(one) for test in self.tests)
+            return self.absent
+        return self._fits(one)
 
-    def _fits(self, one: object, depth: int) -> bool:
-        if isinstance(one, list | dict):
-            return self.holds(one, depth + 1)
+    def _among(self, one: list[object], depth: int) -> bool:
+        for each in one:
+            if isinstance(each, list):
+                if depth < FILTER_DEPTH_MAX and self._among(each, depth + 1):
+                    return True
+            elif not isinstance(each, dict) and self._fits(each):
+                return True
+        return False
+
+    def _fits(self, one: object) -> bool:
+        """Whether a single value is so; `exists` wants one that says something."""
+        if self.present and one is not None and one != "":
+            return True
         return self.values.has(one) or any(test(one) for test in self.tests)
 
 
 class Branch:
-    """What a set of names must be like, all of them, and one of each `$or`."""
+    """What a set of names must be like, all of them, and one of each `$or`.
 
-    __slots__ = ("choices", "parts")
+    A name with dots is a name, or, where a body has none of that name, a path of names (`dotted`).
+    """
+
+    __slots__ = ("choices", "dotted", "parts")
 
     def __init__(self) -> None:
         self.parts: list[tuple[str, Leaf | Branch]] = []
+        self.dotted: list[tuple[str, Leaf | Branch, Branch]] = []
         self.choices: list[list[Branch]] = []
+
+    def add(self, name: str, part: "Leaf | Branch", scope: str) -> None:
+        """One more name and what its value must be like."""
+        if scope != BODY or "." not in name or name.count(".") > FILTER_DEPTH_MAX:
+            self.parts.append((name, part))
+            return
+        first, _, rest = name.partition(".")
+        inner, path = Branch(), Branch()
+        inner.add(rest, part, scope)
+        path.parts.append((first, inner))
+        self.dotted.append((name, part, path))
+
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not self.parts and not self.dotted and not self.choices
 
     def holds(self, one: object, depth: int) -> bool:
         """Whether an object, or any object of a row of them, is so."""
@@ -151,11 +208,15 @@ class Branch:
         for name, part in self.parts:
             if not part.holds(known.get(name, MISSING), depth + 1):
                 return False
+        for name, part, path in self.dotted:
+            value = known.get(name, MISSING)
+            if not (path.holds(known, depth) if value is MISSING else part.holds(value, depth + 1)):
+                return False
         return all(any(each.holds(one, depth) for each in some) for some in self.choices)
 
 
 class Filter:
-    """A policy, ready to be asked. `text`: as it was given; `scope`: ATTRIBUTES or BODY."""
+    """A policy, ready to be asked. `text`: as it was given; `scope`: one of SCOPES."""
 
     __slots__ = ("_root", "scope", "text")
 
@@ -169,8 +230,11 @@ class Filter:
 
     def passes(self, content: Content) -> bool:
         """Whether a message is wanted."""
-        if self.scope == ATTRIBUTES:
-            return self._root.holds(content.headers(), 0)
+        if self.scope != BODY:
+            headers = content.headers()
+            if not headers and self.scope == SOME_ATTRIBUTES and not self._root.empty():
+                return False
+            return self._root.holds(headers, 0)
         document = content.document()
         return isinstance(document, dict) and self._root.holds(document, 0)
 
@@ -201,12 +265,26 @@ def _read(text: str, scope: str) -> Branch:
 
 
 def _top_names(policy: dict[str, object]) -> set[str]:
-    names = {name for name in policy if name != "$or"}
-    some = policy.get("$or")
-    for each in some if isinstance(some, list) else ():
-        if isinstance(each, dict):
-            names.update(each)
+    names = {name for name in policy if name != OR}
+    some = _alternatives(policy.get(OR))
+    if some is None:
+        return set(policy)
+    for each in some:
+        names.update(name for name in each if name != OR)
     return names
+
+
+def _alternatives(part: object) -> list[dict[str, object]] | None:
+    """The objects of an `$or`. It is one where it has a list of two or more objects none of which
+    has a name that an operator has; else it is a name like any other."""
+    if not isinstance(part, list) or len(part) < 2:
+        return None
+    some: list[dict[str, object]] = []
+    for each in part:
+        if not isinstance(each, dict) or not each or not RESERVED.isdisjoint(each):
+            return None
+        some.append(each)
+    return some
 
 
 def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tuple[Branch, int]:
@@ -217,33 +295,32 @@ def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tu
     branch = Branch()
     combinations = 1
     for name, part in policy.items():
-        if name == "$or":
-            choices, count = _choices(part, level, depth, scope)
+        some = _alternatives(part) if name == OR else None
+        if some is not None:
+            choices, count = _choices(some, level, depth, scope)
             branch.choices.append(choices)
         elif isinstance(part, list):
-            branch.parts.append((name, _leaf(name, part)))
+            branch.add(name, _leaf(name, part), scope)
             count = len(part) * level
         elif isinstance(part, dict):
-            if scope == ATTRIBUTES:
+            if scope != BODY:
                 raise BadFilter(f"`{name}` has a list of values; only bodies have names in names")
             if not part:
                 raise BadFilter(f"`{name}` has at least one name in it")
             inner, count = _branch(part, level + 1, depth + 1, scope)
-            branch.parts.append((name, inner))
+            branch.add(name, inner, scope)
         else:
             raise BadFilter(f"`{name}` has a list of values")
         combinations *= count
     return branch, combinations
 
 
-def _choices(part: object, level: int, depth: int, scope: str) -> tuple[list[Branch], int]:
-    if not isinstance(part, list) or len(part) < 2:
-        raise BadFilter("`$or` has a list of two or more objects")
+def _choices(
+    some: list[dict[str, object]], level: int, depth: int, scope: str
+) -> tuple[list[Branch], int]:
     choices: list[Branch] = []
     total = 0
-    for each in part:
-        if not isinstance(each, dict) or not each:
-            raise BadFilter("`$or` has a list of two or more objects, each with a name in it")
+    for each in some:
         branch, count = _branch(each, level, depth + 1, scope)
         choices.append(branch)
         total += count
@@ -271,7 +348,7 @@ def _add_value(leaf: Leaf, one: object) -> None:
     if len(one) != 1:
         raise BadFilter("an operator is an object with one name")
     ((operator, operand),) = one.items()
-    if operator != "exists":
+    if operator != EXISTS:
         leaf.tests.append(condition(operator, operand))
     elif operand is True:
         leaf.present = True
