@@ -98,7 +98,7 @@ EXTENTS_LOOK = 4_096  # runs a publish looks at, for some that nobody wants
 MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
 MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
 PEEK_MAX = 1_000  # messages in one look
-DEATHS_KEPT = 16  # entries of a message's history of deaths, the newest
+DEATHS_KEPT = 64  # entries of a message's history of deaths: the first and the newest
 EVENTS_KEPT = 16  # returns told in a message's biography, the newest
 EVENTS_PAGE_MAX = 1_024  # returns remembered of 4,096 neighbours: about 60 KiB
 SETTLED_SAMPLES_MAX = 64  # instants known of 4,096 settled neighbours: 8 bytes each at most
@@ -107,6 +107,7 @@ PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one tu
 DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 STALE_MAX = 64  # entries of a heap more than twice what it is about; then the stale ones go
+POOLS_MAX = 4_096  # of one caller: more than channels on one connection
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
 ENDED_WAITS_MAX = 1_000  # waits that were answered early and are remembered all the same
@@ -153,6 +154,7 @@ FILTER_BODY_BYTES_MAX = 256 * 1024  # a longer body passes no filter on bodies: 
 FILTER_DEPTH_MAX = 32  # names in names, in a filter and in what it looks at
 FILTER_NUMBER_MAX = 1_000_000_000
 FILTER_DECIMALS = 5
+SNS_WILDCARD_POINTS_MAX = 100  # of a policy: 1 for a pattern with one star, 3 for each of more
 
 # Topics and groups.
 TOPIC_PARTITIONS_MAX = 4_096  # of one topic: a row names them all
