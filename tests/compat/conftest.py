@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.compat.amqp_clients import OTHER, Broker
 from tests.compat.clients import Queue, connected
 from tests.compat.processes import STOP_MS_MAX, Served, start
 
@@ -81,6 +82,35 @@ def line(make_fifo: MakeQueue) -> Queue:
 def mail(make_queue: MakeQueue) -> Queue:
     """A queue with the defaults."""
     return make_queue()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Where the AMQP tests of a file connect: a server of their own, or the one they are told."""
+    if OTHER:
+        yield Broker.at(OTHER)
+        return
+    folder = tmp_path_factory.mktemp("broker")
+    served = start(folder / "server", "--amqp", "127.0.0.1:0", data=folder / "data")
+    yield Broker.at(served.endpoints["amqp"])
+    served.process.terminate()
+    end(served)
+    assert served.complained == ""
+
+
+@pytest.fixture
+def connection(broker: Broker) -> Iterator[Any]:
+    """A pika connection."""
+    with broker.connected() as made:
+        yield made
+
+
+@pytest.fixture
+def channel(connection: Any) -> Any:
+    """A pika channel whose publishes wait for their confirms."""
+    made = connection.channel()
+    made.confirm_delivery()
+    return made
 
 
 def end(served: Served) -> None:
