@@ -24,6 +24,15 @@ CONSISTENT_HASH = "consistent-hash"
 """To one binding, by a hash of the routing key or a header; a binding's key is its weight."""
 KINDS = (DIRECT, FANOUT, TOPIC, HEADERS, CONSISTENT_HASH)
 
+FORM_MARK = "\0"
+"""What the key of a binding of a fanout begins with that wants one form of each message, and the
+routing key of a publish of that form. A form fits itself and what is below it: `\\0raw` fits
+`\\0raw.http`. A publish with any other routing key has no other form and goes to all."""
+FORM_RAW = FORM_MARK + "raw"
+"""The form that bindings without a form get, as it was sent."""
+FORM_CLOSED = FORM_MARK + "-"
+"""The key of a binding that gets nothing yet."""
+
 DELAY_HEADER = "x-delay"
 """On a delayed exchange: the header that says for how many ms a message waits."""
 MATCH_ARGUMENT = "x-match"
@@ -100,12 +109,13 @@ class DescribeExchange:
 
 @value
 class ListExchanges:
-    """Names of exchanges in order, those after `after` that start with `prefix`, at most `count`.
-    Answer: `Listed`."""
+    """Names of exchanges in order, those after `after` that start with `prefix`, at most `count`;
+    `kind`: of these only (`""`: of all). Answer: `Listed`."""
 
     prefix: str = ""
     after: str = ""
     count: int = 1_000
+    kind: str = ""
 
 
 @value
@@ -151,13 +161,15 @@ class RemoveBinding:
 
 @value
 class ChangeBinding:
-    """Give a binding another filter (an empty one: none; `None` leaves it, and its scope) and other
-    extras (a value of `None` removes that name). Answer: `Done`."""
+    """Give a binding another filter (an empty one: none; `None` leaves it, and its scope), other
+    extras (a value of `None` removes that name) and another `key` (`None` leaves it). Answer:
+    `Done`, or `Refused(SETTINGS_DIFFER)` where another binding of the two has that key."""
 
     binding: int
     filter: str | None = None
     filter_scope: str = ATTRIBUTES
     extras: dict[str, str | None] | None = None
+    key: str | None = None
 
 
 @value

@@ -266,7 +266,7 @@ def _read(text: str, scope: str) -> Branch:
 
 def _top_names(policy: dict[str, object]) -> set[str]:
     names = {name for name in policy if name != OR}
-    some = _alternatives(policy.get(OR))
+    some = alternatives(policy.get(OR))
     if some is None:
         return set(policy)
     for each in some:
@@ -274,7 +274,7 @@ def _top_names(policy: dict[str, object]) -> set[str]:
     return names
 
 
-def _alternatives(part: object) -> list[dict[str, object]] | None:
+def alternatives(part: object) -> list[dict[str, object]] | None:
     """The objects of an `$or`. It is one where it has a list of two or more objects none of which
     has a name that an operator has; else it is a name like any other."""
     if not isinstance(part, list) or len(part) < 2:
@@ -295,7 +295,7 @@ def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tu
     branch = Branch()
     combinations = 1
     for name, part in policy.items():
-        some = _alternatives(part) if name == OR else None
+        some = alternatives(part) if name == OR else None
         if some is not None:
             choices, count = _choices(some, level, depth, scope)
             branch.choices.append(choices)

@@ -100,7 +100,12 @@ FIELDS: Shapes = {
     exchanges.ChangeExchange: (("name", TEXT),),
     exchanges.DeleteExchange: (("name", TEXT), ("if_unused", FLAG)),
     exchanges.DescribeExchange: (("name", TEXT),),
-    exchanges.ListExchanges: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
+    exchanges.ListExchanges: (
+        ("prefix", TEXT),
+        ("after", TEXT),
+        ("count", NUMBER),
+        ("kind", TEXT),
+    ),
     exchanges.Bind: (
         ("source", TEXT),
         ("target", TEXT),
@@ -124,6 +129,7 @@ FIELDS: Shapes = {
         ("binding", NUMBER),
         ("filter", MAYBE_TEXT),
         ("filter_scope", TEXT),
+        ("key", MAYBE_TEXT),
     ),
     exchanges.ListBindings: (
         ("source", MAYBE_TEXT),

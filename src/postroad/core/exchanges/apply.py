@@ -57,9 +57,11 @@ def binding_made(state: State, record: facts.BindingMade) -> None:
 
 
 def binding_changed(state: State, record: facts.BindingChanged) -> None:
-    """Another filter, other extras."""
+    """Another filter, other extras, another key."""
     binding = state.exchanges.bindings[record.binding]
     state.ledger.touch(binding)
+    if record.key is not None:
+        state.exchanges.set_key(binding, record.key)
     binding.set_filter(record.filter, record.filter_scope)
     binding.extras = dict(record.extras)
     state.exchanges.routes.forget()

@@ -134,11 +134,14 @@ def decide_remove(world: World, command: RemoveBinding, _now: int) -> Decision:
 
 
 def decide_change(world: World, command: ChangeBinding, _now: int) -> Decision:
-    """Another filter, other extras."""
+    """Another filter, other extras, another key."""
     realm = world.state.exchanges
     known = _find(realm, command.binding)
     if known is None:
         return _no_such(realm, command.binding)
+    wrong = _bad_key(realm, known, command.key)
+    if wrong is not None:
+        return wrong
     text, scope = ("", "") if known.filter is None else (known.filter.text, known.filter.scope)
     if command.filter is not None:
         text, scope = command.filter, command.filter_scope if command.filter else ""
@@ -148,8 +151,21 @@ def decide_change(world: World, command: ChangeBinding, _now: int) -> Decision:
             return refuse(Why.BAD_FILTER, str(error))
         if rule is not None and known.filter is None and (crowd := _crowd(realm, known.source)):
             return crowd
-    record = facts.BindingChanged(known.id, text, scope, merged(known.extras, command.extras))
+    extras = merged(known.extras, command.extras)
+    record = facts.BindingChanged(known.id, text, scope, extras, command.key)
     return Decision([record], Done())
+
+
+def _bad_key(realm: Exchanges, known: Binding, key: str | None) -> Decision | None:
+    if key is None:
+        return None
+    wrong = _bad_rule(realm, known.source, key, known.arguments)
+    if wrong is not None:
+        return refuse(Why.BAD_COMMAND, wrong)
+    other = realm.alike.get((known.source, known.target, identity_of(key, known.arguments)))
+    if other is None or other is known:
+        return None
+    return refuse(Why.SETTINGS_DIFFER, f"binding {other.id} has this key", realm.touched)
 
 
 def decide_list(world: World, command: ListBindings, _now: int) -> Decision:

@@ -121,18 +121,21 @@ def decide_describe(world: World, command: DescribeExchange, _now: int) -> Decis
 
 def decide_list(world: World, command: ListExchanges, _now: int) -> Decision:
     """Names in order."""
-    known = world.state.exchanges.names
+    realm = world.state.exchanges
+    known = realm.names
     low = max(bisect_right(known, command.after), bisect_left(known, command.prefix))
     names: list[str] = []
     more = False
     for at in range(low, len(known)):
         if not known[at].startswith(command.prefix):
             break
+        if command.kind and realm.by_name[known[at]].settings.kind != command.kind:
+            continue
         if len(names) >= command.count:
             more = True
             break
         names.append(known[at])
-    return Decision([], Listed(names, more), world.state.exchanges.touched)
+    return Decision([], Listed(names, more), realm.touched)
 
 
 def bad_settings(settings: object) -> str | None:

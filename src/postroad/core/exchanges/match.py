@@ -14,6 +14,9 @@ from postroad.core.exchanges.trie import Trie
 from postroad.model.exchanges import (
     CONSISTENT_HASH,
     FANOUT,
+    FORM_CLOSED,
+    FORM_MARK,
+    FORM_RAW,
     HEADERS,
     MATCH_ARGUMENT,
     TOPIC,
@@ -41,9 +44,41 @@ class Matcher:
         del self.bindings[binding.id]
 
     def find(self, key: str, content: Content | None) -> list[Binding]:  # noqa: ARG002
-        """The bindings that fit, in order of their numbers; every one, as a fanout has it.
-        `content` is there unless `by_key`."""
+        """The bindings that fit, in any order. `content` is there unless `by_key`."""
         return list(self.bindings.values())
+
+
+class FanoutMatcher(Matcher):
+    """All of them; but a publish of one form goes to those that want this form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._formed = 0
+
+    def add(self, binding: Binding) -> None:
+        """A binding is made."""
+        super().add(binding)
+        self._formed += binding.pattern[:1] == FORM_MARK
+
+    def remove(self, binding: Binding) -> None:
+        """A binding goes."""
+        super().remove(binding)
+        self._formed -= binding.pattern[:1] == FORM_MARK
+
+    def find(self, key: str, content: Content | None) -> list[Binding]:  # noqa: ARG002
+        """Every binding, or those that want the form that the key is."""
+        every = list(self.bindings.values())
+        if key[:1] != FORM_MARK:
+            if not self._formed:
+                return every
+            return [one for one in every if one.pattern != FORM_CLOSED]
+        found: list[Binding] = []
+        for one in every:
+            # A binding without a form wants what was sent, whatever other forms there are.
+            pattern = one.pattern if one.pattern[:1] == FORM_MARK else FORM_RAW
+            if pattern == key or pattern.startswith(key + "."):
+                found.append(one)
+        return found
 
 
 class DirectMatcher(Matcher):
@@ -145,7 +180,7 @@ def _score(spoken: bytes, binding: Binding) -> float:
 def matcher_of(settings: ExchangeSettings) -> Matcher:
     """An empty matcher for an exchange with these settings."""
     if settings.kind == FANOUT:
-        return Matcher()
+        return FanoutMatcher()
     if settings.kind == TOPIC:
         return TopicMatcher()
     if settings.kind == HEADERS:

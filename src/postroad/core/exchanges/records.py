@@ -49,12 +49,13 @@ class BindingMade(Record, tag=63):
 
 
 class BindingChanged(Record, tag=64):
-    """A binding's filter and extras are these from here on."""
+    """A binding's filter and extras are these from here on, and its key; `None`: the same."""
 
     binding: int
     filter: str
     filter_scope: str
     extras: dict[str, str]
+    key: str | None = None
 
 
 class BindingsRemoved(Record, tag=65):

@@ -96,6 +96,17 @@ class Exchanges(Realm):
                 self.sweeping.pop(id, None)
         self.routes.forget()
 
+    def set_key(self, binding: Binding, key: str) -> None:
+        """A binding has another key from here on."""
+        matcher = self.matchers.get(binding.source)
+        if matcher is not None:
+            matcher.remove(binding)
+        del self.alike[binding.source, binding.target, binding.identity]
+        binding.set_rule(key, binding.arguments)
+        self.alike[binding.source, binding.target, binding.identity] = binding
+        if matcher is not None:
+            matcher.add(binding)
+
     def stands(self, id: int) -> bool:
         """Whether a queue, an exchange or a topic of this number is there."""
         return id in self.queues or id in self.by_id or id in self.topics

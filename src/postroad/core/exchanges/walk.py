@@ -113,9 +113,10 @@ def route_of_message(realm: Exchanges, start: int, keys: Keys, head: bytes, body
     known = realm.routes.by_head.get((start, keys, head))
     if known is not None:
         return known
-    walk = Walk(realm, keys, Content(head, body))
+    content = Content(head, body)
+    walk = Walk(realm, keys, content)
     walk.go(start)
     route = realm.routes.route(walk.found, walk.topics)
-    if not walk.body_looked:
+    if not walk.body_looked and not content.in_envelope:
         realm.routes.keep_by_head(start, keys, head, route)
     return route
