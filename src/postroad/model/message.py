@@ -9,6 +9,8 @@ from typing import cast
 import msgspec
 from msgspec import Struct
 
+from postroad.model.properties import HEAD_AMQP, plain_of, read_properties, shown_of
+
 HEAD_PLAIN = 1
 """Head form: msgpack map, header name -> text, bytes, number, truth value or nothing; names that
 begin with a NUL are no headers."""
@@ -27,6 +29,7 @@ OWN_PRIORITY = "\0priority"
 
 HeaderValue = str | bytes | int | float | bool | None
 
+_AMQP = bytes((HEAD_AMQP,))
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
@@ -39,19 +42,48 @@ def _unpack_typed(packed: bytes) -> dict[str, tuple[str, str | bytes]]:
     return {name: (pair[0], pair[1]) for name, pair in _unpack(packed).items()}
 
 
+class Death(Struct, array_like=True, gc=False):
+    """How a message died in one queue for one reason, as often as it did.
+
+    `queue`: the queue's name; `reason`: max-deliveries, rejected, expired or overflow;
+    `deliveries`: how often it had been delivered, the last time; `first_ms`: when it died so first;
+    `last_ms`: last (0: once only); `times`: how often. `exchange`, `keys`: the exchange and routing
+    keys that it had come by when it died so first; `None`: it had come by none. `number`: how many
+    other deaths it had died before that.
+    """
+
+    queue: str
+    reason: str
+    deliveries: int
+    first_ms: int
+    last_ms: int = 0
+    times: int = 1
+    exchange: str | None = None
+    keys: tuple[str, ...] = ()
+    number: int = 0
+
+    @property
+    def at_ms(self) -> int:
+        """When it died so last."""
+        return self.last_ms or self.first_ms
+
+
 class Note(Struct, array_like=True, gc=False):
     """What a moved message carries along from its earlier life.
 
     `queue`, `offset`: its first place (its identity). `published_ms`: when it was first published.
-    `deaths`: (queue name, reason, delivery count, time ms), oldest first. `source`: the queue id it
-    was moved from last (where a redrive puts it back).
+    `source`: the queue id it was moved from last (where a redrive puts it back). `deaths`: one for
+    each queue and reason, the latest last. `exchange`, `keys`: the exchange and the routing keys it
+    travels under since it last went through one as a dead letter; `None`: it never did.
     """
 
     queue: int
     offset: int
     published_ms: int
     source: int
-    deaths: list[tuple[str, str, int, int]]
+    deaths: list[Death]
+    exchange: str | None = None
+    keys: tuple[str, ...] = ()
 
 
 class Delivery(Struct, gc=False):
@@ -75,7 +107,10 @@ class Delivery(Struct, gc=False):
 
     @property
     def headers(self) -> dict[str, HeaderValue]:
-        """The headers in plain form, whichever protocol the message came by."""
+        """The headers in plain form, whichever protocol the message came by; AMQP's properties
+        are among them."""
+        if self.head[:1] == _AMQP:
+            return shown_of(self.head)
         return headers_of(self.head)
 
     @property
@@ -128,8 +163,18 @@ def own_of(head: bytes, name: str) -> str | None:
     if head[0] == HEAD_PLAIN:
         kept = _unpack_plain(head[1:]).get(name)
         return kept if isinstance(kept, str) else None
+    if head[0] == HEAD_AMQP:
+        return _priority_of(head) if name == OWN_PRIORITY else None
     pair = _unpack_typed(head[1:]).get(name)
     return pair[1] if pair is not None and isinstance(pair[1], str) else None
+
+
+def _priority_of(head: bytes) -> str | None:
+    try:
+        priority = read_properties(head).priority
+    except ValueError:
+        return None
+    return None if priority is None else str(priority)
 
 
 def keyed_head(
@@ -150,6 +195,8 @@ def key_of(head: bytes) -> tuple[bytes | None, bool]:
         kept = _unpack_plain(head[1:])
         key = kept.get(OWN_KEY)
         ends = kept.get(OWN_TOMBSTONE) is True
+    elif head[0] == HEAD_AMQP:
+        return None, False
     else:
         key, ends = _unpack_typed(head[1:]).get(OWN_KEY, ("", None))[1], False
     if isinstance(key, str):
@@ -163,9 +210,12 @@ def typed_head(headers: dict[str, tuple[str, str | bytes]]) -> bytes:
 
 
 def headers_of(head: bytes) -> dict[str, HeaderValue]:
-    """The headers of any stored head, in plain form."""
+    """The headers of any stored head, in plain form; of one that came by AMQP the headers table
+    alone, which decides where it goes."""
     if not head:
         return {}
+    if head[0] == HEAD_AMQP:
+        return plain_of(head)
     if head[0] == HEAD_PLAIN:
         plain = _unpack_plain(head[1:])
         return {name: one for name, one in plain.items() if name[:1] != "\0"}
@@ -179,6 +229,8 @@ def typed_headers_of(head: bytes) -> dict[str, tuple[str, str | bytes]]:
         return {}
     if head[0] == HEAD_TYPED:
         return _unpack_typed(head[1:])
+    if head[0] == HEAD_AMQP:
+        return {name: _typed(one) for name, one in shown_of(head).items() if one is not None}
     return {name: _typed(one) for name, one in _unpack_plain(head[1:]).items() if one is not None}
 
 
