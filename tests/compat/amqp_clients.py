@@ -175,7 +175,7 @@ def get(channel: Any, name: str, auto_ack: bool = True) -> Got:
 
 def drain(channel: Any, name: str) -> list[bytes]:
     """The bodies of all that are ready, in the order they come."""
-    bodies = []
+    bodies: list[bytes] = []
     while True:
         method, _, body = channel.basic_get(name, auto_ack=True)
         if method is None:

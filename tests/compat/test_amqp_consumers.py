@@ -166,7 +166,7 @@ def test_a_cancelled_consumer_gets_nothing_more_and_may_settle_what_it_holds(cha
     reader = Reader(receiver, name)
     put(channel, name, "held")
     (held,) = reader.wait(1)
-    receiver._impl.basic_cancel(reader.tag)
+    receiver.basic_cancel(reader.tag)
     put(channel, name, "for another")
     settle_down(receiver)
     receiver.basic_ack(held.tag)

@@ -73,9 +73,8 @@ def test_the_deaths_of_one_message_are_counted_by_queue_and_reason(channel: Any)
     put(channel, work, "try me")
     for attempt in range(3):
         got = get(channel, work, auto_ack=False)
-        tried = {
-            (row["queue"], row["reason"]): row["count"] for row in got.headers.get("x-death", [])
-        }
+        rows = got.headers.get("x-death", [])
+        tried = {(row["queue"], row["reason"]): row["count"] for row in rows}
         expected = {(wait, "expired"): attempt, (work, "rejected"): attempt} if attempt else {}
         assert tried == expected
         channel.basic_nack(got.tag, requeue=False)

@@ -138,7 +138,7 @@ def test_what_a_full_queue_drops_may_go_to_the_dead_letters(channel: Any) -> Non
 def test_higher_priorities_come_first_and_equals_in_order(channel: Any) -> None:
     name = queue(channel, max_priority=10)
     for at, priority in enumerate([1, 5, 1, 9, 5, None, 200]):
-        given = {} if priority is None else {"priority": priority}
+        given: Any = {} if priority is None else {"priority": priority}
         put(channel, name, f"{priority}-{at}", **given)
     order = ["9-3", "200-6"], ["5-1", "5-4", "1-0", "1-2", "None-5"]
     got = [body.decode() for body in drain(channel, name)]

@@ -246,10 +246,8 @@ def test_a_publish_to_no_exchange_closes_the_channel(channel: Any) -> None:
 
 def test_the_user_a_message_names_must_be_who_sends_it(channel: Any) -> None:
     name = queue(channel)
-    said = (
-        "PRECONDITION_FAILED - user_id property set to 'mallory' but authenticated user was 'guest'"
-    )
-    with channel_error(406, said):
+    said = "user_id property set to 'mallory' but authenticated user was 'guest'"
+    with channel_error(406, "PRECONDITION_FAILED - " + said):
         put(channel, name, "", user_id="mallory")
 
 
