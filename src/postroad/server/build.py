@@ -52,8 +52,9 @@ class Parts:
 
 def sqs_sessions(parts: Parts) -> Callable[[], Session]:
     """Return what makes the session of one Amazon SQS connection."""
+    from postroad.protocols.aws.session import AwsSession
     from postroad.protocols.sqs.config import SqsConfig
-    from postroad.protocols.sqs.session import SqsSession
+    from postroad.protocols.sqs.service import SqsService
 
     settings = parts.settings
     config = SqsConfig(
@@ -66,7 +67,8 @@ def sqs_sessions(parts: Parts) -> Callable[[], Session]:
         purge_interval_ms=settings.sqs_purge_interval_ms,
         deleted_recently_ms=settings.sqs_deleted_recently_ms,
     )
-    return lambda: SqsSession(config, parts.pages)
+    services = [SqsService(config)]
+    return lambda: AwsSession(services, parts.pages, config.body_bytes_max)
 
 
 PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {"sqs": sqs_sessions}

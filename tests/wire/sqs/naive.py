@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from postroad.model import commands as c
 from postroad.model import replies as r
-from postroad.model.message import Delivery, Note
+from postroad.model.message import Death, Delivery, Note
 from postroad.model.policy import DEDUP_KEY, FIFO, QueueSettings
 from postroad.model.replies import Why
 
@@ -227,7 +227,7 @@ class NaiveCore:
         if target is not None:
             held.note = Note(
                 queue.number, held.offset, held.published_ms, queue.number,
-                [(name, "deliveries", held.count, self.now_ms)],
+                [Death(name, "max-deliveries", held.count, self.now_ms)],
             )  # fmt: skip
             held.lease = held.count = held.first_ms = held.due_ms = 0
             self.put(target, held)

@@ -10,10 +10,11 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
+from postroad.protocols.aws.session import AwsSession
 from postroad.protocols.http.wire import Page
 from postroad.protocols.interface import Output
 from postroad.protocols.sqs.config import SqsConfig
-from postroad.protocols.sqs.session import SqsSession
+from postroad.protocols.sqs.service import SqsService
 from tests.wire.sqs.naive import NaiveCore
 
 START_MS = 1_700_000_000_000
@@ -57,10 +58,11 @@ class Rig:
         self.now_ms = START_MS
         self.session = self.new_session()
 
-    def new_session(self) -> SqsSession:
-        return SqsSession(self.config, {"/health/live": lambda: Page(b"live\n")})
+    def new_session(self) -> AwsSession:
+        pages = {"/health/live": lambda: Page(b"live\n")}
+        return AwsSession([SqsService(self.config)], pages, self.config.body_bytes_max)
 
-    def feed(self, data: bytes, session: SqsSession | None = None) -> tuple[bytes, bool]:
+    def feed(self, data: bytes, session: AwsSession | None = None) -> tuple[bytes, bool]:
         """All bytes that come back, and whether the session closes; asks are answered at once."""
         session = session or self.session
         output = session.receive(data, self.now_ms)
@@ -73,7 +75,7 @@ class Rig:
             close = close or output.close
         return sent, close
 
-    def answer(self, session: SqsSession, number: int, reply: Any) -> Output:
+    def answer(self, session: AwsSession, number: int, reply: Any) -> Output:
         return session.answer(number, reply, self.now_ms)
 
     def post(self, action: str, body: bytes, **headers: str) -> Answer:

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from postroad.model import commands
 from postroad.model.replies import Done, Published, Received, Refused, Why
-from postroad.protocols.sqs.session import SqsSession
 from tests.wire.sqs.rig import START_MS, Rig, read_answer
 
 URL = "http://localhost:9324/000000000000/mail"
@@ -138,6 +137,6 @@ def test_an_arn_has_the_region_the_client_speaks_to(rig: Rig) -> None:
 
 def test_every_session_keeps_the_road_s_promise() -> None:
     # A session owns no socket: all it has is the bytes it was given and the replies it got.
-    session = SqsSession(Rig().config, {})
+    session = Rig().new_session()
     assert session.receive(b"", 0).send == b""
     assert session.receive(b"\r\n\r\n", 0).asks == ()

@@ -12,6 +12,7 @@ from typing import Final
 from postroad.model.commands import Extend, Settle
 from postroad.model.message import OWN_DEDUP, OWN_KEY, Delivery, typed_headers_of
 from postroad.model.value import value
+from postroad.protocols.aws.session import Shape
 from postroad.protocols.sqs.addresses import arn_of
 from postroad.protocols.sqs.attributes import OWN, Typed, is_text
 from postroad.protocols.sqs.config import SqsConfig
@@ -19,7 +20,6 @@ from postroad.protocols.sqs.md5 import attributes_md5, body_md5
 from postroad.protocols.sqs.ordering import DEDUP, GROUP, is_fifo, sequence_number
 from postroad.protocols.sqs.receipts import Receipt
 from postroad.protocols.sqs.spec import SYSTEM_ATTRIBUTES, TRACE_HEADER
-from postroad.protocols.sqs.wire import Shape
 
 ENCODING: Final = "postroad.encoding"
 """The message attribute that marks a body which is no text to SQS and so comes in base64."""
@@ -123,8 +123,8 @@ class Reader:
         if trace is not None:
             known[TRACE_HEADER] = str(trace[1])
         note = delivery.note
-        if note is not None and note.deaths and note.deaths[-1][0] != self._queue:
-            source = arn_of(self._config, self._region, note.deaths[-1][0])
+        if note is not None and note.deaths and note.deaths[-1].queue != self._queue:
+            source = arn_of(self._config, self._region, note.deaths[-1].queue)
             known["DeadLetterQueueSourceArn"] = source
         self._add_place(known, delivery, typed)
         wanted = self._view.system

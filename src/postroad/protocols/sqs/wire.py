@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 import msgspec
 from msgspec import Struct
 
-from postroad.protocols.aws.faults import INVALID_PARAMETER, MALFORMED_INPUT, MALFORMED_QUERY, Fault
+from postroad.protocols.aws.faults import INVALID_PARAMETER, MALFORMED_INPUT, Fault
 from postroad.protocols.aws.query import (
     LIST,
     MAP,
@@ -18,16 +18,13 @@ from postroad.protocols.aws.query import (
     STRUCT,
     MalformedForm,
     Member,
-    read_form,
     shape_form,
 )
+from postroad.protocols.aws.session import Shape
 from postroad.protocols.aws.xml import encode_answer, encode_error
-from postroad.protocols.http.wire import Request, encode
+from postroad.protocols.http.wire import encode
 from postroad.protocols.sqs.inputs import Rule
 from postroad.protocols.sqs.spec import INPUTS, NAMESPACE, RESULTLESS, SPELLINGS
-
-Shape = dict[str, object]
-"""An answer in plain form: texts, numbers, truths, bytes, lists and maps."""
 
 _JSON: Final = b"application/x-amz-json-1.0"
 _XML: Final = b"text/xml"
@@ -40,17 +37,6 @@ def read_json(action: str, body: bytes) -> Struct | Fault:
         return _JSON_READERS[action](body or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Fault(MALFORMED_INPUT, f"The request body is not valid: {error}")
-
-
-def read_parameters(request: Request) -> dict[str, str] | Fault:
-    """All parameters of a Query request: of its address and, in a POST, of its form."""
-    try:
-        parameters = read_form(request.query) if request.query else {}
-        if request.method == "POST" and request.body:
-            parameters.update(read_form(request.body))
-    except MalformedForm as error:
-        return Fault(MALFORMED_QUERY, str(error))
-    return parameters
 
 
 def read_query(action: str, parameters: dict[str, str]) -> Struct | Fault:

@@ -10,16 +10,13 @@ from postroad.limits import SQS_BATCH_ENTRIES_MAX, SQS_BATCH_ID_CHARS_MAX
 from postroad.model.commands import Command, DescribeQueue
 from postroad.model.replies import Described, Refused, Reply, Why
 from postroad.protocols.aws.faults import Fault
+from postroad.protocols.aws.session import Shape
 from postroad.protocols.aws.signature import region_of
 from postroad.protocols.http.wire import Request
 from postroad.protocols.sqs.addresses import arn_of, queue_of, url_of
 from postroad.protocols.sqs.config import SqsConfig
 from postroad.protocols.sqs.errors import fault, refusal
 from postroad.protocols.sqs.receipts import Receipt
-from postroad.protocols.sqs.wire import Shape
-
-Script = Generator[Command, Reply, Shape | Fault]
-"""A running action."""
 
 _ID_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 

@@ -12,8 +12,9 @@ from postroad.limits import SQS_POLICY_ACTIONS_MAX, SQS_POLICY_CHARS_MAX
 from postroad.model.commands import ChangeQueue
 from postroad.model.replies import Described
 from postroad.protocols.aws.faults import Fault, invalid
+from postroad.protocols.aws.session import Script
 from postroad.protocols.sqs import inputs
-from postroad.protocols.sqs.actions.call import Call, Script, describe, done
+from postroad.protocols.sqs.actions.call import Call, describe, done
 from postroad.protocols.sqs.addresses import is_word
 from postroad.protocols.sqs.errors import fault
 from postroad.protocols.sqs.spec import EXTRA, PERMITTED_ACTIONS

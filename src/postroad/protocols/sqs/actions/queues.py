@@ -18,8 +18,9 @@ from postroad.model.commands import (
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Declared, Listed, Refused, Reply
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
+from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sqs import inputs
-from postroad.protocols.sqs.actions.call import Call, Script, describe, done
+from postroad.protocols.sqs.actions.call import Call, describe, done
 from postroad.protocols.sqs.actions.tags import bad_tags
 from postroad.protocols.sqs.addresses import (
     after_token,
@@ -41,7 +42,6 @@ from postroad.protocols.sqs.queue_attributes import (
     redrive_allowed,
 )
 from postroad.protocols.sqs.spec import ERRORS, EXTRA, PER_QUEUE, QUEUE_ATTRIBUTES
-from postroad.protocols.sqs.wire import Shape
 
 PURGED: Final = EXTRA + "purged_ms"
 """The extra that tells when a queue was purged last."""

@@ -9,7 +9,8 @@ from postroad.model.commands import Command, Receive
 from postroad.model.message import Delivery
 from postroad.model.replies import Received, Refused, Reply, Why
 from postroad.protocols.aws.faults import Fault
-from postroad.protocols.sqs.actions.call import Call, Script
+from postroad.protocols.aws.session import Script
+from postroad.protocols.sqs.actions.call import Call
 from postroad.protocols.sqs.actions.repeat import keep, repeat
 from postroad.protocols.sqs.errors import fault, refusal
 from postroad.protocols.sqs.inputs import ReceiveMessage

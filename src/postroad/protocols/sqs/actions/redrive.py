@@ -29,8 +29,9 @@ from postroad.model.replies import (
     Why,
 )
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
+from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sqs import inputs
-from postroad.protocols.sqs.actions.call import Call, Script, describe
+from postroad.protocols.sqs.actions.call import Call, describe
 from postroad.protocols.sqs.addresses import (
     after_token,
     queue_of_arn,
@@ -39,7 +40,6 @@ from postroad.protocols.sqs.addresses import (
 )
 from postroad.protocols.sqs.errors import fault, refusal
 from postroad.protocols.sqs.ordering import is_fifo
-from postroad.protocols.sqs.wire import Shape
 
 
 class Handle(msgspec.Struct):

@@ -10,9 +10,9 @@ from postroad.limits import SQS_BATCH_BYTES_MAX, SQS_MESSAGE_BYTES_MAX
 from postroad.model.commands import Command, Publish
 from postroad.model.replies import Published, Refused, Reply, Why
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, missing
+from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sqs.actions.call import (
     Call,
-    Script,
     bad_batch,
     batch_answer,
     describe,
@@ -29,7 +29,6 @@ from postroad.protocols.sqs.ordering import (
     without_id,
 )
 from postroad.protocols.sqs.validation import check
-from postroad.protocols.sqs.wire import Shape
 
 ENTRY = "SendMessageBatchRequestEntry"
 _Ready = tuple[str, Prepared]

@@ -10,9 +10,9 @@ from postroad.limits import SQS_LEASE_S_MAX
 from postroad.model.commands import ACK, RETRY, Command
 from postroad.model.replies import Refused, Settled, Why
 from postroad.protocols.aws.faults import Fault, invalid
+from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sqs.actions.call import (
     Call,
-    Script,
     bad_batch,
     bad_handle,
     batch_answer,
@@ -33,7 +33,6 @@ from postroad.protocols.sqs.mapping import extend, settle
 from postroad.protocols.sqs.ordering import expired, expired_entry, is_fifo
 from postroad.protocols.sqs.receipts import Receipt
 from postroad.protocols.sqs.validation import check
-from postroad.protocols.sqs.wire import Shape
 
 _Held = tuple[str, str, Receipt]
 """An entry of a batch: its id, its handle and what that says."""

@@ -6,6 +6,7 @@ The rule kept here: every action of the spec has its row, and there are no other
 from collections.abc import Callable
 from typing import Any, Final
 
+from postroad.protocols.aws.session import Script
 from postroad.protocols.sqs.actions import (
     permissions,
     queues,
@@ -15,7 +16,7 @@ from postroad.protocols.sqs.actions import (
     settle,
     tags,
 )
-from postroad.protocols.sqs.actions.call import Call, Script
+from postroad.protocols.sqs.actions.call import Call
 
 ACTIONS: Final[dict[str, Callable[[Call, Any], Script]]] = {
     "AddPermission": permissions.add_permission,

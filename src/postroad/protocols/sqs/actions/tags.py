@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from postroad.limits import SQS_TAG_KEY_CHARS_MAX, SQS_TAG_VALUE_CHARS_MAX, SQS_TAGS_MAX
 from postroad.model.commands import ChangeQueue
 from postroad.protocols.aws.faults import INVALID_PARAMETER, Fault, invalid
+from postroad.protocols.aws.session import Script
 from postroad.protocols.sqs import inputs
-from postroad.protocols.sqs.actions.call import Call, Script, describe, done
+from postroad.protocols.sqs.actions.call import Call, describe, done
 
 
 def tag_queue(call: Call, given: inputs.TagQueue) -> Script:
