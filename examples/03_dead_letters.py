@@ -31,8 +31,9 @@ with Broker.open(None) as broker:
 
     [dead] = broker.peek("payments-dead")
     assert dead.message.note is not None
-    for queue, reason, count, _ in dead.message.note.deaths:
-        print(f"{dead.message.body.decode()} died in {queue}: {reason} after {count} deliveries")
+    for death in dead.message.note.deaths:
+        text = f"{death.reason} after {death.deliveries} deliveries"
+        print(f"{dead.message.body.decode()} died in {death.queue}: {text}")
 
     fixed = True
     # Without a target each message goes back to where it came from.

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from postroad.core.retry import retry_due_ms
 from postroad.model.commands import ACK, REJECT, RELEASE
+from postroad.model.message import Death
 from postroad.model.policy import FIFO, QueueSettings
 
-Death = tuple[str, str, int, int]
 Place = tuple[int, int]
 UNSEEN = 1 << 40
 """Moved messages have offsets from here on until somebody has seen their real one."""
@@ -232,8 +232,8 @@ class NaiveQueue:
     def take(self, offset: int, now: int, *, dies: bool) -> Held:
         """A message on its way to another queue."""
         one = self.kept.pop(offset)[0] if offset in self.kept else self.held.pop(offset)
-        deaths = [*one.deaths, (self.name, one.reason, one.count, now)] if dies else one.deaths
-        moved = Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths[-16:])
+        deaths = with_death(one.deaths, self.name, one, now) if dies else one.deaths
+        moved = Held(one.body, one.place, one.born_ms, now, home=self.id, deaths=deaths)
         moved.key, moved.priority = one.key, one.priority
         return moved
 
@@ -242,7 +242,18 @@ class NaiveQueue:
         settings = self.settings
         one.weight = len(one.body) if settings.bytes_max is not None else 0
         if settings.life_ms is not None and not anew and settings.kind != FIFO:
-            died_of_age = one.deaths and one.deaths[-1][1] == "expired"
-            one.end_ms = (one.deaths[-1][3] if died_of_age else one.born_ms) + settings.life_ms
+            died_of_age = one.deaths and one.deaths[-1].reason == "expired"
+            one.end_ms = (one.deaths[-1].at_ms if died_of_age else one.born_ms) + settings.life_ms
         self.unseen += 1
         self.held[self.unseen] = one
+
+
+def with_death(deaths: list[Death], queue: str, one: Held, now: int) -> list[Death]:
+    """The deaths of a message that now dies in a queue, one for each queue and reason."""
+    kept = [death for death in deaths if (death.queue, death.reason) != (queue, one.reason)]
+    last = Death(queue, one.reason, one.count, now, number=len(deaths))
+    for death in deaths:
+        if death not in kept:
+            last = Death(queue, one.reason, one.count, death.first_ms, now, death.times + 1)
+            last.number = death.number
+    return [*kept, last]

@@ -6,6 +6,7 @@ nothing new by asking again.
 """
 
 from postroad.model.choices import Edit, Which
+from postroad.model.message import Death
 from postroad.model.value import value
 
 
@@ -81,7 +82,7 @@ class Return:
 class MessageDescribed:
     """`state` as in `PeekedMessage`, with `settled` for what is kept. `identity`: (queue number,
     offset) of its first place; `moved_from`: name of the queue it was moved from last. `deaths`:
-    (queue name, reason, delivery count, time ms), oldest first. `returns`: the last 16, oldest
+    one for each queue and reason, the latest last. `returns`: the last 16, oldest
     first, as far as its queue remembers."""
 
     queue: int
@@ -93,7 +94,7 @@ class MessageDescribed:
     failed_deliveries: int
     first_received_ms: int
     moved_from: str | None
-    deaths: tuple[tuple[str, str, int, int], ...]
+    deaths: tuple[Death, ...]
     returns: tuple[Return, ...]
 
 

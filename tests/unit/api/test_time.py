@@ -76,7 +76,9 @@ def test_what_fails_too_often_waits_in_the_dead_letters(clocked: ClockedBroker) 
     assert clocked.describe("orders").ready == 0
     [message] = clocked.receive("dead")
     assert message.note is not None
-    assert [death[:3] for death in message.note.deaths] == [("orders", "max-deliveries", 2)]
+    assert [(one.queue, one.reason, one.deliveries) for one in message.note.deaths] == [
+        ("orders", "max-deliveries", 2)
+    ]
 
 
 def test_a_clock_may_be_kept_over_two_openings(tmp_path: Path) -> None:

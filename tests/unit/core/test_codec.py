@@ -25,14 +25,18 @@ from postroad.model import commands
 from postroad.model.batch import Batch, Run
 from postroad.model.choices import Edit, Which
 from postroad.model.exchanges import ExchangeSettings
-from postroad.model.message import Note, plain_head
+from postroad.model.message import Death, Note, plain_head
 from postroad.model.policy import QueueSettings, RetryPolicy
 from tests.unit.core.topics.examples import EXAMPLES as TOPICS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "records"
 BIG = 2**64 - 1
 NOW = 1_700_000_000_123
-NOTE = Note(1, 2, NOW, 3, [("mail", "rejected", 4, NOW), ("späm", "expired", 0, NOW)])
+DEATHS = [
+    Death("mail", "rejected", 4, NOW),
+    Death("späm", "expired", 0, NOW, NOW + 1, 2, "orders", ("paid", "all"), 1),
+]
+NOTE = Note(1, 2, NOW, 3, DEATHS, "graves", ("late",))
 EVERYTHING = QueueSettings(
     lease_ms=1,
     delay_ms=2,
@@ -123,6 +127,20 @@ def spelled(record: facts.Record) -> str:
     return "\n".join([f"# a step of one {type(record).__name__}", *lines, ""])
 
 
+OLD_NOTE = (
+    "95 01 02 cf 00 00 01 8b cf e5 68 7b 03 92 94 a4 6d 61 69 6c a8 72 65 6a 65 63 74 65 64 04 cf"
+    "00 00 01 8b cf e5 68 7b 94 a5 73 70 c3 a4 6d a7 65 78 70 69 72 65 64 00 cf 00 00 01 8b cf e5"
+    "68 7b"
+)
+
+
+def test_a_note_of_four_words_for_each_death_is_read_as_before() -> None:
+    note = msgspec.msgpack.decode(bytes.fromhex(OLD_NOTE), type=Note)
+    deaths = [Death("mail", "rejected", 4, NOW), Death("späm", "expired", 0, NOW)]
+    assert note == Note(1, 2, NOW, 3, deaths)
+    assert [death.at_ms for death in note.deaths] == [NOW, NOW]
+
+
 @pytest.mark.parametrize("record", EXAMPLES, ids=KINDS)
 def test_golden_bytes_of_each_record(record: facts.Record) -> None:
     path = GOLDEN / f"{type(record).__name__}.txt"
@@ -148,6 +166,7 @@ def test_each_command_is_decided_at_once_or_served() -> None:
         commands.Pop,
         commands.Attach,
         commands.GrantCredit,
+        commands.SetPool,
         commands.Detach,
         *SERVED,
         *FROM_LISTS,

@@ -7,10 +7,11 @@ from postroad.core.apply import TASKS_KEPT
 from postroad.core.bits import PAGE
 from postroad.core.decide import carry as carry_of_core
 from postroad.core.decision import Missing
-from postroad.limits import DEATHS_KEPT, MOVE_MESSAGES_MAX
+from postroad.limits import MOVE_MESSAGES_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask
 from postroad.model.commands import Move, StartMoveTask
+from postroad.model.message import Death
 from postroad.model.replies import (
     Moved,
     Peeked,
@@ -124,19 +125,21 @@ def test_a_move_whose_bodies_are_away_changes_nothing_and_says_what_it_needs() -
     assert r.counts("b") == (3, 0, 0, 0)
 
 
-def test_a_message_remembers_its_last_deaths() -> None:
+def test_a_message_remembers_its_deaths_by_queue_and_reason() -> None:
     r = Road()
     r.declare("a", dead_letter_queue="b")
     r.declare("b", dead_letter_queue="a")
     r.fill(1, "a")
-    for turn in range(DEATHS_KEPT + 3):
+    for turn in range(5):
         r.now += 1
         r.settle(r.receive("ab"[turn % 2]), commands.REJECT)
         r.settle_down()
     (message,) = r.receive("b")
     assert message.note is not None
-    assert len(message.note.deaths) == DEATHS_KEPT
-    assert message.note.deaths[-1] == ("a", "rejected", 1, r.now)
+    assert message.note.deaths == [
+        Death("b", "rejected", 1, r.now - 3, r.now - 1, 2, number=1),
+        Death("a", "rejected", 1, r.now - 4, r.now, 3),
+    ]
     assert message.identity == (1, 0)
     r.check()
 

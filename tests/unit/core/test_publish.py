@@ -7,6 +7,7 @@ from postroad.limits import BLOCK_MESSAGES_MAX, CHUNK_BYTES_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask
 from postroad.model.commands import Publish
+from postroad.model.message import Death
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Published, Refused, Why
 from tests.unit.core.road import Road, bodies_of
@@ -275,7 +276,7 @@ def test_what_a_full_queue_gives_up_goes_to_its_dead_letters() -> None:
     r.settle_down()
     assert r.counts() == (10, 0, 0, 0)
     deaths = [one.note.deaths for one in r.receive("dead", 9) if one.note is not None]
-    assert deaths == [[("q", "overflow", 0, r.now)]] * 3
+    assert deaths == [[Death("q", "overflow", 0, r.now)]] * 3
     r.check()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from postroad.core.bits import PAGE
 from postroad.model import commands
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
-from postroad.model.message import Delivery
+from postroad.model.message import Death, Delivery
 from postroad.model.policy import RetryPolicy
 from postroad.model.replies import Received, Refused, Settled, Why
 from tests.unit.core.road import Road, bodies_of
@@ -89,7 +89,7 @@ def test_a_rejected_message_goes_to_the_dead_letters_with_its_history() -> None:
     r.settle_down()
     (dead,) = r.receive("dead")
     assert dead.note is not None
-    assert dead.note.deaths == [("q", "rejected", 1, r.now)]
+    assert dead.note.deaths == [Death("q", "rejected", 1, r.now)]
     assert dead.identity == (r.queue().id, 0)
     assert dead.delivery_count == 1
     r.check()

@@ -7,6 +7,7 @@ from postroad.core.bits import PAGE
 from postroad.core.decision import Missing
 from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE
 from postroad.model import commands
+from postroad.model.message import Death
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Received
 from tests.unit.core.road import Road, bodies_of
@@ -207,7 +208,7 @@ def test_expired_messages_go_to_the_dead_letters_if_the_queue_says_so() -> None:
     r.wait(990)
     assert r.counts() == NOTHING
     assert bodies_of([one.message for one in r.peek("dead")]) == [b"soon dead", b"old", b"delayed"]
-    deaths = [one.message.note.deaths[0][1] for one in r.peek("dead") if one.message.note]
+    deaths = [one.message.note.deaths[0].reason for one in r.peek("dead") if one.message.note]
     assert deaths == ["expired"] * 3
     r.wait(1_499)
     assert r.counts("dead") == (2, 0, 0, 0), "what died of age begins a new life"
@@ -257,7 +258,7 @@ def test_too_many_deliveries_make_a_message_dead_however_they_ended() -> None:
     r.wait(0)
     (dead,) = r.receive("dead")
     assert dead.note is not None
-    assert dead.note.deaths == [("q", "max-deliveries", 3, r.now)]
+    assert dead.note.deaths == [Death("q", "max-deliveries", 3, r.now)]
     assert r.counts() == NOTHING
     r.check()
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from postroad.core import history
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, PAGE_BITS, pack_mask
+from postroad.core.decide.deaths import DEATH_WORDS, died
 from postroad.core.decide.load import Load, publish_records
 from postroad.core.decide.pick import Picked
 from postroad.core.decision import Missing, World
@@ -18,24 +19,17 @@ from postroad.core.handout import Bodies, Piece, pieces_of
 from postroad.core.page import Page
 from postroad.core.past import PastPage
 from postroad.core.queue import Queue
-from postroad.limits import DEATHS_KEPT, MOVE_BYTES_MAX
+from postroad.limits import MOVE_BYTES_MAX
 from postroad.model.choices import Edit, Which
 from postroad.model.filters import Content, Filter
-from postroad.model.message import Note
+from postroad.model.message import Death, Note
 from postroad.model.policy import FIFO
-
-DEATH_WORDS = {
-    facts.MAX_DELIVERIES: "max-deliveries",
-    facts.REJECTED: "rejected",
-    facts.EXPIRED: "expired",
-    facts.OVERFLOW: "overflow",
-}
 
 read_filter = lru_cache(maxsize=64)(Filter)
 """A filter from its text and scope. Raises `BadFilter`."""
 
 
-NO_DEATHS: list[tuple[str, str, int, int]] = []
+NO_DEATHS: list[Death] = []
 """One list for all who never died, and nobody adds to: a million of them would be a million objects
 for the collector to look at."""
 
@@ -113,9 +107,10 @@ class Cargo:
         note = None if bodies.notes is None else bodies.notes[at]
         moved = _noted(self.errand, offset, note, bodies.times[at])
         if self.errand.dead:
+            assert isinstance(page, Page), "what is kept is not dead"
             count = 0 if piece.counts is None else piece.counts[at]
-            death = (self.errand.source.title, _death_word(page, slot), count, now)
-            moved.deaths = [*moved.deaths, death][-DEATHS_KEPT:]
+            head = b"" if bodies.heads is None else bodies.heads[at]
+            moved.deaths = died(self.errand.source, page.deaths[slot], count, moved, head, now)
         _add(load, bodies, at, self.errand.edit)
         _add_life(load, into, page, moved)
         _add_place(load, page, slot)
@@ -238,7 +233,15 @@ def _noted(errand: Errand, offset: int, note: Note | None, published_ms: int) ->
         return Note(source, offset, published_ms, source, NO_DEATHS)
     if errand.again:
         source = note.source
-    return Note(note.queue, note.offset, note.published_ms, source, note.deaths)
+    return Note(
+        note.queue,
+        note.offset,
+        note.published_ms,
+        source,
+        note.deaths,
+        note.exchange,
+        note.keys,
+    )
 
 
 def _add(load: Load, bodies: Bodies, at: int, edit: Edit | None) -> None:
@@ -277,11 +280,6 @@ def _add_place(load: Load, page: Page | PastPage, slot: int) -> None:
 def _life_from(note: Note) -> int:
     """What died of age begins a new life, or two queues that are each other's dead letters would
     pass it to and fro for ever."""
-    if note.deaths and note.deaths[-1][1] == DEATH_WORDS[facts.EXPIRED]:
-        return note.deaths[-1][3]
+    if note.deaths and note.deaths[-1].reason == DEATH_WORDS[facts.EXPIRED]:
+        return note.deaths[-1].at_ms
     return note.published_ms
-
-
-def _death_word(page: Page | PastPage, slot: int) -> str:
-    assert isinstance(page, Page), "what is kept is not dead"
-    return DEATH_WORDS[page.deaths[slot]]

@@ -51,7 +51,7 @@ def test_what_fails_too_often_goes_to_the_dead_letters() -> None:
     dead = road.receive("dead")
     assert bodies(dead) == [b"bad"]
     assert dead[0].note is not None
-    assert dead[0].note.deaths[0][0] == "t/g"
+    assert dead[0].note.deaths[0].queue == "t/g"
     assert bodies(road.lease(5)) == [b"good"]
     assert road.bodies() == [b"bad", b"good"]
     road.check()
