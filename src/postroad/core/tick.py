@@ -10,13 +10,14 @@ from heapq import heapify, heappop, heappush
 from postroad.core import history, tasks
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, pack_mask, take_lowest
+from postroad.core.decide.bury import bury_records
 from postroad.core.decide.carry import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
 from postroad.core.topics import cleaner
-from postroad.limits import DEAD_SLICE, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
+from postroad.limits import DEAD_SLICE, DEAD_WAIT_MS, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
 
 
 class Clock:
@@ -43,12 +44,14 @@ CLOCKS = (
 
 class Schedule:
     """Which queue has something to do when. `dying`: queues that may have dead messages to move;
-    `ending`: (queue, holder) whose session is gone; `ended`: queues where one of those is over;
-    `sweeping`: queues with pages to free. All derived."""
+    `held_ms`: until when those rest whose dead messages had nowhere to go; `ending`:
+    (queue, holder) whose session is gone; `ended`: queues where one of those is over; `sweeping`:
+    queues with pages to free. All derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
         self.dying: dict[int, None] = {}
+        self.held_ms: dict[int, int] = {}
         self.ending: list[tuple[int, int, bool]] = []
         self.ended: list[int] = []
         self.sweeping: dict[int, None] = {}
@@ -68,10 +71,16 @@ class Schedule:
         """When `slice_of_time` has something to do, in ms; 0 for never."""
         if self.ending or self.sweeping:
             return 1
+        next_ms = 0
         for id in self.dying:
             if _can_bury(world, world.state.queues.get(id)):
-                return 1
-        next_ms = self._first_due(world)
+                held_ms = self.held_ms.get(id, 0)
+                if not held_ms:
+                    return 1
+                next_ms = held_ms if not next_ms else min(next_ms, held_ms)
+        due = self._first_due(world)
+        if due and (not next_ms or due < next_ms):
+            next_ms = due
         for clock in self.clocks:
             due = clock.next_ms(world)
             if due and (not next_ms or due < next_ms):
@@ -119,12 +128,9 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
         return _end_holders(world, schedule, now)
     if schedule.sweeping:
         return _sweep(world, schedule)
-    for id in sorted(schedule.dying):
-        dying = world.state.queues.get(id)
-        if dying is None or not dying.pages.dead:
-            del schedule.dying[id]
-        elif _can_bury(world, dying):
-            return _dead_records(world, dying, now)
+    buried = _bury(world, schedule, now)
+    if isinstance(buried, Missing) or buried:
+        return buried
     for clock in schedule.clocks:
         due = clock.next_ms(world)
         if due and due <= now:
@@ -136,6 +142,7 @@ def time_records(queue: Queue, now: int) -> list[facts.Record]:
     """What is due in one queue: ends of life first, then delays, then lapses."""
     settings = queue.settings
     keep_dead = settings.expired_to_dead_letters and settings.dead_letter_queue is not None
+    keep_dead = keep_dead or settings.dead_letter_exchange is not None
     death = facts.EXPIRED if keep_dead else 0
     records: list[facts.Record] = []
     if settings.life_ms is not None and queue.pages.length:
@@ -159,11 +166,32 @@ def time_records(queue: Queue, now: int) -> list[facts.Record]:
     return records
 
 
+def _bury(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
+    """The next dead messages of any queue. Where all of a slice have to stay, the queue rests a
+    while."""
+    for id in sorted(schedule.dying):
+        queue = world.state.queues.get(id)
+        if queue is None or not queue.pages.dead:
+            del schedule.dying[id]
+            schedule.held_ms.pop(id, None)
+            continue
+        if not _can_bury(world, queue) or schedule.held_ms.get(id, 0) > now:
+            continue
+        records = _dead_records(world, queue, now)
+        if isinstance(records, Missing) or records:
+            schedule.held_ms.pop(id, None)
+            return records
+        schedule.held_ms[id] = now + DEAD_WAIT_MS
+    return []
+
+
 def _can_bury(world: World, queue: Queue | None) -> bool:
     """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist
     holds them up."""
     if queue is None or not queue.pages.dead:
         return False
+    if queue.settings.dead_letter_exchange is not None:
+        return not world.short_of_space
     name = queue.settings.dead_letter_queue
     if name is None:
         return True
@@ -175,6 +203,8 @@ def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | 
     page = queue.pages.first_dead(queue.purged_before)
     assert page is not None, "dead messages are on a listed page"
     mask = take_lowest(page.dead, DEAD_SLICE)
+    if queue.settings.dead_letter_exchange is not None:
+        return bury_records(world, queue, page, mask, now)
     if queue.settings.dead_letter_queue is None:
         first, span, packed = pack_mask(mask)
         return [facts.Dropped(queue.id, page.base + first, span, packed, facts.DEAD)]

@@ -1,4 +1,5 @@
-"""What gives way when a queue holds more than it may: the oldest, dropped or dead.
+"""What gives way when a queue holds more than it may: the oldest, dropped or dead; or what comes,
+where it dies of it.
 
 One rule: only what is not leased gives way, so a queue may stay over its limit by what is being
 worked on.
@@ -6,30 +7,31 @@ worked on.
 
 from postroad.core import records as facts
 from postroad.core.bits import PAGE, pack_mask, runs, take_lowest
+from postroad.core.decide.load import Load, chunk_records
 from postroad.core.page import Page
 from postroad.core.queue import Queue
-from postroad.model.policy import OVERFLOW_DEAD_LETTER_OLDEST
+from postroad.model.policy import (
+    OVERFLOW_DEAD_LETTER_OLDEST,
+    OVERFLOW_REJECT_DEAD_LETTER,
+    OVERFLOWS_REFUSING,
+)
 
 
 def overflow_records(queue: Queue, moved: bool = False) -> list[facts.Record]:
     """The facts that bring a queue back under its limits.
 
     What gives way to `moved` messages is dropped: two queues that are each other's dead-letter
-    queues would never come to rest.
+    queues would never come to rest. Behind exchanges circles end by themselves.
     """
     settings = queue.settings
-    over = 0
-    if settings.length_max is not None:
-        over = max(0, queue.pages.length - queue.pages.dead - settings.length_max)
-    over_bytes = 0
-    if settings.bytes_max is not None:
-        over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
-        if over_bytes and queue.pages.dead:
-            over_bytes = max(0, over_bytes - _dead_bytes(queue))
+    over, over_bytes = _over(queue)
+    if settings.overflow in OVERFLOWS_REFUSING:
+        over = over_bytes = 0
     if not over and not over_bytes:
         return []
-    dies = settings.overflow == OVERFLOW_DEAD_LETTER_OLDEST
-    dies = dies and settings.dead_letter_queue is not None and not moved
+    by_exchange = settings.dead_letter_exchange is not None
+    dies = by_exchange or (settings.dead_letter_queue is not None and not moved)
+    dies = dies and settings.overflow == OVERFLOW_DEAD_LETTER_OLDEST
     records: list[facts.Record] = []
     for number in sorted(queue.pages.all):
         if not over and over_bytes <= 0:
@@ -47,6 +49,47 @@ def overflow_records(queue: Queue, moved: bool = False) -> list[facts.Record]:
                 records.append(facts.Condemned(queue.id, first, span, packed, facts.OVERFLOW))
             else:
                 records.append(facts.Dropped(queue.id, first, span, packed, facts.OVERFLOWED))
+    return records
+
+
+def _over(queue: Queue) -> tuple[int, int]:
+    """How many messages, and bytes, a queue holds beyond its limits."""
+    settings = queue.settings
+    over = over_bytes = 0
+    if settings.length_max is not None:
+        over = max(0, queue.pages.length - queue.pages.dead - settings.length_max)
+    if settings.bytes_max is not None:
+        over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
+        if over_bytes and queue.pages.dead:
+            over_bytes = max(0, over_bytes - _dead_bytes(queue))
+    return over, over_bytes
+
+
+def has_room(queue: Queue, count: int, size: int) -> bool:
+    """Whether `count` more messages of `size` bytes together fit into a queue. What is dead in a
+    queue that refuses to the dead letters is on its way out, and takes no room."""
+    settings = queue.settings
+    held, held_bytes = queue.pages.length, queue.pages.bytes
+    if queue.pages.dead and settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
+        held -= queue.pages.dead
+        if settings.bytes_max is not None:
+            held_bytes -= _dead_bytes(queue)
+    if settings.length_max is not None and held + count > settings.length_max:
+        return False
+    return settings.bytes_max is None or held_bytes + size <= settings.bytes_max
+
+
+def refused_records(
+    queue: Queue, load: Load, first: int, offset: int, now: int
+) -> list[facts.Record]:
+    """The facts of messages that come to a full queue and die of it at once: `first` is their
+    place on its shelf, `offset` in the queue."""
+    records = chunk_records(queue.id, first, load, now)
+    end = offset + len(load.bodies)
+    while offset < end:
+        count = min(end - offset, PAGE - (offset & (PAGE - 1)))
+        records.append(facts.Condemned(queue.id, offset, count, b"", facts.OVERFLOW))
+        offset += count
     return records
 
 

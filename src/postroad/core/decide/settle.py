@@ -203,7 +203,10 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
     first, span, packed = pack_mask(part.mask)
     first += part.base
     outcome = command.outcome
-    dead_letters = part.queue.settings.dead_letter_queue is not None
+    settings = part.queue.settings
+    dead_letters = (
+        settings.dead_letter_queue is not None or settings.dead_letter_exchange is not None
+    )
     # Of what was purged only the lease is left: it ends, so that its holder has its credit back.
     purged = first < part.queue.purged_before
     if purged or outcome == ACK or (outcome == REJECT and not dead_letters):
@@ -214,10 +217,7 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
     if failed and command.after_ms is not None:
         due = now + command.after_ms if command.after_ms > 0 else 0
         return [history.CameBack(queue, lease, first, span, packed, due, True, 0, now)]
-    if part.queue.settings.retry.when not in (
-        RETRY_ALL,
-        RETRY_FAILED if failed else RETRY_RETURNED,
-    ):
+    if settings.retry.when not in (RETRY_ALL, RETRY_FAILED if failed else RETRY_RETURNED):
         return [history.CameBack(queue, lease, first, span, packed, 0, failed, 0, now)]
     return _retry_by_policy(world, part, failed, now)
 

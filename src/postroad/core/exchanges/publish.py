@@ -124,13 +124,14 @@ def _header_delays(command: PublishTo) -> Delays:
     delays: list[int | None] = []
     for at, head in enumerate(command.heads):
         if head not in known:
-            known[head] = _delay_in(head)
+            known[head] = delay_in(head)
         told = known[head]
         delays.append(own[at] if told is None else told)
     return delays if any(delays) else command.delays_ms
 
 
-def _delay_in(head: bytes) -> int | None:
+def delay_in(head: bytes) -> int | None:
+    """How long a message waits on a delayed exchange, in ms, by its header."""
     told = headers_of(head).get(DELAY_HEADER)
     if isinstance(told, str) and told.isdecimal() and told.isascii() and len(told) <= 15:
         told = int(told)
