@@ -155,6 +155,16 @@ FILTER_BODY_BYTES_MAX = 256 * 1024  # a longer body passes no filter on bodies: 
 FILTER_DEPTH_MAX = 32  # names in names, in a filter and in what it looks at
 FILTER_NUMBER_MAX = 1_000_000_000
 FILTER_DECIMALS = 5
+DELIVERY_POLICY_BYTES_MAX = 16 * 1024
+PUSH_RETRIES_MAX = 100
+PUSH_DELAY_S_MAX = 3_600
+PUSH_TOTAL_S_MAX = 3_600  # all waits of one delivery policy together
+PUSH_TIMEOUT_MS = 15_000  # one POST to an HTTP endpoint, its answer included
+PUSH_ANSWER_BYTES_MAX = 64 * 1024  # read of an answer, so that its connection can be used again
+PUSHES_MAX = 128  # POSTs under way at once
+PUSHES_PER_ENDPOINT = 16  # of one subscription, so that none takes all the places
+PUSH_LOOK_MS = 1_000  # how soon a new HTTP subscription is seen
+PUSH_QUEUES_PAGE = 1_000  # HTTP subscriptions looked up by one ask
 SNS_WILDCARD_POINTS_MAX = 100  # of a policy: 1 for a pattern with one star, 3 for each of more
 
 # Topics and groups.

@@ -62,6 +62,7 @@ ALONE = (
     commands.Move,
     commands.Attach,
     commands.GrantCredit,
+    commands.SetPool,
     commands.Detach,
     topics.FindOffset,
     groups.DeclareGroup,

@@ -4,11 +4,12 @@ design.
 One rule: demand knows who is next; it never touches messages.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Container
 from heapq import heapify, heappop, heappush
 
-from postroad.limits import ENDED_WAITS_MAX, HELD_GONE_MAX
+from postroad.core.ring import Consumer, Pool, Ring
+from postroad.limits import ENDED_WAITS_MAX, HELD_GONE_MAX, POOLS_MAX
 from postroad.model.ask import Ask, Caller
 
 
@@ -42,31 +43,12 @@ class Waiter:
         self.over = False
 
 
-class Consumer:
-    """An attached consumer: `credit` more messages may be pushed to it; `holder` is the number its
-    leases bear."""
-
-    __slots__ = ("ask", "attached", "credit", "holder", "lease_ms", "leased", "number", "queue")
-
-    def __init__(
-        self, ask: Ask, number: int, queue: int, credit: int, lease_ms: int | None, leased: bool
-    ) -> None:
-        self.ask = ask
-        self.number = number
-        self.queue = queue
-        self.credit = credit
-        self.lease_ms = lease_ms
-        self.leased = leased
-        self.holder = 0
-        self.attached = True
-
-
 class Session:
     """What one caller waits for and holds. `holders`: (queue, holder) of all leases it may have;
     `own`: queue -> holder of what it received without a consumer; `own_max`: with more of these it
-    is time to see which queues are gone."""
+    is time to see which queues are gone. `pools`: what its consumers share, by number."""
 
-    __slots__ = ("consumers", "holders", "own", "own_max", "waiters")
+    __slots__ = ("consumers", "holders", "own", "own_max", "pools", "waiters")
 
     def __init__(self) -> None:
         self.waiters: list[Waiter] = []
@@ -74,10 +56,11 @@ class Session:
         self.holders: list[tuple[int, int]] = []
         self.own: dict[int, int] = {}
         self.own_max = HELD_GONE_MAX
+        self.pools: dict[int, Pool] = {}
 
     def is_over(self) -> bool:
         """Whether nothing is left to remember."""
-        return not (self.waiters or self.consumers or self.holders)
+        return not (self.waiters or self.consumers or self.holders or self.pools)
 
 
 class Demand:
@@ -86,14 +69,15 @@ class Demand:
     somebody wanted something of, and does no more, and `left_lists` names of lists that somebody
     waited for. `lists`: who waits for a list, by its name; `loose`: holders whose consumers were
     detached from a queue;
-    `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at."""
+    `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at.
+    `forsakable`: queues that go when their last consumer leaves, `forsaken`: those it has left."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, OrderedDict[Waiter, None]] = {}
         self.lists: dict[str, OrderedDict[Waiter, None]] = {}
         self.empty: dict[int, None] = {}
         self.emptied: dict[int, None] = {}
-        self.consumers: dict[int, deque[Consumer]] = {}
+        self.consumers: dict[int, Ring] = {}
         self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
         self.loose: dict[int, dict[int, None]] = {}
@@ -102,6 +86,8 @@ class Demand:
         self.watched: dict[int, int] = {}
         self.left: dict[int, None] = {}
         self.left_lists: dict[str, None] = {}
+        self.forsakable: dict[int, None] = {}
+        self.forsaken: dict[int, None] = {}
         self._ends: list[tuple[int, int, Waiter]] = []
         self._sequence = 0
 
@@ -184,7 +170,13 @@ class Demand:
         session.consumers[consumer.number] = consumer
         session.holders.append((consumer.queue, consumer.holder))
         self.by_holder[consumer.holder] = consumer
-        self.consumers.setdefault(consumer.queue, deque()).append(consumer)
+        if consumer.pool is not None:
+            consumer.pool.members[consumer] = None
+        ring = self.consumers.get(consumer.queue)
+        if ring is None:
+            ring = Ring()
+            self.consumers[consumer.queue] = ring
+        ring.add(consumer)
         self.stir(consumer.queue)
 
     def detach(self, consumer: Consumer) -> None:
@@ -194,10 +186,30 @@ class Demand:
         self.loose.setdefault(consumer.queue, {})[consumer.holder] = None
         self._leave(consumer.queue)
         self.stir(consumer.queue)
+        if consumer.pool is not None:
+            del consumer.pool.members[consumer]
+            self._tidy(consumer.pool, consumer.ask.caller.number)
         ring = self.consumers[consumer.queue]
-        ring.remove(consumer)
-        if not ring:
+        ring.consumers.remove(consumer)
+        if not ring.consumers:
             del self.consumers[consumer.queue]
+            if consumer.queue in self.forsakable:
+                self.forsaken[consumer.queue] = None
+
+    def pool(self, caller: Caller, number: int) -> Pool | None:
+        """A caller's pool, from now on there; `None` where it has too many others."""
+        session = self._session(caller)
+        pool = session.pools.get(number)
+        if pool is None and len(session.pools) < POOLS_MAX:
+            pool = Pool(number)
+            session.pools[number] = pool
+        return pool
+
+    def set_pool(self, caller: Caller, pool: Pool, limit: int | None) -> None:
+        """Another limit of a pool: whoever may be given more by it is looked at."""
+        pool.limit = limit
+        self._stir_pool(pool)
+        self._tidy(pool, caller.number)
 
     def is_loose(self, holder: int) -> bool:
         """Whether a holder's consumer was detached, so that only its leases keep it."""
@@ -240,28 +252,20 @@ class Demand:
     def attached(self, queue: int) -> int:
         """How many consumers are attached to a queue."""
         ring = self.consumers.get(queue)
-        return 0 if ring is None else len(ring)
+        return 0 if ring is None else len(ring.consumers)
+
+    def is_exclusive(self, queue: int) -> bool:
+        """Whether a consumer is attached to a queue that lets no other be."""
+        ring = self.consumers.get(queue)
+        return ring is not None and ring.consumers[0].exclusive
 
     def next_consumer(self, queue: int, may_lease: bool, oldest: bool) -> Consumer | None:
-        """The next consumer of the ring that has credit; it goes to the end of the ring. Those that
-        lease are passed over while the queue may lease no more. `oldest`: all but the consumer
-        attached first are passed over."""
+        """The next consumer that may be given messages. Those that lease are passed over while the
+        queue may lease no more. `oldest`: all but the consumer attached first are passed over."""
         ring = self.consumers.get(queue)
         if ring is None:
             return None
-        if oldest:
-            first = min([consumer.holder for consumer in ring])
-            while ring[0].holder != first:
-                ring.rotate(-1)
-            consumer = ring[0]
-            may = consumer.credit > 0 and (may_lease or not consumer.leased)
-            return consumer if may else None
-        for _ in range(len(ring)):
-            consumer = ring[0]
-            ring.rotate(-1)
-            if consumer.credit > 0 and (may_lease or not consumer.leased):
-                return consumer
-        return None
+        return ring.oldest(may_lease) if oldest else ring.next(may_lease)
 
     def stir(self, queue: int, name: str = "") -> None:
         """Something may be ready, or somebody may want more; `name`: where the queue may be waited
@@ -272,9 +276,37 @@ class Demand:
     def credit_back(self, holder: int, count: int) -> None:
         """Leases of a consumer ended."""
         consumer = self.by_holder.get(holder)
-        if consumer is not None and consumer.leased and consumer.attached:
+        if consumer is None or not consumer.leased:
+            return
+        if consumer.pool is not None:
+            consumer.pooled -= count
+            self._back_to_pool(consumer.pool, count, consumer.ask.caller.number)
+        if consumer.attached:
             consumer.credit += count
             self.stir(consumer.queue)
+
+    def _back_to_pool(self, pool: Pool, count: int, caller: int) -> None:
+        """Leases in a pool are over: where there was no room for more, there is now."""
+        was_full = not pool.room(1)
+        pool.used -= count
+        if was_full:
+            self._stir_pool(pool)
+        self._tidy(pool, caller)
+
+    def _stir_pool(self, pool: Pool) -> None:
+        """All queues of a pool are looked at, that of who was served last comes last."""
+        if pool.room(1):
+            for member in pool.members:
+                self.stirred.pop(member.queue, None)
+                self.stir(member.queue)
+
+    def _tidy(self, pool: Pool, caller: int) -> None:
+        """A pool of which nothing is left is forgotten."""
+        session = self.sessions.get(caller)
+        if session is not None and pool.is_over() and session.pools.get(pool.number) is pool:
+            del session.pools[pool.number]
+            if session.is_over():
+                del self.sessions[caller]
 
     def forget(self, caller: Caller) -> list[tuple[int, int]]:
         """A caller is gone; returns (queue, holder) of the leases it may have held."""
@@ -295,15 +327,23 @@ class Demand:
     def forget_queue(self, queue: int) -> list[Waiter]:
         """A queue is gone, and with it all leases: its consumers are detached, and its waiters
         returned to be told."""
-        for consumer in list(self.consumers.get(queue, ())):
+        for consumer in self.attached_to(queue):
             self.detach(consumer)
         for holder in list(self.loose.get(queue, ())):
             self.let_go(holder)
         return list(self.waiters.get(queue, ()))
 
+    def attached_to(self, queue: int) -> list[Consumer]:
+        """The consumers of a queue."""
+        ring = self.consumers.get(queue)
+        return [] if ring is None else list(ring.consumers)
+
     def _drop(self, holder: int) -> Consumer:
         """A consumer that is detached is remembered no more."""
         consumer = self.by_holder.pop(holder)
+        if consumer.pool is not None and consumer.pooled:
+            self._back_to_pool(consumer.pool, consumer.pooled, consumer.ask.caller.number)
+            consumer.pooled = 0
         loose = self.loose[consumer.queue]
         del loose[holder]
         if not loose:

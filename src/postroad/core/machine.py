@@ -307,9 +307,8 @@ class Core:
     def _relieve_of_moved(self, records: list[facts.Record]) -> list[facts.Record]:
         """What gives way to the messages that were moved."""
         found: list[facts.Record] = []
-        fed = {record.shelf for record in records if isinstance(record, facts.Published)}
-        for id in sorted(fed):
-            queue = self.state.queues.get(id)
+        for name in sorted(published_to(self.state, records)):
+            queue = self.state.by_name.get(name)
             if queue is not None and queue.settings.overflow != OVERFLOW_REJECT:
                 dropped = overflow_records(queue, True)
                 self._apply_all(dropped)
@@ -382,11 +381,7 @@ class Core:
         if id in self.state.buried:
             self.schedule.sweeping[id] = None
         self.life.gone(id)
-        self.server.rates.forget(id)
-        for waiter in self.demand.forget_queue(id):
-            self.demand.end_wait(waiter)
-            reply = Refused(Why.NO_SUCH_QUEUE, "the queue was deleted while waiting for it")
-            self.server.said.append(Answer(waiter.ask, reply, self.state.group))
+        self.server.queue_gone(id)
 
     def _seal(self, step: Step) -> Step:
         if self.server.said:

@@ -17,12 +17,13 @@ from postroad.core.decide.receive import (
     pop_record,
 )
 from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
-from postroad.core.demand import Consumer, Demand, Waiter
+from postroad.core.demand import Demand, Waiter
 from postroad.core.handout import Handout
 from postroad.core.lists.desk import ListDesk, nothing_for
 from postroad.core.queue import Queue
 from postroad.core.rates import Rates
-from postroad.limits import LAPSE_SLICE, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
+from postroad.core.ring import Consumer
+from postroad.limits import LAPSE_SLICE, POOLS_MAX, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import (
     SESSION_LEASE,
@@ -33,7 +34,9 @@ from postroad.model.commands import (
     Receive,
     SetPool,
 )
-from postroad.model.replies import Done, Received, Refused, Why
+from postroad.model.replies import Detached, Done, Received, Refused, Why
+
+TOO_MANY_POOLS = f"a caller has at most {POOLS_MAX:,} pools"
 
 
 class Terms:
@@ -81,7 +84,7 @@ class Server:
         if isinstance(command, GrantCredit):
             return self._grant(ask, command)
         if isinstance(command, SetPool):
-            return self._say(ask, Refused(Why.BAD_COMMAND, "pools are not there yet"))
+            return self._set_pool(ask, command)
         assert isinstance(command, Detach), "every command has a decider or is one of these"
         consumer = self.demand.consumer(ask.caller, command.consumer)
         if consumer is None:
@@ -97,6 +100,17 @@ class Server:
         if self.demand.is_loose(holder) and not queue.leases.held_by(holder, 1):
             queue.leases.forget_holder(holder)
             self.demand.let_go(holder)
+
+    def queue_gone(self, id: int) -> None:
+        """A queue is deleted: its consumers and who waits for it are told."""
+        self.rates.forget(id)
+        group = self.world.state.group
+        for consumer in self.demand.attached_to(id):
+            self.said.append(Answer(consumer.ask, Detached(consumer.number), group))
+        for waiter in self.demand.forget_queue(id):
+            self.demand.end_wait(waiter)
+            reply = Refused(Why.NO_SUCH_QUEUE, "the queue was deleted while waiting for it")
+            self.said.append(Answer(waiter.ask, reply, group))
 
     def pump(self, now: int) -> Step | None:
         """Serve the queues that were stirred, some rounds of it."""
@@ -254,6 +268,9 @@ class Server:
         consumer = self.demand.next_consumer(queue.id, free_slots(queue, 1) > 0, alone)
         if consumer is None:
             return None
+        if not alone and self.demand.attached(queue.id) > 1:
+            ring = self.demand.consumers[queue.id]
+            room = min(room, ring.portion(consumer, queue.pages.ready, free_slots(queue, 1) > 0))
         return self._push(queue, consumer, room, now)
 
     def room(self, queue: Queue, count: int, now: int) -> int:
@@ -287,9 +304,14 @@ class Server:
             consumer.credit -= handout.count()
             return Step(records, [Answer(consumer.ask, handout, self.world.state.group)], True)
         count = free_slots(queue, count)
+        pool = consumer.pool
+        if pool is not None:
+            count = pool.room(count)
         deadline = deadline_of(queue, consumer.lease_ms, now)
         records = self._lease(queue, count, deadline, consumer.holder, handout)
         consumer.credit -= handout.count()
+        if pool is not None:
+            pool.take(consumer, handout.count())
         wait = messages_group(self.world, queue, handout)
         return Step(records, [Answer(consumer.ask, handout, wait)], False)
 
@@ -304,12 +326,43 @@ class Server:
         lease_ms = SESSION_LEASE if command.lease_ms is None else command.lease_ms
         if lease_ms < SESSION_LEASE or too_long(lease_ms):
             return self._say(ask, Refused(Why.BAD_COMMAND, TOO_LONG))
+        refused = self._not_beside_others(queue, command)
+        if refused is not None:
+            return self._say(ask, refused)
         consumer = Consumer(
             ask, command.consumer, queue.id, command.credit, lease_ms, command.leased
         )
+        consumer.priority = command.priority
+        consumer.exclusive = command.exclusive
+        if command.pool:
+            consumer.pool = self.demand.pool(ask.caller, command.pool)
+            if consumer.pool is None:
+                return self._say(ask, Refused(Why.TOO_MANY, TOO_MANY_POOLS))
         consumer.holder = self._new_holder()
         self.demand.attach(consumer)
         return self._say(ask, Done(), queue.touched)
+
+    def _not_beside_others(self, queue: Queue, command: Attach) -> Refused | None:
+        """Why a consumer cannot be attached beside those that are there, or `None`."""
+        if command.pool < 0:
+            return Refused(Why.BAD_COMMAND, "a pool has a number from 1")
+        if command.exclusive and self.demand.attached(queue.id):
+            text = f"queue `{queue.name}` has a consumer, beside which none can be exclusive"
+            return Refused(Why.EXCLUSIVE_CONSUMER, text)
+        if self.demand.is_exclusive(queue.id):
+            text = f"queue `{queue.name}` has an exclusive consumer"
+            return Refused(Why.EXCLUSIVE_CONSUMER, text)
+        return None
+
+    def _set_pool(self, ask: Ask, command: SetPool) -> Step:
+        if command.pool < 1 or (command.limit is not None and command.limit < 0):
+            text = "a pool has a number from 1, and its limit is not below 0"
+            return self._say(ask, Refused(Why.BAD_COMMAND, text))
+        pool = self.demand.pool(ask.caller, command.pool)
+        if pool is None:
+            return self._say(ask, Refused(Why.TOO_MANY, TOO_MANY_POOLS))
+        self.demand.set_pool(ask.caller, pool, command.limit)
+        return self._say(ask, Done())
 
     def _grant(self, ask: Ask, command: GrantCredit) -> Step:
         consumer = self.demand.consumer(ask.caller, command.consumer)
