@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,14 +12,14 @@ import pytest
 
 from tests.compat.clients import KEY_ID, SECRET, figure
 from tests.compat.conftest import Serve
-from tests.compat.processes import STOP_MS_MAX, until
+from tests.compat.processes import until
+from tests.compat.workshop import Workshop
 
 LONG = "POSTROAD_SOAK_MINUTES" in os.environ
 TASKS = 10_000 if LONG else 1_200
 """Celery takes about 10 ms of two cores for each; the long run is that of `make soak`."""
 SLOW = 2
 RUN_MS_MAX = 600_000 if LONG else 120_000
-PROGRAMS = Path(__file__).parent / "programs"
 WORKER = ("-m", "celery", "-A", "celery_app", "worker", "--pool", "threads", "--concurrency", "6")
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR")
 
@@ -28,48 +27,15 @@ Effect = tuple[str, int, int]
 """What was done to which task at which attempt."""
 
 
-class Workshop:
-    """Processes of one Celery application; what its tasks did is in a file."""
-
-    def __init__(self, folder: Path, broker: str) -> None:
-        self.file = folder / "results"
-        self.folder = folder
-        self.env = {**os.environ, "BROKER_URL": broker, "RESULTS": str(self.file)}
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a process whose lines go to a file."""
-        log = self.folder / f"log-{len(self.processes)}"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=PROGRAMS,
-                env=self.env,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        self.processes.append(process)
-        return process
+class Celery(Workshop):
+    """The Celery application of these tests."""
 
     def worker(self) -> subprocess.Popen[bytes]:
         return self.begin(*WORKER, *QUIET, "-n", f"worker-{len(self.processes)}")
 
     def effects(self) -> list[tuple[Effect, int]]:
         """Each effect with the process that had it."""
-        if not self.file.exists():
-            return []
-        lines = [line.split() for line in self.file.read_text().splitlines()]
-        return [((kind, int(n), int(attempt)), int(pid)) for kind, n, attempt, pid in lines]
-
-    def end(self) -> None:
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(STOP_MS_MAX / 1_000)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        return [((kind, int(n), int(attempt)), int(pid)) for kind, n, attempt, pid in self.lines()]
 
 
 @pytest.fixture
@@ -96,7 +62,7 @@ def test_every_task_has_its_effects_whatever_happens_to_workers(
 ) -> None:
     served = serve()
     broker = f"sqs://{KEY_ID}:{SECRET}@{served.endpoints['sqs']}//"
-    shop = Workshop(tmp_path, broker)
+    shop = Celery(tmp_path, broker)
     stack.callback(shop.end)
     sender = shop.begin("celery_app.py", str(TASKS), str(SLOW))
     doomed = shop.worker()
@@ -123,5 +89,5 @@ def test_every_task_has_its_effects_whatever_happens_to_workers(
     assert twice <= its_own
 
 
-def done_by(shop: Workshop, pid: int) -> int:
+def done_by(shop: Celery, pid: int) -> int:
     return sum(kind == "done" and by == pid for (kind, _, _), by in shop.effects())
