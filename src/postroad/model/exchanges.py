@@ -29,7 +29,9 @@ FORM_MARK = "\0"
 routing key of a publish of that form. A form fits itself and what is below it: `\\0raw` fits
 `\\0raw.http`. A publish with any other routing key has no other form and goes to all."""
 FORM_RAW = FORM_MARK + "raw"
-"""The form that bindings without a form get, as it was sent."""
+"""A message as it was sent."""
+FORM_PLAIN = FORM_RAW + ".plain"
+"""The form that bindings without a form get."""
 FORM_CLOSED = FORM_MARK + "-"
 """The key of a binding that gets nothing yet."""
 

@@ -16,7 +16,7 @@ from postroad.model.exchanges import (
     FANOUT,
     FORM_CLOSED,
     FORM_MARK,
-    FORM_RAW,
+    FORM_PLAIN,
     HEADERS,
     MATCH_ARGUMENT,
     TOPIC,
@@ -74,8 +74,7 @@ class FanoutMatcher(Matcher):
             return [one for one in every if one.pattern != FORM_CLOSED]
         found: list[Binding] = []
         for one in every:
-            # A binding without a form wants what was sent, whatever other forms there are.
-            pattern = one.pattern if one.pattern[:1] == FORM_MARK else FORM_RAW
+            pattern = one.pattern if one.pattern[:1] == FORM_MARK else FORM_PLAIN
             if pattern == key or pattern.startswith(key + "."):
                 found.append(one)
         return found

@@ -25,7 +25,7 @@ class Member:
 
     `name`: in the plain shape; `wire`: in the form; `kind`: SCALAR, LIST, MAP or STRUCT;
     `inner`: the members of the structs in it (empty: scalars); `key`, `content`: the names of a
-    map's two halves.
+    map's two halves; `wrap`: the word between its name and the number of an entry, if there is one.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Member:
     inner: tuple["Member", ...] = ()
     key: str = "Name"
     content: str = "Value"
+    wrap: str = ""
 
 
 class MalformedForm(Exception):  # noqa: N818  (the name is the sentence)
@@ -91,6 +92,11 @@ def _member(node: str | Tree, member: Member) -> Plain:
         return node
     if member.kind == STRUCT:
         return _item(node, member)
+    if member.wrap:
+        wrapped = {} if isinstance(node, str) else node.get(member.wrap)
+        if wrapped is None or (isinstance(node, str) and node):
+            raise MalformedForm(f"{member.wire} has entries as {member.wire}.{member.wrap}.1.")
+        node = wrapped
     rows = _rows(node, member)
     if member.kind == LIST:
         return [_item(row, member) for row in rows]

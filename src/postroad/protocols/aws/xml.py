@@ -26,11 +26,12 @@ _ESCAPES: Final = str.maketrans(
 @value
 class Spelling:
     """How a list or map among an answer's members is spelled: the element of each entry and, for a
-    map, the elements of its halves."""
+    map, the elements of its halves. `wrapped`: the entries stand in an element of their name."""
 
     element: str
     key: str = ""
     content: str = ""
+    wrapped: bool = False
 
 
 def encode_answer(
@@ -71,16 +72,27 @@ def _struct(out: list[str], shape: Mapping[str, object], spellings: Mapping[str,
         spelling = spellings.get(name)
         if spelling is None:
             _element(out, name, content, spellings)
-        elif isinstance(content, dict):
-            for key, one in content.items():
-                out.append(f"<{spelling.element}>")
-                _element(out, spelling.key, key, spellings)
-                _element(out, spelling.content, one, spellings)
-                out.append(f"</{spelling.element}>")
-        else:
-            assert isinstance(content, list)
-            for one in content:
-                _element(out, spelling.element, one, spellings)
+            continue
+        if spelling.wrapped:
+            out.append(f"<{name}>")
+        _entries(out, spelling, content, spellings)
+        if spelling.wrapped:
+            out.append(f"</{name}>")
+
+
+def _entries(
+    out: list[str], spelling: Spelling, content: object, spellings: Mapping[str, Spelling]
+) -> None:
+    if isinstance(content, dict):
+        for key, one in content.items():
+            out.append(f"<{spelling.element}>")
+            _element(out, spelling.key, key, spellings)
+            _element(out, spelling.content, one, spellings)
+            out.append(f"</{spelling.element}>")
+    else:
+        assert isinstance(content, list)
+        for one in content:
+            _element(out, spelling.element, one, spellings)
 
 
 def _element(out: list[str], name: str, content: object, spellings: Mapping[str, Spelling]) -> None:

@@ -18,25 +18,7 @@ from postroad.limits import (
     SQS_RECEIVE_MAX,
     SQS_WAIT_S_MAX,
 )
-from postroad.model.value import value
-
-
-@value
-class Rule:
-    """What holds for one member.
-
-    `required`: an absent or empty one is MissingParameter. `low`, `high`: the range of a number.
-    `form`: its spelling in the Query form where that is another; `key`, `content`: those of a
-    map's halves.
-    """
-
-    required: bool = False
-    low: int | None = None
-    high: int | None = None
-    form: str = ""
-    key: str = "Name"
-    content: str = "Value"
-
+from postroad.protocols.aws.inputs import Rule
 
 _URL: Final = Rule(required=True)
 _NEEDED: Final = Rule(required=True)

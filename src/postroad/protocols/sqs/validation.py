@@ -4,12 +4,13 @@ It stands between the wire and the actions. The rule kept here: an action is beg
 input that keeps every rule of its table.
 """
 
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Final
 
 from msgspec import Struct
 
 from postroad.protocols.aws.faults import Fault, invalid, missing
-from postroad.protocols.sqs.inputs import DeleteEntry, Rule, SendEntry, VisibilityEntry
+from postroad.protocols.aws.inputs import Rule, rules_of
+from postroad.protocols.sqs.inputs import DeleteEntry, SendEntry, VisibilityEntry
 from postroad.protocols.sqs.spec import INPUTS
 
 
@@ -27,18 +28,7 @@ def check(given: Struct) -> Fault | None:
     return None
 
 
-def _rules(struct: type[Struct]) -> tuple[tuple[str, Rule], ...]:
-    found: list[tuple[str, Rule]] = []
-    hints: dict[str, Any] = get_type_hints(struct, include_extras=True)
-    for name, hint in hints.items():
-        if get_origin(hint) is Annotated:
-            rule = get_args(hint)[1]
-            if rule.required or rule.low is not None:
-                found.append((name, rule))
-    return tuple(found)
-
-
 _ENTRIES: Final[tuple[type[Struct], ...]] = (SendEntry, DeleteEntry, VisibilityEntry)
 RULES: Final[dict[type[Struct], tuple[tuple[str, Rule], ...]]] = {
-    struct: _rules(struct) for struct in (*INPUTS.values(), *_ENTRIES)
+    struct: rules_of(struct) for struct in (*INPUTS.values(), *_ENTRIES)
 }

@@ -4,26 +4,17 @@ The rule kept here: both forms end in the same input values and begin from the s
 """
 
 from collections.abc import Callable
-from types import UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from postroad.protocols.aws.faults import INVALID_PARAMETER, MALFORMED_INPUT, Fault
-from postroad.protocols.aws.query import (
-    LIST,
-    MAP,
-    SCALAR,
-    STRUCT,
-    MalformedForm,
-    Member,
-    shape_form,
-)
+from postroad.protocols.aws.inputs import members_of
+from postroad.protocols.aws.query import MalformedForm, Member, shape_form
 from postroad.protocols.aws.session import Shape
 from postroad.protocols.aws.xml import encode_answer, encode_error
 from postroad.protocols.http.wire import encode
-from postroad.protocols.sqs.inputs import Rule
 from postroad.protocols.sqs.spec import INPUTS, NAMESPACE, RESULTLESS, SPELLINGS
 
 _JSON: Final = b"application/x-amz-json-1.0"
@@ -93,36 +84,9 @@ class Answering:
         return encode(status, content_type, body, extra=extra, keep_alive=self.keep_alive)
 
 
-def _members(struct: type[Struct]) -> tuple[Member, ...]:
-    """How the members of an input are spelled in the Query form, read from its class."""
-    hints = get_type_hints(struct, include_extras=True)
-    return tuple(_member(name, hint) for name, hint in hints.items())
-
-
-def _member(name: str, hint: Any) -> Member:
-    rule = Rule()
-    if get_origin(hint) is Annotated:
-        hint, rule = get_args(hint)
-    if get_origin(hint) in (UnionType, Union):
-        hint = next(one for one in get_args(hint) if one is not type(None))
-    wire = rule.form or name
-    if get_origin(hint) is list:
-        (inner,) = get_args(hint)
-        return Member(name, wire, LIST, _inner(inner))
-    if get_origin(hint) is dict:
-        _, inner = get_args(hint)
-        return Member(name, wire, MAP, _inner(inner), rule.key, rule.content)
-    inner_members = _inner(hint)
-    return Member(name, wire, STRUCT if inner_members else SCALAR, inner_members)
-
-
-def _inner(hint: Any) -> tuple[Member, ...]:
-    return _members(hint) if isinstance(hint, type) and issubclass(hint, Struct) else ()
-
-
 _JSON_READERS: Final[dict[str, Callable[[bytes], Struct]]] = {
     action: msgspec.json.Decoder(struct).decode for action, struct in INPUTS.items()
 }
 MEMBERS: Final[dict[str, tuple[Member, ...]]] = {
-    action: _members(struct) for action, struct in INPUTS.items()
+    action: members_of(struct) for action, struct in INPUTS.items()
 }

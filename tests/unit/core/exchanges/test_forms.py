@@ -47,6 +47,7 @@ def test_a_form_goes_to_those_that_want_it(switch: Switch) -> None:
 def test_what_was_sent_goes_to_bindings_without_a_form_too(switch: Switch) -> None:
     assert holders(switch, RAW) == {"plain", "raw"}
     assert holders(switch, "\0raw.sqs") == {"raw"}
+    assert holders(switch, "\0raw.plain") == {"plain"}
 
 
 def test_a_publish_without_forms_goes_to_all_but_the_closed(switch: Switch) -> None:

@@ -8,8 +8,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from msgspec import Struct
 
 from postroad.model.policy import QueueSettings
+from postroad.protocols.aws.inputs import Rule
 from postroad.protocols.sqs.actions.table import ACTIONS
-from postroad.protocols.sqs.inputs import Rule
 from postroad.protocols.sqs.spec import (
     ERRORS,
     INPUTS,

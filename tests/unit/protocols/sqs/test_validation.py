@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct
 
 from postroad.protocols.aws.faults import Fault
-from postroad.protocols.sqs.inputs import Rule
+from postroad.protocols.aws.inputs import Rule
 from postroad.protocols.sqs.spec import INPUTS
 from postroad.protocols.sqs.validation import RULES, check
 from postroad.protocols.sqs.wire import MEMBERS, read_json, read_query
