@@ -39,6 +39,12 @@ METRICS: Final[dict[str, Metric]] = {
     "received_bytes_total": counter("Bytes read from connections"),
     "sent_bytes_total": counter("Bytes written to connections"),
     "loop_lag_ms_max": gauge("Longest delay of the event loop since the last look, in ms"),
+    # AMQP.
+    "amqp_channels_opened_total": counter("Channels opened"),
+    "amqp_channel_faults_total": counter("Channels closed because of what a client did"),
+    "amqp_connection_faults_total": counter("Connections closed because of what a client did"),
+    "amqp_logins_refused_total": counter("Logins refused"),
+    "amqp_heartbeats_missed_total": counter("Connections cut off because no heartbeat came"),
     # The engine.
     "queues": gauge("Queues that exist"),
     "messages": gauge("Messages held, in whatever state"),

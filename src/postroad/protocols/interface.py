@@ -4,7 +4,7 @@ One rule: a session owns no socket and reads no clock; it turns bytes into asks 
 bytes.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from postroad.model.commands import Command
 from postroad.model.replies import Reply
@@ -13,11 +13,13 @@ from postroad.model.value import value
 
 @value
 class Output:
-    """What a session wants done: bytes to send, numbered commands to ask, whether to close then."""
+    """What a session wants done: bytes to send, numbered commands to ask, whether to close then.
+    `busy`: read no more until an output says otherwise."""
 
     send: bytes = b""
     asks: tuple[tuple[int, Command], ...] = ()
     close: bool = False
+    busy: bool = False
 
 
 class Session(Protocol):
@@ -31,3 +33,17 @@ class Session(Protocol):
 
     def tick(self, now_ms: int) -> Output:
         """Time went by (about once a second): idle connections close themselves here."""
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A session that wants to know more of its connection."""
+
+    def met(self, *, loopback: bool) -> None:
+        """Say before anything else whether the peer is on this machine."""
+
+    def stall(self, full: bool, now_ms: int) -> Output:
+        """The peer does not take what was sent (`full`), or does again."""
+
+    def farewell(self, now_ms: int) -> Output:
+        """The connection is about to be closed from this side: the last words."""

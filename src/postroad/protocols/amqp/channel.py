@@ -7,20 +7,20 @@ acks wait for nobody and hold nothing back.
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from postroad.model.commands import Command
 from postroad.model.replies import Reply
 from postroad.protocols.amqp.consuming import Consumers
-from postroad.protocols.amqp.errors import Fault
+from postroad.protocols.amqp.errors import COMMAND_INVALID, ConnectionFault, Fault
 from postroad.protocols.amqp.frames import AckRun, MethodFrame, PublishRun
 from postroad.protocols.amqp.link import Link, Script
 from postroad.protocols.amqp.publishing import Publisher
 from postroad.protocols.amqp.settling import Settling
 
-Handler = Callable[["Channel", dict[str, Any]], Script | None]
+Handler: TypeAlias = Callable[["Channel", dict[str, Any]], Script | None]
 """A method of a client: it is done at once, or is a script."""
-Work = MethodFrame | PublishRun | AckRun
+Work: TypeAlias = MethodFrame | PublishRun | AckRun
 
 
 class Channel:
@@ -40,15 +40,11 @@ class Channel:
         self._method = ""
         self._held_back: deque[Work] = deque()
 
-    @property
-    def held_back(self) -> int:
-        """How many pieces of work wait for the script that runs."""
-        return len(self._held_back)
-
     def take(self, work: Work) -> None:
         """Do what came in, or hold it back while a method is at work."""
         if self._script is not None:
             self._held_back.append(work)
+            self.link.held_back += 1
         elif not self.closed:
             self._begin(work)
 
@@ -61,11 +57,16 @@ class Channel:
         """Close this channel, or the connection, because of `method`."""
         self.link.fault(self.number, fault, method)
 
+    def tick(self, now_ms: int) -> None:
+        """Time went by."""
+        self.settling.tick(now_ms)
+
     def close(self) -> None:
         """Let go of everything: consumers end, unsettled messages return. Nothing is sent."""
         if self.closed:
             return
         self.closed = True
+        self.link.held_back -= len(self._held_back)
         self._held_back.clear()
         script, self._script = self._script, None
         if script is not None:
@@ -84,7 +85,10 @@ class Channel:
                 self.settling.ack(work)
             else:
                 self._method = work.name
-                script = self._handlers[work.name](self, work.args)
+                handler = self._handlers.get(work.name)
+                if handler is None:
+                    raise ConnectionFault(COMMAND_INVALID, "unimplemented method")
+                script = handler(self, work.args)
                 if script is not None:
                     self._step(script, next(script, None))
         except Fault as fault:
@@ -110,4 +114,5 @@ class Channel:
             self._script = None
             self.fault(fault, self._method)
         while self._held_back and self._script is None and not self.closed:
+            self.link.held_back -= 1
             self._begin(self._held_back.popleft())

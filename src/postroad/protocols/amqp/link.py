@@ -29,6 +29,8 @@ class Link(Protocol):
     config: AmqpConfig
     full: bool
     """Whether the client reads too slowly: grant no credit until it does."""
+    held_back: int
+    """Pieces of work that wait in all channels; with too many of them no more is read."""
 
     def ask(self, command: Command, then: Callable[[Reply], None], *, many: bool = False) -> int:
         """Ask the core; `then` takes the reply, or with `many` every reply until `done`. Returns
@@ -44,6 +46,9 @@ class Link(Protocol):
         """Close the channel (`ChannelFault`) or the connection (`ConnectionFault`) because of
         `method`; for what goes wrong outside of handlers, scripts, `publish` and `ack`, which
         raise."""
+
+    def leave(self, channel: int) -> None:
+        """Let go of a channel; its number may be used again."""
 
     def core(self, name: str) -> str:
         """Return the core's name for an AMQP name of this connection's vhost."""
