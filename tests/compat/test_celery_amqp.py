@@ -13,8 +13,8 @@ from tests.compat.processes import until
 from tests.compat.workshop import PROGRAMS, Workshop
 
 RUN_MS_MAX = 40_000
-WORKER = ("-m", "celery", "-A", "amqp_celery", "worker", "--pool", "threads")
-WORKER += ("--concurrency", "4", "--loglevel", "WARNING")
+APP = ("-m", "celery", "-A", "amqp_celery", "worker")
+WORKER = (*APP, "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING")
 
 
 def start_worker(shop: Workshop) -> subprocess.Popen[bytes]:
