@@ -135,6 +135,20 @@ LIST_LOOK_BYTES_MAX = 16 * 1024 * 1024  # blocks kept in memory for it
 LIST_TRIM_MAX = 1_000_000  # messages dropped by one trim: some 250 pages
 LIST_MIDDLE_MAX = 10_000  # messages that were put in between others, of one list
 
+# Amazon SNS; the values are the service's own quotas.
+SNS_NAME_CHARS_MAX = 256
+SNS_MESSAGE_BYTES_MAX = 262_144  # body and attributes of a message, and of a batch
+SNS_SUBJECT_CHARS_MAX = 100
+SNS_DISPLAY_CHARS_MAX = 100
+SNS_BATCH_ENTRIES_MAX = 10
+SNS_BATCH_ID_CHARS_MAX = 80
+SNS_PAGE = 100  # topics or subscriptions in one answer
+SNS_LOOK = 1_000  # bindings looked at by one command of a program
+SNS_TAGS_MAX = 50
+SNS_DEDUP_WINDOW_MS = 300_000  # a FIFO topic takes a message of one id once in this time
+SNS_POLICY_CHARS_MAX = 30_720  # a topic's Policy
+SNS_PUSH_LEASE_MS = 60_000  # an http endpoint has so long to take a message
+
 # Exchanges, bindings and filters; the bounds of a filter are Amazon SNS's own.
 EXCHANGES_MAX = 100_000  # each takes about a KiB of memory
 BINDINGS_MAX = 1_000_000  # likewise, all together
@@ -255,6 +269,9 @@ AMQP_STRETCH_GAP = 256  # tags that nobody settles in between; with more of them
 # AMQP 0-9-1.
 FIELD_DEPTH_MAX = 32  # tables and arrays in one another: far more than people write
 AMQP_FRAME_BYTES_MAX = 131_072  # the largest frame offered to a client: RabbitMQ's default
+AMQP_FRAME_BYTES_MIN = 4_096  # what the protocol asks of everybody
+AMQP_CHANNELS_MAX = 2_047  # of one connection: RabbitMQ's default
+AMQP_HEARTBEAT_S = 60  # offered to clients: RabbitMQ's default
 AMQP_CONTENT_BYTES_MAX = 128 * 1024 * 1024  # of bodies that have come in part, of one connection
 AMQP_HANDSHAKE_TICKS_MAX = 10  # from the first byte to the open connection, as in RabbitMQ
 AMQP_CLOSE_TICKS_MAX = 5  # a client has so long to say that a connection may close
