@@ -85,17 +85,12 @@ def mail(make_queue: MakeQueue) -> Queue:
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(request: pytest.FixtureRequest) -> Broker:
     """Where the AMQP tests of a file connect: a server of their own, or the one they are told."""
     if OTHER:
-        yield Broker.at(OTHER)
-        return
-    folder = tmp_path_factory.mktemp("broker")
-    served = start(folder / "server", "--amqp", "127.0.0.1:0", data=folder / "data")
-    yield Broker.at(served.endpoints["amqp"])
-    served.process.terminate()
-    end(served)
-    assert served.complained == ""
+        return Broker.at(OTHER)
+    served: Served = request.getfixturevalue("shared")
+    return Broker.at(served.endpoints["amqp"])
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_a_master_gives_tasks_to_workers(broker: Broker) -> None:
 def test_a_robust_connection_goes_on_after_the_server_was_killed(
     serve: Serve, tmp_path: Path
 ) -> None:
-    served = serve("--amqp", "127.0.0.1:0")
+    served = serve()
     address = served.endpoints["amqp"]
     name = fresh()
 

@@ -22,7 +22,6 @@ from tests.compat.amqp_clients import (
 from tests.compat.conftest import Serve
 from tests.compat.processes import Served
 
-AMQP = ("--amqp", "127.0.0.1:0")
 CONFIRMED_MIN = 2_000
 
 
@@ -38,7 +37,7 @@ def closed(connection: Any) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_queues_bindings_and_messages_are_there_after_a_restart(serve: Serve, number: int) -> None:
-    served = serve(*AMQP)
+    served = serve()
     connection = address(served).connect()
     channel = connection.channel()
     channel.confirm_delivery()
@@ -54,7 +53,7 @@ def test_queues_bindings_and_messages_are_there_after_a_restart(serve: Serve, nu
     assert held.body == b"high"
     served.stop(number)
     closed(connection)
-    with address(serve(*AMQP)).channel() as channel:
+    with address(serve()).channel() as channel:
         counted(channel, name, 3)
         first, second, third = (get(channel, name, auto_ack=False) for _ in range(3))
         assert (first.body, first.again) == (b"high", True)
@@ -71,7 +70,7 @@ def test_queues_bindings_and_messages_are_there_after_a_restart(serve: Serve, nu
 def test_a_kill_under_load_loses_nothing_confirmed_and_brings_back_nothing_acked(
     serve: Serve,
 ) -> None:
-    served = serve(*AMQP)
+    served = serve()
     connection = address(served).connect()
     channel = connection.channel()
     name = queue(channel)
@@ -100,7 +99,7 @@ def test_a_kill_under_load_loses_nothing_confirmed_and_brings_back_nothing_acked
     with pytest.raises(AMQPError):
         pump(channel, lambda: False)
     served.process.wait()
-    restarted = serve(*AMQP)
+    restarted = serve()
     with address(restarted).channel() as channel:
         found = count(channel, name)
         assert confirmed <= found <= sent
@@ -112,14 +111,14 @@ def test_a_kill_under_load_loses_nothing_confirmed_and_brings_back_nothing_acked
         put(channel, queue(channel), "durable")
         restarted.process.send_signal(signal.SIGKILL)
         restarted.process.wait()
-    with address(serve(*AMQP)).channel() as channel:
+    with address(serve()).channel() as channel:
         counted(channel, name, found - found // 2)
         got = get(channel, name)
         assert (int(got.body), got.again) == (found // 2 + 1, True)
 
 
 def test_exclusive_queues_do_not_come_back(serve: Serve) -> None:
-    served = serve(*AMQP)
+    served = serve()
     connection = address(served).connect()
     channel = connection.channel()
     channel.confirm_delivery()
@@ -129,7 +128,7 @@ def test_exclusive_queues_do_not_come_back(serve: Serve) -> None:
     put(channel, name, "gone with its owner")
     served.stop(signal.SIGKILL)
     closed(connection)
-    with address(serve(*AMQP)).channel() as channel:
+    with address(serve()).channel() as channel:
         assert count(channel, kept) == 1
         with pytest.raises(AMQPError, match="404"):
             count(channel, name)
