@@ -1,0 +1,242 @@
+"""Publishes: a run of messages from the wire becomes one command, its reply confirms and returns.
+
+It stands between a channel and the core. The rule kept here: messages of one channel reach their
+queues in the order they were published; nothing is confirmed before the core has answered, and
+what is returned goes out before it is confirmed.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from postroad.model.exchanges import PublishTo, Routed
+from postroad.model.replies import Refused, Reply, Why
+from postroad.protocols.amqp.confirms import Confirms, Expected
+from postroad.protocols.amqp.delays import delay_ms_of, delivery_exchange
+from postroad.protocols.amqp.errors import (
+    ACCESS_REFUSED,
+    NO_ROUTE,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    ChannelFault,
+)
+from postroad.protocols.amqp.frames import PublishRun
+from postroad.protocols.amqp.marks import with_exchange
+from postroad.protocols.amqp.methods import encode_method
+from postroad.protocols.amqp.stamping import stamp
+from postroad.protocols.amqp.wire import encode_return
+
+if TYPE_CHECKING:
+    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.tx import Transaction
+
+METHOD: Final = "basic.publish"
+_NO_HOPS: Final = (Why.UNROUTABLE, Why.NO_SUCH_EXCHANGE)
+
+
+class Publisher:
+    """The publishing side of a channel. `confirms`: in confirm mode; `tx`: in tx mode."""
+
+    def __init__(self, channel: "Channel") -> None:
+        self.channel = channel
+        self.confirms: Confirms | None = None
+        self.tx: Transaction | None = None
+
+    def publish(self, run: PublishRun) -> None:
+        """Publish a run of messages to one exchange. Raises what closes the channel or the
+        connection, once those before the wrong message are on their way."""
+        exchange = self.channel.link.core(run.exchange)
+        keys = self._keys(run)
+        room = self.tx is None
+        if not run.special:
+            self._begin(run, PublishTo(exchange, keys, run.bodies, run.heads, skip_full=room))
+            return
+        stamped = stamp(run.heads, self.channel.link.user, self.channel.consumers.reply_queue)
+        command = PublishTo(
+            exchange,
+            keys,
+            run.bodies,
+            stamped.heads,
+            ttls_ms=stamped.ttls_ms,
+            priorities=stamped.priorities,
+            more_keys=self._more_keys(run, stamped.more_keys),
+            skip_full=room,
+        )
+        if stamped.fault is None:
+            self._begin(run, command)
+            return
+        if stamped.count:
+            self._begin(run, part_of(command, 0, stamped.count))
+        raise stamped.fault
+
+    def close(self) -> None:
+        """The channel is closed: nobody is told anything more."""
+
+    def _begin(self, run: PublishRun, command: PublishTo) -> None:
+        if self.tx is not None:
+            self.tx.publish(run, command)
+            return
+        expected = None
+        if self.confirms is not None:
+            expected = self.confirms.expect(len(command.bodies))
+        sent = Sent(self, run, command, expected)
+        if run.exchange.find("celery_delayed_") >= 0:
+            direct = without_hops(self.channel, run.exchange, command)
+            if direct is not None:
+                self.channel.link.ask(direct, sent.replied_at_once)
+                return
+        self.channel.link.ask(command, sent.replied)
+
+    def _keys(self, run: PublishRun) -> list[str]:
+        """The routing keys, one for all where they are the same; those of the default exchange are
+        names of queues."""
+        keys = run.routing_keys
+        if len(keys) > 1 and keys.count(keys[0]) == len(keys):
+            keys = keys[:1]
+        if run.exchange:
+            return keys
+        core = self.channel.link.core
+        if len(keys) == 1:
+            return [core(keys[0])]
+        return [core(key) for key in keys]
+
+    def _more_keys(
+        self, run: PublishRun, more: list[tuple[str, ...]] | None
+    ) -> list[tuple[str, ...]] | None:
+        if more is None or run.exchange:
+            return more
+        core = self.channel.link.core
+        return [tuple(core(key) for key in keys) for keys in more]
+
+
+class Sent:
+    """A publish on its way, or a part of one: `start` is the index of its first message in what
+    `expected` is about, and in `run`."""
+
+    __slots__ = ("command", "expected", "publisher", "run", "start")
+
+    def __init__(
+        self, publisher: Publisher, run: PublishRun, command: PublishTo, expected: Expected | None
+    ) -> None:
+        self.publisher = publisher
+        self.run = run
+        self.command = command
+        self.expected = expected
+        self.start = 0
+
+    def replied_at_once(self, reply: Reply) -> None:
+        """The answer where one long wait stood for many: there may be no way but the long one."""
+        if isinstance(reply, Refused) and reply.why in _NO_HOPS:
+            self.publisher.channel.link.ask(self.command, self.replied)
+        else:
+            self.replied(reply)
+
+    def replied(self, reply: Reply) -> None:
+        """The core's answer: returns, then confirms; or the fault it makes."""
+        channel = self.publisher.channel
+        if channel.closed:
+            return
+        if isinstance(reply, Routed):
+            if reply.unroutable:
+                send_returns(channel, self.run, self.start, reply.unroutable)
+            self._confirm(reply.full)
+            return
+        assert isinstance(reply, Refused), "a publish is routed or refused"
+        fault = fault_of(self.run.exchange, channel.link.vhost, reply.why)
+        if fault is not None:
+            channel.fault(fault, METHOD)
+        elif reply.why not in (Why.NO_SPACE, Why.STOPPING) and len(self.command.bodies) > 1:
+            self._halve()
+        else:
+            self._confirm(range(len(self.command.bodies)))
+
+    def _halve(self) -> None:
+        """Something in it was refused: the others are asked for without it."""
+        count = len(self.command.bodies)
+        middle = count // 2
+        for start, stop in ((0, middle), (middle, count)):
+            half = Sent(self.publisher, self.run, part_of(self.command, start, stop), self.expected)
+            half.start = self.start + start
+            self.publisher.channel.link.ask(half.command, half.replied)
+
+    def _confirm(self, refused: "tuple[int, ...] | range") -> None:
+        confirms, expected = self.publisher.confirms, self.expected
+        if confirms is not None and expected is not None:
+            confirms.settle(expected, self.start, len(self.command.bodies), refused)
+
+
+def fault_of(exchange: str, vhost: str, why: Why) -> ChannelFault | None:
+    """What the exchange of a publish did wrong, if it was the exchange."""
+    if why == Why.NO_SUCH_EXCHANGE:
+        return ChannelFault(NOT_FOUND, f"no exchange '{exchange}' in vhost '{vhost}'")
+    if why == Why.EXCHANGE_INTERNAL:
+        text = f"cannot publish to internal exchange '{exchange}' in vhost '{vhost}'"
+        return ChannelFault(ACCESS_REFUSED, text)
+    return None
+
+
+def send_returns(
+    channel: "Channel", run: PublishRun, start: int, unroutable: tuple[int, ...]
+) -> None:
+    """Send back those that nobody wanted and that were to go somewhere."""
+    for index in unroutable:
+        at = start + index
+        if run.mandatory[at]:
+            channel.send(
+                encode_return(
+                    channel.number,
+                    NO_ROUTE,
+                    "NO_ROUTE",
+                    run.heads[at],
+                    run.bodies[at],
+                    channel.link.frame_max,
+                )
+            )
+
+
+def part_of(command: PublishTo, start: int, stop: int) -> PublishTo:
+    """Some of the messages of a publish."""
+    keys, heads = command.routing_keys, command.heads
+    ttls, priorities, more = command.ttls_ms, command.priorities, command.more_keys
+    return replace(
+        command,
+        routing_keys=keys if len(keys) == 1 else keys[start:stop],
+        bodies=command.bodies[start:stop],
+        heads=None if heads is None else heads[start:stop],
+        ttls_ms=None if ttls is None else ttls[start:stop],
+        priorities=None if priorities is None else priorities[start:stop],
+        more_keys=None if more is None else more[start:stop],
+    )
+
+
+def without_hops(channel: "Channel", exchange: str, command: PublishTo) -> PublishTo | None:
+    """A publish with Celery's native delay as one wait; `None`: it is none of these. Refused as a
+    whole where a message would have no queue to go to."""
+    found = delivery_exchange(exchange)
+    if found is None:
+        return None
+    target, level = found
+    delays = [delay_ms_of(key, level) for key in command.routing_keys]
+    if None in delays:
+        return None
+    name = target.encode()
+    return replace(
+        command,
+        exchange=channel.link.core(target),
+        heads=[with_exchange(head, name) for head in command.heads or ()],
+        delays_ms=(delays * len(command.bodies) if len(delays) == 1 else delays),
+        mandatory=True,
+    )
+
+
+def select_confirms(channel: "Channel", args: dict[str, Any]) -> None:
+    """confirm.select."""
+    publisher = channel.publisher
+    if publisher.tx is not None:
+        raise ChannelFault(PRECONDITION_FAILED, "cannot switch from tx to confirm mode")
+    if publisher.confirms is None:
+        publisher.confirms = Confirms(channel)
+    if not args["nowait"]:
+        channel.send(encode_method(channel.number, "confirm.select-ok"))
+
+
+HANDLERS: Final = {"confirm.select": select_confirms}
