@@ -25,7 +25,14 @@ def postroad() -> Iterator[tuple[str, int, int]]:
     with scratch() as path:
         endpoints = path / "endpoints.json"
         command = [sys.executable, "-m", "postroad", "serve", str(path / "data")]
-        command += ["--sqs", "127.0.0.1:0", "--endpoints-file", str(endpoints)]
+        command += [
+            "--sqs",
+            "127.0.0.1:0",
+            "--amqp",
+            "127.0.0.1:0",
+            "--endpoints-file",
+            str(endpoints),
+        ]
         with _process(command) as process:
             _until(endpoints.exists, process)
             host, port = json.loads(endpoints.read_text(encoding="utf-8"))["sqs"].rsplit(":", 1)

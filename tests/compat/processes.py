@@ -69,7 +69,15 @@ def start(folder: Path, *options: str, data: Path, wait: bool = True) -> Served:
     folder.mkdir(parents=True)
     file = folder / "endpoints.json"
     command = [sys.executable, "-m", "postroad", "serve", str(data)]
-    command += ["--sqs", "127.0.0.1:0", "--endpoints-file", str(file), *options]
+    command += [
+        "--sqs",
+        "127.0.0.1:0",
+        "--amqp",
+        "127.0.0.1:0",
+        "--endpoints-file",
+        str(file),
+        *options,
+    ]
     env = {name: one for name, one in os.environ.items() if not name.startswith("POSTROAD_")}
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = subprocess.Popen(command, stdout=out, stderr=err, env=env)

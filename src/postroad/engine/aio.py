@@ -96,6 +96,11 @@ class AsyncDriver:
         self._quiet: asyncio.Future[None] | None = None
         self._calls: set[asyncio.Future[Reply]] = set()
 
+    @property
+    def short_of_space(self) -> bool:
+        """Whether the disk is so full that publishes are refused."""
+        return self.engine.core.world.short_of_space
+
     @classmethod
     async def open(
         cls,

@@ -19,7 +19,7 @@ from postroad.limits import (
 from postroad.model.ask import Caller
 from postroad.model.replies import Reply
 from postroad.net.hub import Hub
-from postroad.protocols.interface import Output, Session
+from postroad.protocols.interface import Attentive, Output, Session
 
 _Args = TypeVarTuple("_Args")
 
@@ -31,6 +31,8 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_asked",
+        "_attentive",
+        "_busy",
         "_caller",
         "_close_beat",
         "_ended",
@@ -48,6 +50,8 @@ class Connection(asyncio.BufferedProtocol):
         """Join `session` to what the hub shares; the transport comes with `connection_made`."""
         self._hub = hub
         self._session = session
+        self._attentive = session if isinstance(session, Attentive) else None
+        self._busy = False
         self._transport: asyncio.Transport | None = None
         self._caller: Caller | None = None
         self._out: list[bytes] = []
@@ -70,6 +74,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._caller = self._hub.road.caller(self._reply)
+        if self._attentive is not None:
+            self._attentive.met(loopback=_is_loopback(transport.get_extra_info("peername")))
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  (the loop's word, not ours)
         """Lend the shared buffer for one read."""
@@ -99,11 +105,13 @@ class Connection(asyncio.BufferedProtocol):
         """The peer takes its answers too slowly."""
         self._peer_full = True
         self._stalled_beat = self._hub.beat
+        self._tell_full()
         self._balance()
 
     def resume_writing(self) -> None:
         """The peer took enough of them."""
         self._peer_full = False
+        self._tell_full()
         self._balance()
 
     # What the hub calls.
@@ -146,6 +154,8 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None or transport.is_closing() or self._close_beat:
             return
+        if self._attentive is not None and not self._ended:
+            self._send(self._attentive.farewell(self._hub.now_ms()))
         self._end()
         self.flush()
         self._close_beat = self._hub.beat + CLOSE_TICKS_MAX
@@ -178,16 +188,24 @@ class Connection(asyncio.BufferedProtocol):
             _log.exception("a session failed and its connection was closed")
             self.abort()
             return
-        if output.send:
-            if not self._out:
-                self._hub.flush_soon(self)
-            self._out.append(output.send)
+        self._send(output)
         if output.asks:
             self._ask(output)
         if output.close:
             self.close()
         elif not self._ended:
             self._balance()
+
+    def _send(self, output: Output) -> None:
+        self._busy = output.busy
+        if output.send:
+            if not self._out:
+                self._hub.flush_soon(self)
+            self._out.append(output.send)
+
+    def _tell_full(self) -> None:
+        if self._attentive is not None and not self._ended:
+            self._turn(self._attentive.stall, self._peer_full, self._hub.now_ms())
 
     def _ask(self, output: Output) -> None:
         assert self._caller is not None
@@ -202,7 +220,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         waiting = len(self._asked)
         room = waiting < (ASKS_WAITING_MAX if self._reading else ASKS_WAITING_MAX // 2)
-        reading = room and not self._peer_full and not self._held
+        reading = room and not (self._peer_full or self._held or self._busy)
         if reading is not self._reading:
             self._read(reading)
 
@@ -223,3 +241,11 @@ class Connection(asyncio.BufferedProtocol):
         self._asked.clear()
         if self._caller is not None:
             self._hub.road.forget(self._caller)
+
+
+def _is_loopback(peer: object) -> bool:
+    """Whether an address, as the loop tells it, is of this machine; one of a file is."""
+    if not isinstance(peer, tuple):
+        return True
+    host = str(peer[0]).removeprefix("::ffff:")
+    return host == "::1" or host.startswith("127.")

@@ -13,8 +13,8 @@ from postroad.net.listener import Address
 from postroad.server.config import Settings
 from postroad.server.driver import Driver
 
-CLIENTS: Final = {"sqs": "Amazon SQS"}
-"""Protocol name -> how its users call it."""
+CLIENTS: Final = {"sqs": "Amazon SQS clients: http://", "amqp": "RabbitMQ clients: amqp://"}
+"""Protocol name -> how its users call it, up to the address."""
 _HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -25,7 +25,7 @@ def banner(
     variant = "compiled" if driver.compiled else "pure Python"
     rows = [("postroad", f"{__version__} ({variant})")]
     for name, address in addresses.items():
-        rows.append((name, f"{CLIENTS.get(name, name)} clients: http://{address}"))
+        rows.append((name, f"{CLIENTS.get(name, name)}{address}"))
     rows.append(("data", str(settings.data.resolve())))
     rows.append(("durable", driver.durability))
     rows.append(("opened", _opened(driver, opened_s)))
@@ -41,7 +41,7 @@ def warnings(settings: Settings, driver: Driver) -> list[str]:
             f"the journal ended in {driver.report.torn_bytes:,} bytes that are no whole group and"
             " have been cut off: an append that a crash cut short, if the disk is sound"
         )
-    if settings.sqs is None:
+    if settings.sqs is None and settings.amqp is None:
         lines.append("no protocol listens, so nobody can reach this server; give --sqs HOST:PORT")
     if settings.sync != "always":
         lines.append(

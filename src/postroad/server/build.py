@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from postroad import __version__
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
@@ -41,18 +42,25 @@ async def open_engine(settings: Settings) -> Driver:
     return await AsyncDriver.open(settings.data, engine)
 
 
+Figures = Callable[[], dict[str, float]]
+
+
 @value
 class Parts:
-    """What the sessions of a protocol are made from."""
+    """What the sessions of a protocol are made from. `figures`: where a protocol adds what tells
+    its own."""
 
     settings: Settings
     driver: Driver
     pages: Pages
+    figures: list[Figures]
 
 
 def sqs_sessions(parts: Parts) -> Callable[[], Session]:
-    """Return what makes the session of one Amazon SQS connection."""
-    from postroad.protocols.aws.session import AwsSession
+    """Return what makes the session of one connection of Amazon SQS and SNS."""
+    from postroad.protocols.aws.session import AwsSession, Service
+    from postroad.protocols.sns.config import SnsConfig
+    from postroad.protocols.sns.service import SnsService
     from postroad.protocols.sqs.config import SqsConfig
     from postroad.protocols.sqs.service import SqsService
 
@@ -67,11 +75,41 @@ def sqs_sessions(parts: Parts) -> Callable[[], Session]:
         purge_interval_ms=settings.sqs_purge_interval_ms,
         deleted_recently_ms=settings.sqs_deleted_recently_ms,
     )
-    services = [SqsService(config)]
+    sns = SnsConfig(
+        region=settings.sqs_region,
+        account=settings.sqs_account,
+        keys=settings.sqs_keys,
+        secret_key=parts.driver.secret,
+        external_url=settings.sqs_url,
+    )
+    services: list[Service] = [SqsService(config), SnsService(sns)]
     return lambda: AwsSession(services, parts.pages, config.body_bytes_max)
 
 
-PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {"sqs": sqs_sessions}
+def amqp_sessions(parts: Parts) -> Callable[[], Session]:
+    """Return what makes the session of one AMQP 0-9-1 connection."""
+    from postroad.protocols.amqp.config import AmqpConfig
+    from postroad.protocols.amqp.session import AmqpSession
+
+    settings, driver = parts.settings, parts.driver
+    config = AmqpConfig(
+        users=settings.amqp_users,
+        vhosts=settings.amqp_vhosts,
+        secret_key=driver.secret,
+        heartbeat_s=settings.amqp_heartbeat_s,
+        channels_max=settings.amqp_channels_max,
+        frame_bytes_max=settings.amqp_frame_bytes_max,
+        platform=f"Postroad {__version__}",
+        short_of_space=lambda: driver.short_of_space,
+    )
+    parts.figures.append(config.counts.figures)
+    return lambda: AmqpSession(config)
+
+
+PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {
+    "sqs": sqs_sessions,
+    "amqp": amqp_sessions,
+}
 """Name of a protocol, which is also the setting that says where it listens -> its sessions."""
 
 
@@ -89,6 +127,7 @@ class Server:
         self.addresses: dict[str, Address] = {}
         self.opened_s = 0.0
         self._listeners: list[Listener] = []
+        self._figures: list[Figures] = []
         self._state = "starting"
 
     @classmethod
@@ -112,7 +151,10 @@ class Server:
 
     def figures(self) -> dict[str, float]:
         """Return all gauges and counters by the names of `postroad.metrics`."""
-        return self.driver.figures() | self.hub.figures()
+        figures = self.driver.figures() | self.hub.figures()
+        for more in self._figures:
+            figures |= more()
+        return figures
 
     async def close(self) -> None:
         """Accept no more, answer whoever waits, seal the journal, then close the connections.
@@ -133,7 +175,8 @@ class Server:
             "durability": self.driver.durability,
             "variant": "compiled" if self.driver.compiled else "pure",
         }
-        parts = Parts(self.settings, self.driver, pages(self.not_ready, self.figures, facts))
+        shown = pages(self.not_ready, self.figures, facts)
+        parts = Parts(self.settings, self.driver, shown, self._figures)
         self.hub.start()
         for name, sessions in PROTOCOLS.items():
             address: Address | None = getattr(self.settings, name)

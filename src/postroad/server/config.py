@@ -13,6 +13,10 @@ from typing import Any, Final
 
 from postroad.errors import PostroadError
 from postroad.limits import (
+    AMQP_CHANNELS_MAX,
+    AMQP_FRAME_BYTES_MAX,
+    AMQP_FRAME_BYTES_MIN,
+    AMQP_HEARTBEAT_S,
     CONNECTIONS_MAX,
     DRAIN_MS_MAX,
     LOOP_WRITE_LONG_US,
@@ -74,6 +78,12 @@ class Settings:
     sqs_leased_max: int
     sqs_purge_interval_ms: int
     sqs_deleted_recently_ms: int
+    amqp: Address | None
+    amqp_users: dict[str, str]
+    amqp_vhosts: tuple[str, ...]
+    amqp_heartbeat_s: int
+    amqp_channels_max: int
+    amqp_frame_bytes_max: int
     sync: str
     sync_interval_ms: int
     journal_bytes: int
@@ -127,6 +137,30 @@ SETTINGS: Final = (
     Setting(
         "sqs_deleted_recently_ms", "sqs.deleted_recently_ms", "0", kinds.number(0, 3_600_000),
         "MS", "How soon a deleted queue's name may be used again; Amazon: 60 s.",
+    ),
+    Setting(
+        "amqp", "amqp.listen", "127.0.0.1:5672", kinds.address, "HOST:PORT|off",
+        "Where AMQP 0-9-1 clients, those of RabbitMQ, are served; port 0 picks a free one.",
+    ),
+    Setting(
+        "amqp_users", "amqp.users", "guest:guest", kinds.keys, "NAME:PASSWORD,...",
+        "Who may log in; `guest` from this machine only, whatever its password.", flag=False,
+    ),
+    Setting(
+        "amqp_vhosts", "amqp.vhosts", "/", kinds.names, "NAME,...",
+        "The virtual hosts that exist; what is in `/` other protocols see by its own name.",
+    ),
+    Setting(
+        "amqp_heartbeat_s", "amqp.heartbeat_s", str(AMQP_HEARTBEAT_S), kinds.number(0, 65_535),
+        "S", "The heartbeat offered to clients, which have the last word; 0: none.",
+    ),
+    Setting(
+        "amqp_channels_max", "amqp.channels_max", str(AMQP_CHANNELS_MAX),
+        kinds.number(1, 65_535), "COUNT", "Channels that a connection may have open at once.",
+    ),
+    Setting(
+        "amqp_frame_bytes_max", "amqp.frame_bytes_max", f"{AMQP_FRAME_BYTES_MAX // 1024}KiB",
+        kinds.size(AMQP_FRAME_BYTES_MIN), "SIZE", "The largest frame of either side.",
     ),
     Setting(
         "sync", "journal.sync", "always", kinds.choice("always", "interval", "never"),
@@ -247,5 +281,5 @@ def _read(setting: Setting, given: object, where: str) -> object:
     try:
         return setting.read(given)
     except ValueError as error:
-        shown = "the value" if setting.name == "sqs_keys" else f"`{given}`"
+        shown = "the value" if setting.read is kinds.keys else f"`{given}`"
         raise BadConfig(f"{where}: {shown} is not good: {error}") from error

@@ -54,6 +54,10 @@ class Driver(Road, Protocol):
         """Whether the hot modules in use are compiled."""
 
     @property
+    def short_of_space(self) -> bool:
+        """Whether the disk is so full that publishes are refused."""
+
+    @property
     def failed(self) -> asyncio.Future[str]:
         """Done when the journal failed: nothing can be made durable any more."""
 

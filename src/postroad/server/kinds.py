@@ -97,6 +97,17 @@ def url(given: object) -> str:
     return given.rstrip("/")
 
 
+def names(given: object) -> tuple[str, ...]:
+    """Read names: a TOML array of texts, or texts with commas between."""
+    parts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(parts, list) or not parts:
+        raise ValueError("give names with commas between")
+    found = tuple(text(one).strip() for one in parts)
+    if "" in found:
+        raise ValueError("give names with commas between")
+    return found
+
+
 def keys(given: object) -> dict[str, str]:
     """Read access keys: a TOML table id = "secret", or `id:secret,id:secret`."""
     if isinstance(given, str):

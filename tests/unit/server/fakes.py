@@ -27,6 +27,7 @@ class ScriptedDriver:
     secret: bytes = b"secret"
     durability: str = "fdatasync before every acknowledgement"
     compiled: bool = False
+    short_of_space: bool = False
     asked: list[Command] = field(default_factory=list)
     closed: int = 0
     counts: dict[str, float] = field(default_factory=dict)

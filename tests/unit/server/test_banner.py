@@ -8,7 +8,7 @@ from postroad.server.banner import banner, warnings, write_endpoints
 from postroad.server.config import load
 from tests.unit.server.fakes import ScriptedDriver, ScriptedReport
 
-HERE = {"sqs": Address("127.0.0.1", 9324)}
+HERE = {"sqs": Address("127.0.0.1", 9324), "amqp": Address("127.0.0.1", 5672)}
 
 
 def test_the_banner_says_where_protocols_listen_where_data_is_and_what_durable_means(
@@ -19,6 +19,7 @@ def test_the_banner_says_where_protocols_listen_where_data_is_and_what_durable_m
     lines = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert lines["postroad"].endswith("(pure Python)")
     assert lines["sqs"] == "Amazon SQS clients: http://127.0.0.1:9324"
+    assert lines["amqp"] == "RabbitMQ clients: amqp://127.0.0.1:5672"
     assert lines["data"] == str(tmp_path)
     assert lines["durable"] == "fdatasync before every acknowledgement"
     assert lines["opened"] == ("3,456 messages waiting, 12 journal groups read in 0.25 s, epoch 7")
@@ -44,7 +45,7 @@ def test_a_weaker_durability_is_said_aloud(sync: str) -> None:
 
 
 def test_a_server_that_nobody_can_reach_is_said_aloud() -> None:
-    (line,) = warnings(load({"sqs": "off"}, {}), ScriptedDriver())
+    (line,) = warnings(load({"sqs": "off", "amqp": "off"}, {}), ScriptedDriver())
     assert line.startswith("no protocol listens")
 
 
@@ -59,5 +60,5 @@ def test_a_port_open_to_others_without_access_keys_is_said_aloud() -> None:
 def test_the_endpoints_file_is_whole_or_not_there(tmp_path: Path) -> None:
     file = tmp_path / "endpoints.json"
     write_endpoints(file, HERE)
-    assert json.loads(file.read_text()) == {"sqs": "127.0.0.1:9324"}
+    assert json.loads(file.read_text()) == {"sqs": "127.0.0.1:9324", "amqp": "127.0.0.1:5672"}
     assert [one.name for one in tmp_path.iterdir()] == ["endpoints.json"]

@@ -13,7 +13,7 @@ from postroad.server.build import Parts, Server
 from postroad.server.config import load
 from tests.unit.server.fakes import ScriptedDriver
 
-PORT_0 = load({"sqs": "127.0.0.1:0"}, {})
+PORT_0 = load({"sqs": "127.0.0.1:0", "amqp": "off"}, {})
 
 
 class LineSession:
@@ -63,7 +63,7 @@ def test_a_client_is_answered_by_the_engine() -> None:
 
 def test_what_is_off_does_not_listen() -> None:
     async def body() -> None:
-        server = await Server.open(load({"sqs": "off"}, {}), ScriptedDriver().open)
+        server = await Server.open(load({"sqs": "off", "amqp": "off"}, {}), ScriptedDriver().open)
         assert server.addresses == {}
         await server.close()
 
@@ -73,7 +73,7 @@ def test_what_is_off_does_not_listen() -> None:
 def test_a_port_in_use_closes_the_directory_again() -> None:
     async def body() -> ScriptedDriver:
         first = await Server.open(PORT_0, ScriptedDriver().open)
-        taken = load({"sqs": str(first.addresses["sqs"])}, {})
+        taken = load({"sqs": str(first.addresses["sqs"]), "amqp": "off"}, {})
         second = ScriptedDriver()
         with pytest.raises(CannotListen):
             await Server.open(taken, second.open)

@@ -30,7 +30,11 @@ def plain_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def settings(folder: Path) -> Settings:
-    options = {"sqs": "127.0.0.1:0", "endpoints_file": str(folder / "endpoints.json")}
+    options = {
+        "sqs": "127.0.0.1:0",
+        "amqp": "off",
+        "endpoints_file": str(folder / "endpoints.json"),
+    }
     return load({"data": str(folder), **options}, {})
 
 
@@ -92,7 +96,11 @@ def test_an_endpoints_file_that_cannot_be_written_is_one_line_and_nothing_stays_
     tmp_path: Path,
 ) -> None:
     driver = ScriptedDriver()
-    options = {"sqs": "127.0.0.1:0", "endpoints_file": str(tmp_path / "no" / "endpoints.json")}
+    options = {
+        "sqs": "127.0.0.1:0",
+        "amqp": "off",
+        "endpoints_file": str(tmp_path / "no" / "endpoints.json"),
+    }
     with pytest.raises(run.CannotWrite, match="cannot write the endpoints file"):
         run.run(load({"data": str(tmp_path), **options}, {}), lambda _: None, driver.open)
     assert driver.closed == 1

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from postroad.limits import AMQP_CHANNELS_MAX, AMQP_FRAME_BYTES_MAX, AMQP_HEARTBEAT_S
 from postroad.protocols.amqp.naming import FreshNames
-from postroad.protocols.amqp.spec import CHANNEL_MAX, FRAME_MAX, HEARTBEAT_S
 
 DEFAULT_VHOST: Final = "/"
 GUEST: Final = "guest"
@@ -56,9 +56,9 @@ class AmqpConfig:
     users: Mapping[str, str] = field(default_factory=lambda: {GUEST: GUEST})
     vhosts: tuple[str, ...] = (DEFAULT_VHOST,)
     secret_key: bytes = b""
-    heartbeat_s: int = HEARTBEAT_S
-    channels_max: int = CHANNEL_MAX
-    frame_bytes_max: int = FRAME_MAX
+    heartbeat_s: int = AMQP_HEARTBEAT_S
+    channels_max: int = AMQP_CHANNELS_MAX
+    frame_bytes_max: int = AMQP_FRAME_BYTES_MAX
     platform: str = "Postroad"
     consumer_timeout_ms: int = CONSUMER_TIMEOUT_MS
     short_of_space: Callable[[], bool] = _enough

@@ -108,9 +108,8 @@ class AmqpSession:
         """Give consumers nothing while the client does not read, and go on when it does."""
         self.now_ms = now_ms
         self.full = full
-        if not full:
-            for channel in tuple(self._channels.values()):
-                channel.consumers.go_on()
+        for channel in tuple(self._channels.values()):
+            channel.consumers.stall(full)
         return self._output()
 
     def farewell(self, now_ms: int) -> Output:
