@@ -61,7 +61,18 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                "prefix suffix anything-but numeric exists cidr wildcard $or a b".split()
+                [
+                    "prefix",
+                    "suffix",
+                    "anything-but",
+                    "numeric",
+                    "exists",
+                    "cidr",
+                    "wildcard",
+                    "$or",
+                    "a",
+                    "b",
+                ]
             ),
             inner,
             max_size=3,
