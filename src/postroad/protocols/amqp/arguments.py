@@ -181,15 +181,15 @@ def read_arguments(given: Mapping[str, Any], what: str) -> dict[str, Any]:
     for name, row in ARGUMENTS.items():
         if name not in given:
             continue
+        if kind not in row.types and kind in _ALL:
+            text = f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue"
+            raise ChannelFault(PRECONDITION_FAILED, text)
         wrong = row.check(given[name])
         if wrong is not None and name == "x-dead-letter-exchange":
             text = f"invalid type '{type_of(given[name])}' for arg '{name}' in {what}"
             raise ChannelFault(PRECONDITION_FAILED, text)
         if wrong is not None:
             raise ChannelFault(PRECONDITION_FAILED, f"invalid arg '{name}' for {what}: {wrong}")
-        if kind not in row.types:
-            text = f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue"
-            raise ChannelFault(PRECONDITION_FAILED, text)
         known[name] = given[name]
     if "x-dead-letter-routing-key" in known and "x-dead-letter-exchange" not in known:
         text = f"invalid arg 'x-dead-letter-routing-key' for {what}: routing_key_but_no_dlx_defined"

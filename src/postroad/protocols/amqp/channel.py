@@ -61,13 +61,19 @@ class Channel:
         """Time went by."""
         self.settling.tick(now_ms)
 
+    def give_up(self) -> tuple[Work, ...]:
+        """Return what was held back and will not be done."""
+        self.link.held_back -= len(self._held_back)
+        too_late = tuple(self._held_back)
+        self._held_back.clear()
+        return too_late
+
     def close(self) -> None:
         """Let go of everything: consumers end, unsettled messages return. Nothing is sent."""
         if self.closed:
             return
         self.closed = True
-        self.link.held_back -= len(self._held_back)
-        self._held_back.clear()
+        self.give_up()
         script, self._script = self._script, None
         if script is not None:
             script.close()

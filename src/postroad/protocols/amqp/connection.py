@@ -12,6 +12,7 @@ from postroad.limits import AMQP_CLOSE_TICKS_MAX, AMQP_HANDSHAKE_TICKS_MAX
 from postroad.model.exchanges import DIRECT, FANOUT, HEADERS, TOPIC, DeclareExchange
 from postroad.model.exchanges import ExchangeSettings as Settings
 from postroad.model.replies import Reply
+from postroad.protocols.amqp.agreement import DURABLE, flag
 from postroad.protocols.amqp.auth import log_in
 from postroad.protocols.amqp.config import AmqpConfig
 from postroad.protocols.amqp.errors import (
@@ -212,7 +213,8 @@ class Connection:
         self._to(State.ENTERING)
         self._entering = len(PREDECLARED)
         for name, kind in PREDECLARED.items():
-            command = DeclareExchange(self._host.core(name), Settings(kind=kind))
+            extras = {DURABLE: flag(True)}
+            command = DeclareExchange(self._host.core(name), Settings(kind=kind), extras)
             self._host.ask(command, self._entered)
 
     def close(self, _args: dict[str, Any]) -> None:

@@ -141,6 +141,7 @@ class AmqpSession:
             self._connection.fail(fault, method)
         elif channel in self._channels:
             self.config.counts.channel_faults += 1
+            too_late = self._channels[channel].give_up()
             self.leave(channel)
             self._closing.add(channel)
             row = BY_NAME.get(method)
@@ -155,6 +156,8 @@ class AmqpSession:
                     method_id=method_id,
                 )
             )
+            for work in too_late:
+                self._open(channel, work)
 
     def leave(self, channel: int) -> None:
         """Let go of a channel; its number may be used again."""
