@@ -100,7 +100,8 @@ class Decoder:
         # A payload as large as a whole frame is allowed: a common mistake of clients, and
         # RabbitMQ lets it pass.
         payload_max = self.frame_max
-        while end - at >= FRAME_OVERHEAD and not self._is_ended:
+        # The head alone can say too much: a frame that is too large is not waited for.
+        while end - at >= FRAME_OVERHEAD - 1 and not self._is_ended:
             channel = data[at + 1] << 8 | data[at + 2]
             if data[at] == FRAME_METHOD and channel and channel not in self._contents:
                 after = self._run(data, at, channel, payload_max)
