@@ -137,6 +137,11 @@ class Step:
         self.urgent = urgent
         self.shares: Shares | None = None
 
+    def followed_by(self, records: list[Record], group: int) -> "Step":
+        """The same step with more records, which its answers wait for."""
+        answers = [Answer(one.ask, one.reply, max(one.wait, group)) for one in self.answers]
+        return Step([*self.records, *records], answers, True)
+
 
 def joined(steps: Sequence[Step]) -> Step:
     """Steps that followed each other, as one."""

@@ -114,6 +114,18 @@ class Life:
         tasks = [task for task in state.tasks.values() if task.status == "running"]
         return any(id in (task.source, task.target) for task in tasks)
 
+    def forsaken(self, now: int) -> list[facts.Record]:
+        """Queues go whose last consumer has left them, where they say so."""
+        records: list[facts.Record] = []
+        for id in list(self.demand.forsaken):
+            queue = self.world.state.queues.get(id)
+            if queue is None or self.demand.attached(id):
+                continue
+            if queue.settings.delete_when_unused:
+                records.extend(self._deletion(queue, now))
+        self.demand.forsaken.clear()
+        return records
+
     def refusal(self, ask: Ask) -> Refused | None:
         """Why a caller may not do this to another session's queue, or `None`."""
         if isinstance(ask.command, Bind | Unbind) and ask.command.target_kind != "queue":
@@ -145,6 +157,7 @@ class Life:
         """A queue was deleted."""
         self.doomed.pop(id, None)
         self.used.pop(id, None)
+        self.demand.forsakable.pop(id, None)
         self.planned.pop(id, None)
         owner = self.owner_of.pop(id, 0)
         if owner in self.owned:
@@ -156,6 +169,8 @@ class Life:
         """When `records` has something to do; 0 for never."""
         demand = self.demand
         if self.doomed or demand.left or demand.left_lists or demand.emptied:
+            return 1
+        if demand.forsaken:
             return 1
         if self.world.state.unnamed and demand.empty:
             return 1
@@ -171,6 +186,8 @@ class Life:
         if self.demand.emptied:
             return self.passed()
         self._note_who_left(now)
+        if self.demand.forsaken:
+            return self.forsaken(now)
         if self.doomed:
             return self._deletion(self.world.state.queues[next(iter(self.doomed))], now)
         due = self.next_ms()
@@ -197,6 +214,8 @@ class Life:
         demand.left_lists.clear()
 
     def _use(self, queue: Queue, now: int) -> None:
+        if queue.settings.delete_when_unused:
+            self.demand.forsakable[queue.id] = None
         if queue.settings.expires_ms is not None:
             self.used[queue.id] = now
             self._plan(queue)

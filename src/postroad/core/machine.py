@@ -119,9 +119,13 @@ class Core:
         """An ask that may wait for messages."""
         self.life.heed(ask, now)
         if not isinstance(ask.command, FROM_LISTS):
-            return self._seal(self.server.handle(ask, now))
-        step = self.server.lists.handle(ask, now)
-        return step if isinstance(step, Missing) else self._seal(step)
+            step = self.server.handle(ask, now)
+            # Who leaves may be told so only when what goes with it is gone.
+            gone = self.life.forsaken(now) if self.demand.forsaken else []
+            self._apply_all(gone)
+            return self._seal(step.followed_by(gone, self.state.group) if gone else step)
+        found = self.server.lists.handle(ask, now)
+        return found if isinstance(found, Missing) else self._seal(found)
 
     def publish_together(self, asks: list[Ask], now: int) -> Step:
         """Publishes to the same queues that came in one turn, as one record."""

@@ -24,6 +24,8 @@ LATE = 5
 """Dropped by an ack whose lease had lapsed."""
 CANCELLED = 6
 """Dropped by somebody's word before anybody received it."""
+PURGED = 7
+"""Dropped with all else that was ready."""
 
 MAX_DELIVERIES = 1
 """Dead after too many deliveries."""

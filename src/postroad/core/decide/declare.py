@@ -6,6 +6,8 @@ One rule: declaring again is fine as long as what the caller cares about agrees.
 from msgspec.structs import replace
 
 from postroad.core import records as facts
+from postroad.core.bits import pack_mask
+from postroad.core.decide.pick import pick_ready
 from postroad.core.decision import Decision, World, no_such_queue, refuse
 from postroad.core.lists.records import ListBegun
 from postroad.core.queue import Queue
@@ -203,6 +205,12 @@ def decide_delete(world: World, command: DeleteQueue, now: int) -> Decision:
     queue = world.state.by_name.get(command.name)
     if queue is None:
         return no_such_queue(world.state, command.name)
+    if command.if_unused and world.attached(queue.id):
+        text = f"queue `{queue.name}` has consumers; detach them first"
+        return refuse(Why.QUEUE_IN_USE, text, queue.touched)
+    if command.if_empty and queue.pages.length:
+        text = f"queue `{queue.name}` holds messages; settle or purge them first"
+        return refuse(Why.QUEUE_NOT_EMPTY, text, queue.touched)
     records: list[facts.Record] = [
         facts.MoveTaskEnded(task.id, "failed", "the queue was deleted", now)
         for task in world.state.tasks.values()
@@ -217,9 +225,24 @@ def decide_purge(world: World, command: PurgeQueue, _now: int) -> Decision:
     if queue is None:
         return no_such_queue(world.state, command.name)
     count = queue.pages.length
-    if not count and (queue.past is None or not queue.past.count):
+    kept = 0 if queue.past is None else queue.past.count
+    if command.ready_only and (kept or count != queue.pages.ready):
+        return _purge_ready(queue)
+    if not count and not kept:
         return Decision([], Purged(0), queue.touched)
     return Decision([facts.Purged(queue.id, queue.next_offset)], Purged(count))
+
+
+def _purge_ready(queue: Queue) -> Decision:
+    """Drop what is ready where something else must stay: a fact for each page."""
+    count = queue.pages.ready
+    if not count:
+        return Decision([], Purged(0), queue.touched)
+    records: list[facts.Record] = []
+    for page, mask in pick_ready(queue, count, 0, queue.next_offset):
+        first, span, packed = pack_mask(mask)
+        records.append(facts.Dropped(queue.id, page.base + first, span, packed, facts.PURGED))
+    return Decision(records, Purged(count))
 
 
 def decide_describe(world: World, command: DescribeQueue, _now: int) -> Decision:
