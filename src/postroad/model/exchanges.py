@@ -35,6 +35,13 @@ FORM_PLAIN = FORM_RAW + ".plain"
 FORM_CLOSED = FORM_MARK + "-"
 """The key of a binding that gets nothing yet."""
 
+
+def fits_form(key: str, form: str) -> bool:
+    """Whether a binding of a fanout with this key gets a publish of this form."""
+    own = key if key[:1] == FORM_MARK else FORM_PLAIN
+    return own == form or own.startswith(form + ".")
+
+
 DELAY_HEADER = "x-delay"
 """On a delayed exchange: the header that says for how many ms a message waits."""
 MATCH_ARGUMENT = "x-match"

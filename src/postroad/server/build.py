@@ -13,8 +13,10 @@ from postroad import __version__
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
+from postroad.net.poster import Poster
+from postroad.net.push import Pusher
 from postroad.protocols.interface import Session
-from postroad.server.config import Settings
+from postroad.server.config import PUSH_ANYWHERE, PUSH_OFF, Settings
 from postroad.server.driver import Driver, OpenDriver
 from postroad.server.pages import Pages, pages
 
@@ -128,6 +130,7 @@ class Server:
         self.opened_s = 0.0
         self._listeners: list[Listener] = []
         self._figures: list[Figures] = []
+        self._pusher: Pusher | None = None
         self._state = "starting"
 
     @classmethod
@@ -165,6 +168,9 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self.hub.hold()
+        if self._pusher is not None:
+            # While the engine still takes what their answers say.
+            await self._pusher.close(self.settings.drain_ms)
         try:
             await self.driver.close()
         finally:
@@ -184,6 +190,11 @@ class Server:
                 listener = await open_listener(self.hub, name, address, sessions(parts))
                 self._listeners.append(listener)
                 self.addresses[name] = listener.address
+        if self.settings.sqs is not None and self.settings.sns_push != PUSH_OFF:
+            poster = Poster(self.settings.sns_push == PUSH_ANYWHERE)
+            self._pusher = Pusher(self.driver, poster)
+            self._figures.append(self._pusher.figures)
+            self._pusher.start()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -16,11 +16,11 @@ from postroad.model.exchanges import (
     FANOUT,
     FORM_CLOSED,
     FORM_MARK,
-    FORM_PLAIN,
     HEADERS,
     MATCH_ARGUMENT,
     TOPIC,
     ExchangeSettings,
+    fits_form,
 )
 from postroad.model.filters import Content
 from postroad.model.message import HeaderValue
@@ -72,12 +72,7 @@ class FanoutMatcher(Matcher):
             if not self._formed:
                 return every
             return [one for one in every if one.pattern != FORM_CLOSED]
-        found: list[Binding] = []
-        for one in every:
-            pattern = one.pattern if one.pattern[:1] == FORM_MARK else FORM_PLAIN
-            if pattern == key or pattern.startswith(key + "."):
-                found.append(one)
-        return found
+        return [one for one in every if fits_form(one.pattern, key)]
 
 
 class DirectMatcher(Matcher):

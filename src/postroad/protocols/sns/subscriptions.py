@@ -1,0 +1,102 @@
+"""A subscription as a binding: what its key and its extras say.
+
+It is the border to the core. The rule kept here: everything a subscription is stands in its
+binding, so that there is nothing else to keep in step with it.
+"""
+
+from collections.abc import Iterator
+
+from postroad.limits import SNS_LOOK
+from postroad.model.batch import Asking
+from postroad.model.exchanges import (
+    FORM_CLOSED,
+    FORM_MARK,
+    FORM_RAW,
+    BindingInfo,
+    BindingsListed,
+    ListBindings,
+)
+from postroad.model.filters import BODY
+from postroad.protocols.sns.spec import (
+    BY_ATTRIBUTES,
+    BY_BODY,
+    EXTRA,
+    POLICY,
+    RAW,
+    SCOPE,
+    SUBSCRIPTION_ATTRIBUTES,
+)
+
+PUSHED = ("http", "https")
+"""Protocols whose messages wait in a queue of the subscription's own."""
+FORM_JSON = FORM_MARK + "json"
+"""A message in an envelope."""
+ENVELOPED = EXTRA + "enveloped"
+"""The extra of a topic that says that some subscription may want envelopes."""
+
+
+def form_key(protocol: str, *, raw: bool) -> str:
+    """The key of the binding of a subscription."""
+    return f"{FORM_RAW if raw else FORM_JSON}.{protocol}"
+
+
+class Subscription:
+    """A subscription as it is. `target`: the queue it fills; `attributes`: those that were set."""
+
+    __slots__ = ("attributes", "binding", "endpoint", "pending", "protocol", "target", "topic")
+
+    def __init__(self, info: BindingInfo) -> None:
+        extras = info.extras
+        self.binding = info.binding
+        self.topic = info.source
+        self.target = info.target
+        self.protocol = extras[EXTRA + "Protocol"]
+        self.endpoint = extras.get(EXTRA + "Endpoint", "")
+        self.pending = info.key == FORM_CLOSED
+        self.attributes = {
+            name: extras[EXTRA + name]
+            for name in SUBSCRIPTION_ATTRIBUTES
+            if extras.get(EXTRA + name)
+        }
+        if info.filter is not None:
+            self.attributes[POLICY] = info.filter
+            self.attributes[SCOPE] = BY_BODY if info.filter_scope == BODY else BY_ATTRIBUTES
+
+    @property
+    def raw(self) -> bool:
+        """Whether it wants messages as they were sent."""
+        return self.attributes.get(RAW) == "true"
+
+
+def is_subscription(info: BindingInfo) -> bool:
+    """Whether a binding was made by Subscribe."""
+    return EXTRA + "Protocol" in info.extras
+
+
+def bindings_of(tx: Asking, topic: str | None, after: int = 0) -> Iterator[BindingInfo]:
+    """The bindings of a topic, or all there are, in order of their numbers."""
+    more = True
+    while more:
+        reply = tx.ask(ListBindings(topic, after=after, count=SNS_LOOK))
+        if not isinstance(reply, BindingsListed):
+            return
+        yield from reply.bindings
+        more = reply.more
+        if reply.bindings:
+            after = reply.bindings[-1].binding
+
+
+def subscriptions_of(tx: Asking, topic: str | None, after: int = 0) -> Iterator[Subscription]:
+    """The subscriptions to a topic, or all there are, in the order they were made."""
+    for info in bindings_of(tx, topic, after):
+        if is_subscription(info):
+            yield Subscription(info)
+
+
+def find_subscription(tx: Asking, topic: str, binding: int) -> Subscription | None:
+    """The subscription that a binding is."""
+    reply = tx.ask(ListBindings(topic, after=binding - 1, count=1))
+    if not isinstance(reply, BindingsListed) or not reply.bindings:
+        return None
+    info = reply.bindings[0]
+    return Subscription(info) if info.binding == binding and is_subscription(info) else None
