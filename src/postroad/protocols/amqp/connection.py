@@ -101,7 +101,7 @@ class Connection:
         """The protocol header came."""
         if not good:
             self._host.send(PROTOCOL_HEADER)
-            self._end()
+            self.end()
             return
         self._to(State.STARTING)
         properties = {
@@ -147,10 +147,15 @@ class Connection:
         if self.state in (State.CLOSING, State.CLOSED):
             return
         if self.state is State.GREETING:
-            self._end()
+            self.end()
             return
         self._config.counts.connection_faults += 1
         self._close(fault, class_id, method_id)
+
+    def end(self) -> None:
+        """Close the socket once all is sent."""
+        self._host.left()
+        self._to(State.CLOSED)
 
     def farewell(self) -> None:
         """The server stops."""
@@ -167,7 +172,7 @@ class Connection:
         if self.state is State.RUNNING:
             self._tick_running()
         elif self._age_ticks > _TICKS_MAX.get(self.state, AMQP_HANDSHAKE_TICKS_MAX):
-            self._end()
+            self.end()
 
     # What the client sends.
 
@@ -221,11 +226,11 @@ class Connection:
         """connection.close, and the same while ours is on its way."""
         self._host.left()
         self._send("connection.close-ok")
-        self._end()
+        self.end()
 
     def close_ok(self, _args: dict[str, Any]) -> None:
         """connection.close-ok."""
-        self._end()
+        self.end()
 
     def update_secret(self, _args: dict[str, Any]) -> None:
         """connection.update-secret: passwords of the configuration do not grow old."""
@@ -245,7 +250,7 @@ class Connection:
     def _refuse(self, mechanism: str) -> None:
         self._config.counts.logins_refused += 1
         if self._capabilities.get("authentication_failure_close") is not True:
-            self._end()
+            self.end()
             return
         text = (
             f"Login was refused using authentication mechanism {mechanism}. For details see the"
@@ -264,10 +269,6 @@ class Connection:
             method_id=method_id,
         )
 
-    def _end(self) -> None:
-        self._host.left()
-        self._to(State.CLOSED)
-
     def _to(self, state: State) -> None:
         self.state = state
         if state in _TICKS_MAX:
@@ -280,7 +281,7 @@ class Connection:
         if self._heartbeat_s:
             if self._silent_ticks > 2 * self._heartbeat_s:
                 self._config.counts.heartbeats_missed += 1
-                self._end()
+                self.end()
                 return
             if self._idle_ticks >= max(1, self._heartbeat_s // 2):
                 self._host.send(_HEARTBEAT)

@@ -212,6 +212,8 @@ class AmqpSession:
         elif isinstance(event, WireFault):
             fault = ConnectionFault(event.code, event.text)
             self._connection.fail_at(fault, event.class_id, event.method_id)
+            # What follows cannot be read, not even the client's word that it may close.
+            self._connection.end()
         else:
             assert isinstance(event, HeartbeatFrame)
 
