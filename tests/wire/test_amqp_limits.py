@@ -5,6 +5,7 @@ import random
 import pytest
 
 from postroad.limits import AMQP_CONTENT_BYTES_MAX, FIELD_DEPTH_MAX
+from postroad.model.fields import FieldTable
 from postroad.protocols.amqp.frames import (
     AckRun,
     ContentTooLarge,
@@ -268,7 +269,14 @@ def test_content_that_never_completes_is_bounded() -> None:
 
 def test_the_hot_path_takes_properties_for_sound_exactly_where_they_can_be_read() -> None:
     dice = random.Random(20)
-    table = {"a": 1, "b": "text", "c": [1, None, {"d": True}], "e": 1 << 40, "f": 0.5, "g": b"\xff"}
+    table: FieldTable = {
+        "a": 1,
+        "b": "text",
+        "c": [1, None, {"d": True}],
+        "e": 1 << 40,
+        "f": 0.5,
+        "g": b"\xff",
+    }
     some = Properties(content_type="t", headers=table, priority=3, timestamp=5, cluster_id="c")
     sound = write_properties(some)
     for _ in range(20_000):
