@@ -28,7 +28,7 @@ from postroad.model.ask import Ask
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
 from postroad.model.kv_replies import KvCounted, KvStored
 from postroad.model.lists import ListMove, ListPop
-from postroad.model.policy import OVERFLOW_REJECT
+from postroad.model.policy import OVERFLOWS_REFUSING
 from postroad.model.replies import Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
 
@@ -252,8 +252,13 @@ class Test:
         stands = _stands(decision.reply)
         if stands is not None or not isinstance(one, exchanges.PublishTo | topics.Append):
             return stands
+        skips = isinstance(one, exchanges.PublishTo) and one.skip_full
         for queue in self._fed_by(decision.records):
-            if _is_bounded(queue) and (queue.id in self.ahead or queue.id in self.routed):
+            if (
+                not skips
+                and _is_bounded(queue)
+                and (queue.id in self.ahead or queue.id in self.routed)
+            ):
                 return _together(f"publishes to queue `{queue.name}`, which is bounded")
             self.routed.add(queue.id)
         return None
@@ -359,7 +364,7 @@ def _together(what: str) -> Refused:
 def _is_bounded(queue: Queue) -> bool:
     settings = queue.settings
     bounded = settings.length_max is not None or settings.bytes_max is not None
-    return bounded and settings.overflow == OVERFLOW_REJECT
+    return bounded and settings.overflow in OVERFLOWS_REFUSING
 
 
 def _stands(reply: object) -> Refused | None:

@@ -10,10 +10,11 @@ from hashlib import blake2b, sha256
 
 from postroad.core import records as facts
 from postroad.core.decide.load import Load, chunk_records, publish_records
+from postroad.core.decide.overflow import has_room
 from postroad.core.decision import World
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.queue import Queue
-from postroad.model.policy import DEDUP_KEY, OVERFLOW_REJECT
+from postroad.model.policy import DEDUP_KEY, OVERFLOWS_REFUSING
 
 Places = tuple[tuple[int, int], ...]
 
@@ -74,7 +75,7 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
         return None
     if fresh:
         part = load.part(fresh)
-        if queue.settings.overflow == OVERFLOW_REJECT and is_full(queue, part):
+        if queue.settings.overflow in OVERFLOWS_REFUSING and is_full(queue, part):
             taken.full = f"queue `{queue.name}` is full"
             return None
         part.ids = b"".join([ids[at] for at in fresh])
@@ -85,14 +86,10 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
 
 def is_full(queue: Queue, load: Load) -> bool:
     """Whether messages are more than a queue may hold."""
-    settings = queue.settings
-    count = queue.pages.length + len(load.bodies)
-    if settings.length_max is not None and count > settings.length_max:
-        return True
-    if settings.bytes_max is None:
-        return False
-    size = sum(map(len, load.bodies)) + sum(map(len, load.heads or ()))
-    return queue.pages.bytes + size > settings.bytes_max
+    size = 0
+    if queue.settings.bytes_max is not None:
+        size = sum(map(len, load.bodies)) + sum(map(len, load.heads or ()))
+    return not has_room(queue, len(load.bodies), size)
 
 
 def _ids(world: World, queue: Queue, load: Load) -> list[bytes]:

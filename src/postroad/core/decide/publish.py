@@ -7,14 +7,16 @@ are one record.
 from collections.abc import Sequence
 
 from postroad.core.decide.dedup import Taken, take
-from postroad.core.decide.load import load_together
+from postroad.core.decide.load import load_of, load_together
+from postroad.core.decide.overflow import has_room, refused_records
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
+from postroad.core.records import Record
 from postroad.core.schemas.fit import misfit_of
 from postroad.core.state import State
 from postroad.limits import KEY_LENGTH_MAX, MESSAGE_BYTES_MAX, PRIORITY_MAX, PUBLISH_BYTES_MAX
 from postroad.model.commands import Publish
-from postroad.model.policy import FIFO, OVERFLOW_REJECT
+from postroad.model.policy import FIFO, OVERFLOW_REJECT_DEAD_LETTER, OVERFLOWS_REFUSING
 from postroad.model.replies import Done, KnownThere, Published, Refused, Why
 
 ACCEPTED = Decision([], Done())
@@ -41,7 +43,7 @@ def decide_together(world: World, commands: list[Publish], now: int) -> list[Dec
     for command in commands:
         refusal = refusal_of(world, command, found, (ahead, ahead_bytes))
         if refusal is not None:
-            decisions.append(refusal)
+            decisions.append(with_the_dead(world, command, found, refusal, now))
             continue
         decisions.append(ACCEPTED)
         accepted.append(command)
@@ -52,6 +54,24 @@ def decide_together(world: World, commands: list[Publish], now: int) -> list[Dec
         taken = take(world, found, load_together(world, accepted, now), now)
         _answer(found, decisions, accepted, taken, now)
     return decisions
+
+
+def with_the_dead(
+    world: World, command: Publish, queues: list[Queue], refusal: Decision, now: int
+) -> Decision:
+    """The refusal, and in the same step what becomes of the messages where a full queue refuses to
+    its dead letters."""
+    reply = refusal.reply
+    if not isinstance(reply, Refused) or reply.why is not Why.QUEUE_FULL:
+        return refusal
+    records: list[Record] = []
+    for queue in queues:
+        dies = queue.settings.overflow == OVERFLOW_REJECT_DEAD_LETTER
+        if dies and _is_full(queue, command, (0, 0)) and _bytes_of(command) <= PUBLISH_BYTES_MAX:
+            first = world.state.shelves[queue.id].next
+            load = load_of(world, command, now)
+            records.extend(refused_records(queue, load, first, queue.next_offset, now))
+    return Decision(records, reply) if records else refusal
 
 
 def _answer(
@@ -125,13 +145,18 @@ def _known(offsets: tuple[int, ...], fresh: int) -> tuple[int, ...]:
 
 def stand_alone(state: State, names: tuple[str, ...]) -> bool:
     """Whether publishes to these queues are decided one by one: those that tell known messages from
-    new ones and are bounded, for the bound counts the new ones only."""
+    new ones and are bounded, for the bound counts the new ones only; and those where what is
+    refused is not gone."""
     for name in names:
         queue = state.by_name.get(name)
-        if queue is not None and queue.settings.dedup_window_ms is not None:
-            settings = queue.settings
-            if settings.length_max is not None or settings.bytes_max is not None:
-                return True
+        if queue is None:
+            continue
+        settings = queue.settings
+        if settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
+            return True
+        bounded = settings.length_max is not None or settings.bytes_max is not None
+        if bounded and settings.dedup_window_ms is not None:
+            return True
     return False
 
 
@@ -204,7 +229,7 @@ def _refused_by(
     if settings.dedup_window_ms is not None:
         # What is known already takes no room: that is looked at when the others are told from it.
         return None
-    if settings.overflow == OVERFLOW_REJECT and _is_full(queue, command, ahead):
+    if settings.overflow in OVERFLOWS_REFUSING and _is_full(queue, command, ahead):
         return refuse(Why.QUEUE_FULL, f"queue `{queue.name}` is full", queue.touched)
     return None
 
@@ -240,13 +265,8 @@ def _largest(command: Publish) -> int:
 
 
 def _is_full(queue: Queue, command: Publish, ahead: tuple[int, int]) -> bool:
-    settings = queue.settings
-    count = queue.pages.length + ahead[0] + len(command.bodies)
-    if settings.length_max is not None and count > settings.length_max:
-        return True
-    if settings.bytes_max is None:
-        return False
-    return queue.pages.bytes + ahead[1] + _bytes_of(command) > settings.bytes_max
+    size = 0 if queue.settings.bytes_max is None else ahead[1] + _bytes_of(command)
+    return not has_room(queue, ahead[0] + len(command.bodies), size)
 
 
 def _bytes_of(command: Publish) -> int:
