@@ -291,10 +291,11 @@ def _fill_up(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery
         return
     for at in range(piece.count):
         note = None if notes is None else notes[at]
-        count, first_ms = 1, now_ms
+        count, first_ms, again = 1, now_ms, False
         if counts is not None and firsts is not None:
             count = counts[at] + 1
             first_ms = firsts[at] or now_ms
+            again = count > 1 or firsts[at] != 0
         into.append(
             Delivery(
                 queue,
@@ -306,6 +307,7 @@ def _fill_up(handout: Handout, piece: Piece, bodies: Bodies, into: list[Delivery
                 bodies.bodies[at],
                 b"" if heads is None else heads[at],
                 note,
+                again,
             )
         )
 

@@ -92,7 +92,8 @@ class Delivery(Struct, gc=False):
     `queue`: queue id; `offset`: its place there; `lease`: the lease's number (0: popped or peeked,
     no lease);
     `delivery_count`: times delivered, this one included; `first_received_ms`: first delivery ever;
-    `published_ms`: first publish; `note`: of a moved message, else `None`.
+    `published_ms`: first publish; `note`: of a moved message, else `None`. `again`: it was
+    delivered before and came back, whether that counted as a delivery or not.
     """
 
     queue: int
@@ -104,6 +105,7 @@ class Delivery(Struct, gc=False):
     body: bytes
     head: bytes = b""
     note: Note | None = None
+    again: bool = False
 
     @property
     def headers(self) -> dict[str, HeaderValue]:

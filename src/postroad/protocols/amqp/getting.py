@@ -67,7 +67,7 @@ def _get(channel: "Channel", queue: str, no_ack: bool) -> Script:
                 channel.number,
                 "basic.get-ok",
                 delivery_tag=tag,
-                redelivered=messages[0].delivery_count > 1,
+                redelivered=messages[0].again,
                 exchange=exchange,
                 routing_key=key,
                 message_count=ready,

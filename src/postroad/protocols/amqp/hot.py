@@ -324,7 +324,7 @@ def deliver_frames(
         if message.note is not None or message.delivery_count > 1 or head[:1] != b"\x03":
             exchange, routing_key, properties = render(message)
             head = amqp_head(exchange, routing_key, properties)
-        sender.send(tag, message.delivery_count > 1, head, message.body)
+        sender.send(tag, message.again, head, message.body)
         tag += 1
     return sender.writer.getvalue()
 
