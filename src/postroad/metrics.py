@@ -39,6 +39,10 @@ METRICS: Final[dict[str, Metric]] = {
     "received_bytes_total": counter("Bytes read from connections"),
     "sent_bytes_total": counter("Bytes written to connections"),
     "loop_lag_ms_max": gauge("Longest delay of the event loop since the last look, in ms"),
+    # HTTP subscriptions.
+    "push_subscriptions": gauge("HTTP subscriptions that are served"),
+    "pushes_total": counter("Messages posted to HTTP subscriptions, with those posted again"),
+    "pushes_failed_total": counter("Posts that were not answered with a 2xx status"),
     # AMQP.
     "amqp_channels_opened_total": counter("Channels opened"),
     "amqp_channel_faults_total": counter("Channels closed because of what a client did"),

@@ -32,6 +32,9 @@ from postroad.server import kinds
 from postroad.server.kinds import Reader
 
 MIB: Final = 2**20
+PUSH_ANYWHERE: Final = "anywhere"
+PUSH_PUBLIC: Final = "public"
+PUSH_OFF: Final = "off"
 
 
 class BadConfig(PostroadError):  # noqa: N818  (the name is the sentence)
@@ -78,6 +81,7 @@ class Settings:
     sqs_leased_max: int
     sqs_purge_interval_ms: int
     sqs_deleted_recently_ms: int
+    sns_push: str
     amqp: Address | None
     amqp_users: dict[str, str]
     amqp_vhosts: tuple[str, ...]
@@ -137,6 +141,11 @@ SETTINGS: Final = (
     Setting(
         "sqs_deleted_recently_ms", "sqs.deleted_recently_ms", "0", kinds.number(0, 3_600_000),
         "MS", "How soon a deleted queue's name may be used again; Amazon: 60 s.",
+    ),
+    Setting(
+        "sns_push", "sns.push", PUSH_ANYWHERE,
+        kinds.choice(PUSH_ANYWHERE, PUSH_PUBLIC, PUSH_OFF), "anywhere|public|off",
+        "Where HTTP subscriptions may be posted to: to any address, to public ones, or not at all.",
     ),
     Setting(
         "amqp", "amqp.listen", "127.0.0.1:5672", kinds.address, "HOST:PORT|off",

@@ -4,6 +4,8 @@ import json
 from postroad.engine.aio import AsyncDriver
 from postroad.metrics import METRICS, PREFIX
 from postroad.net.hub import Hub
+from postroad.net.poster import Poster
+from postroad.net.push import Pusher
 from postroad.protocols.amqp.config import Counts
 from postroad.server.pages import exposition, pages
 
@@ -44,7 +46,8 @@ def test_every_figure_of_the_engine_and_the_sockets_is_in_the_table() -> None:
     async def body() -> set[str]:
         driver = await AsyncDriver.open(None)
         hub = Hub(driver, lambda: 0)
-        names = driver.figures().keys() | hub.figures().keys()
+        pusher = Pusher(driver, Poster())
+        names = driver.figures().keys() | hub.figures().keys() | pusher.figures().keys()
         await driver.close()
         return names
 

@@ -1,0 +1,221 @@
+"""HTTP subscriptions: what waits in delivery queues is leased, posted, and settled by the answer.
+
+It stands beside the hub, a caller of the engine like any connection. The rule kept here: a message
+is acked only by an answer that took it; whatever else ends a call, a crash of this process among
+it, leaves the message to its queue, so that each is posted at least once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from postroad.errors import PostroadError
+from postroad.limits import PUSH_LOOK_MS, PUSH_QUEUES_PAGE, PUSHES_MAX, PUSHES_PER_ENDPOINT
+from postroad.model.commands import (
+    ACK,
+    Attach,
+    Command,
+    DeleteQueue,
+    DescribeQueue,
+    GrantCredit,
+    ListQueues,
+    Settle,
+)
+from postroad.model.message import Delivery
+from postroad.model.replies import Described, Detached, Listed, Received, Refused, Reply
+from postroad.net.hub import Road
+from postroad.net.poster import Poster
+from postroad.protocols.sns.push import (
+    PREFIX,
+    Endpoint,
+    PushRequest,
+    Verdict,
+    endpoint_of,
+    request_of,
+    verdict,
+)
+
+_CONSUMER = 1
+_DESCRIBE, _ATTACH, _OTHER = 1, 2, 3
+
+_log = logging.getLogger("postroad.net")
+
+Sign = Callable[[PushRequest], PushRequest]
+"""Puts a signature into a request whose body can carry one."""
+
+
+class AskingRoad(Road, Protocol):
+    """The engine's face, with single questions."""
+
+    async def ask(self, command: Command) -> Reply:
+        """Ask one thing and wait for the answer."""
+
+
+class Pusher:
+    """All HTTP subscriptions of a broker."""
+
+    def __init__(
+        self,
+        road: AskingRoad,
+        poster: Poster,
+        sign: Sign | None = None,
+        look_ms: int = PUSH_LOOK_MS,
+    ) -> None:
+        """`poster` makes the calls; `sign`: how envelopes are signed, if they are; `look_ms`: how
+        soon a new subscription is seen."""
+        self.road = road
+        self.sign = sign
+        self.posted = 0
+        self.failed = 0
+        self.places = asyncio.Semaphore(PUSHES_MAX)
+        self._poster = poster
+        self._look_ms = look_ms
+        self._feeds: dict[str, Feed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin to look for subscriptions."""
+        self._look_soon()
+
+    async def close(self, wait_ms: int) -> None:
+        """Take no more messages; what is under way may end in `wait_ms`, the rest is given back."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for feed in self._feeds.values():
+            feed.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=wait_ms / 1_000)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for feed in self._feeds.values():
+            self.road.forget(feed.caller)
+        self._feeds.clear()
+        await self._poster.close()
+
+    def figures(self) -> dict[str, float]:
+        """Gauges and counters by the names of `postroad.metrics`."""
+        return {
+            "pushes_total": self.posted,
+            "pushes_failed_total": self.failed,
+            "push_subscriptions": len(self._feeds),
+        }
+
+    def run(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside the loop's other work until the pusher is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def post(self, request: PushRequest) -> int:
+        """POST when there is a place for it; the status of the answer, or 0."""
+        async with self.places:
+            if self.sign is not None:
+                request = self.sign(request)
+            status = await self._poster.post(request.url, request.headers, request.body)
+        self.posted += 1
+        self.failed += not 200 <= status < 300
+        return status
+
+    def drop(self, feed: "Feed") -> None:
+        """The subscription is gone."""
+        if self._feeds.get(feed.queue) is feed:
+            del self._feeds[feed.queue]
+            self.road.forget(feed.caller)
+
+    def _look_soon(self) -> None:
+        if not self._closing:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._look_ms / 1_000, lambda: self.run(self._look()))
+
+    async def _look(self) -> None:
+        """Attach to delivery queues that were made since the last look."""
+        after, more = "", True
+        while more and not self._closing:
+            try:
+                found = await self.road.ask(ListQueues(PREFIX, after, PUSH_QUEUES_PAGE))
+            except PostroadError:
+                return
+            if not isinstance(found, Listed):
+                break
+            for name in found.names:
+                if name not in self._feeds and not self._closing:
+                    self._feeds[name] = Feed(self, name)
+            more = found.more
+            after = found.names[-1] if found.names else after
+        self._look_soon()
+
+
+class Feed:
+    """One HTTP subscription: a consumer of its delivery queue."""
+
+    def __init__(self, pusher: Pusher, queue: str) -> None:
+        """Attach to the queue."""
+        self.queue = queue
+        self._pusher = pusher
+        self._queue_id = 0
+        self._endpoint: Endpoint | None = None
+        self._unseen: list[Delivery] = []
+        self._credit = PUSHES_PER_ENDPOINT
+        self._stopped = False
+        self.caller = pusher.road.caller(self._answer)
+        self._submit(_ATTACH, Attach(queue, _CONSUMER, self._credit))
+
+    def stop(self) -> None:
+        """Take no more messages."""
+        self._stopped = True
+        self._submit(_OTHER, GrantCredit(_CONSUMER, 0, absolute=True))
+
+    def _submit(self, number: int, command: Command) -> None:
+        self._pusher.road.submit(self.caller, number, command)
+
+    def _answer(self, number: int, reply: Reply) -> None:
+        if isinstance(reply, Received):
+            if reply.messages:
+                # The subscription as it is now: it may have been confirmed, or changed.
+                self._unseen.extend(reply.messages)
+                self._submit(_DESCRIBE, DescribeQueue(self.queue))
+        elif isinstance(reply, Described):
+            self._queue_id = reply.queue
+            self._push_all(endpoint_of(reply.extras))
+        elif isinstance(reply, Detached) or (isinstance(reply, Refused) and number != _OTHER):
+            self._pusher.drop(self)
+
+    def _push_all(self, endpoint: Endpoint) -> None:
+        unseen, self._unseen = self._unseen, []
+        if not self._stopped:
+            for message in unseen:
+                self._pusher.run(self._push(endpoint, message))
+
+    async def _push(self, endpoint: Endpoint, message: Delivery) -> None:
+        status = await self._pusher.post(request_of(endpoint, message))
+        follows = verdict(endpoint, message, status)
+        if follows.outcome != ACK:
+            _log.info("%s did not take message %d: %d", self.queue, message.offset, status)
+        self._settle(message, follows)
+
+    def _settle(self, message: Delivery, follows: Verdict) -> None:
+        self._submit(
+            _OTHER,
+            Settle(
+                self.queue,
+                (message.offset,),
+                (message.lease,),
+                (message.delivery_count,),
+                follows.outcome,
+                follows.after_ms,
+                queue_id=self._queue_id,
+            ),
+        )
+        if follows.last:
+            self._submit(_OTHER, DeleteQueue(self.queue))
+        # An endpoint that does not answer gets one call at a time, and holds one place.
+        credit = PUSHES_PER_ENDPOINT if follows.heard else 1
+        if credit != self._credit and not self._stopped:
+            self._credit = credit
+            self._submit(_OTHER, GrantCredit(_CONSUMER, credit, absolute=True))
