@@ -113,6 +113,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("sqs_account", "123", "give twelve digits"),
         ("sqs_url", "queues.example.com", "give a URL"),
         ("data", "", "give a text"),
+        ("amqp_vhosts", "a,,b", "give names with commas between"),
+        ("amqp_frame_bytes_max", "4095", "give at least 4,096 bytes"),
+        ("amqp_channels_max", "0", "give a whole number from 1 to 65,535"),
     ],
 )
 def test_a_bad_option_is_named_with_what_would_be_good(name: str, given: str, says: str) -> None:
@@ -121,6 +124,22 @@ def test_a_bad_option_is_named_with_what_would_be_good(name: str, given: str, sa
     option = "DATA" if name == "data" else "--" + name.replace("_", "-")
     assert str(caught.value).startswith(f"{option}: `{given}` is not good: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["AKIA", ":secret", "AKIA:", "AKIA:a,,"])
+def test_passwords_that_cannot_be_read_are_not_shown(given: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load({}, {"POSTROAD_AMQP_USERS": given})
+    assert str(caught.value).startswith("POSTROAD_AMQP_USERS: the value is not good: ")
+
+
+def test_users_and_vhosts_are_a_table_and_an_array_in_a_file(tmp_path: Path) -> None:
+    file = config_file(tmp_path, '[amqp]\nvhosts = ["/", "b"]\n[amqp.users]\nme = "s:1"\n')
+    settings = load({}, {}, file)
+    assert (settings.amqp_users, settings.amqp_vhosts) == ({"me": "s:1"}, ("/", "b"))
+    assert load({}, {}).amqp_users == {"guest": "guest"}
+    with pytest.raises(BadConfig, match="give names"):
+        load({}, {}, config_file(tmp_path, "amqp.vhosts = 3"))
 
 
 @pytest.mark.parametrize("given", ["AKIA", ":secret", "AKIA:", "AKIA:a,,"])
@@ -139,6 +158,9 @@ def test_bad_access_keys_are_refused_without_showing_them(given: str) -> None:
         ("cache_bytes", "2GiB", 2 * 2**30),
         ("cache_bytes", "1048576", 2**20),
         ("sqs_url", "https://q.example.com/", "https://q.example.com"),
+        ("amqp", "127.0.0.1:5672", Address("127.0.0.1", 5672)),
+        ("amqp_vhosts", "/, prod", ("/", "prod")),
+        ("amqp_frame_bytes_max", "8KiB", 8_192),
     ],
 )
 def test_a_good_option_is_read(name: str, given: str, value: object) -> None:
