@@ -16,6 +16,7 @@ from tests.sim.checkers.batches import BatchRules
 from tests.sim.checkers.crews import CrewRules
 from tests.sim.checkers.exchanges import ExchangeRules
 from tests.sim.checkers.fields import FieldRules
+from tests.sim.checkers.graves import GraveRules, dies_of_it
 from tests.sim.checkers.keys import KeyRules
 from tests.sim.checkers.kv import KvRules
 from tests.sim.checkers.later import LaterRules
@@ -59,7 +60,7 @@ class Checker:
             *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
-            *(ListRules(self), FieldRules()),
+            *(ListRules(self), FieldRules(), GraveRules()),
             *(CrewRules(self), RoundRules(), OffsetRules(self)),
         )
         for expert in self.all_experts():
@@ -327,6 +328,8 @@ class Checker:
 
     def _refused(self, ask: Asked, reply: replies.Refused, _now: int) -> None:
         command = ask.command
+        if dies_of_it(ask, reply):
+            return
         if isinstance(command, asks.Publish):
             for copy in ask.copies:
                 if copy.fate not in (Fate.ASKED, Fate.DOUBTFUL):

@@ -5,7 +5,8 @@ from typing import Any
 
 from postroad.model import commands as asks
 from postroad.model.lists import ListMove, ListPop
-from postroad.model.policy import OVERFLOW_REJECT, QueueSettings
+from postroad.model.policy import OVERFLOWS_REFUSING, QueueSettings
+from tests.sim.workloads.graves import led_to
 
 FOREVER_MS = 1 << 62
 
@@ -141,9 +142,13 @@ class View:
     def lossy(self) -> bool:
         """Whether messages may leave without anybody's ask."""
         return any(
-            one.overflow != OVERFLOW_REJECT
-            or one.life_ms is not None
-            or (one.deliveries_max is not None and one.dead_letter_queue is None)
+            one.overflow not in OVERFLOWS_REFUSING
+            or (one.life_ms is not None and not one.dead_letter_strict)
+            or (
+                one.deliveries_max is not None
+                and one.dead_letter_queue is None
+                and not one.dead_letter_strict
+            )
             for one in self.settings
         )
 
@@ -165,7 +170,8 @@ class View:
 
     def dead_letters(self) -> set[str]:
         """Where it may have sent its dead."""
-        return {one.dead_letter_queue for one in self.settings if one.dead_letter_queue}
+        direct = {one.dead_letter_queue for one in self.settings if one.dead_letter_queue}
+        return direct.union(*map(led_to, self.settings))
 
 
 class Known:
