@@ -240,6 +240,20 @@ def test_anybody_may_publish_to_an_exclusive_queue(room: AmqpRoom) -> None:
     assert declare(owner, "mine", passive=True).message_count == 1
 
 
+def test_anybody_may_ask_whether_somebody_waits_for_a_reply(room: AmqpRoom) -> None:
+    asker, server = room.client(), room.client()
+    asker.declare("calls")
+    asker.consume("amq.rabbitmq.reply-to", "t", no_ack=True)
+    asker.publish("calls", b"2+2", reply_to="amq.rabbitmq.reply-to")
+    (call_,) = server.call("basic.get", queue="calls")
+    name = call_.properties.reply_to
+    said = declare(server, name)
+    assert (said.name, said.queue) == ("queue.declare-ok", name)
+    asker.hang_up()
+    assert declare(server, name, passive=True).reply_code == 404
+    assert declare(server, "amq.rabbitmq.reply-to").consumer_count == 1
+
+
 def test_an_auto_delete_queue_goes_with_its_last_consumer(client: Client) -> None:
     declare(client, auto_delete=True)
     client.consume("q", "t")

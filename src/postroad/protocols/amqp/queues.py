@@ -201,7 +201,8 @@ def _declare_passively(channel: Channel, args: dict[str, Any]) -> Script:
         return
     described = yield DescribeQueue(core)
     if isinstance(described, Described):
-        if described.settings.exclusive:
+        # A server may ask whether whoever waits for its reply is still there.
+        if described.settings.exclusive and not name.startswith(REPLY_TO):
             # Anybody may see that it is there, but in AMQP nobody else may ask.
             looked = yield Peek(core, count=1)
             if isinstance(looked, Refused):
