@@ -54,7 +54,7 @@ class AmqpRoom(Room):
     def go(self, ms: int = 0) -> None:
         """Let time pass, and let everybody be answered."""
         self.rest(ms)
-        while any([client.hear() for client in self.clients]):
+        while sum(client.hear() for client in self.clients):
             self.rest()
 
     def tick(self, ms: int) -> None:

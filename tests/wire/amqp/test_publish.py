@@ -1,8 +1,10 @@
 """Publishes over AMQP: confirms, returns, and what a message's properties ask for."""
 
+from typing import Any
+
 import pytest
 
-from tests.wire.amqp.room import AmqpRoom, Said, ack, bodies, names, published
+from tests.wire.amqp.room import AmqpRoom, Client, Said, ack, bodies, names, published
 
 
 @pytest.fixture
@@ -148,12 +150,15 @@ def delayed_key(seconds: int, key: str) -> str:
     return ".".join(f"{seconds:028b}") + f".{key}"
 
 
-def declare_celery(client: object, hops: bool = True) -> None:
+def held(client: Client, queue: str) -> int:
+    count: int = client.call("queue.declare", queue=queue, passive=True)[0].message_count
+    return count
+
+
+def declare_celery(client: Client) -> None:
     """What kombu declares, for the lowest three levels."""
-    call, declare = client.call, client.declare  # type: ignore[attr-defined]
+    call, declare = client.call, client.declare
     call("exchange.declare", exchange="celery_delayed_delivery", type="topic", durable=True)
-    if not hops:
-        return
     for level in range(3):
         name = f"celery_delayed_{level}"
         call("exchange.declare", exchange=name, type="topic", durable=True)
@@ -249,7 +254,7 @@ def test_a_channel_has_one_consumer_of_replies(room: AmqpRoom) -> None:
 def test_a_message_is_delivered_with_all_it_was_published_with(room: AmqpRoom) -> None:
     client = room.client()
     client.declare("q")
-    everything = {
+    everything: dict[str, Any] = {
         "content_type": "text/plain",
         "content_encoding": "utf-8",
         "headers": {"a": 1, "b": {"c": [True, None, 1.5]}},
