@@ -11,9 +11,11 @@ import pytest
 from tests.compat.amqp_clients import OTHER, Broker
 from tests.compat.clients import Queue, connected
 from tests.compat.processes import STOP_MS_MAX, Served, start
+from tests.compat.sns_clients import Topic, sns_connected
 
 Serve = Callable[..., Served]
 MakeQueue = Callable[..., Queue]
+MakeTopic = Callable[..., Topic]
 
 _numbers = itertools.count()
 
@@ -53,6 +55,25 @@ def sqs(shared: Served) -> Iterator[Any]:
     """A boto3 client of the shared server."""
     with connected(shared.url) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def sns(shared: Served) -> Iterator[Any]:
+    """A boto3 client of the shared server, for Amazon SNS."""
+    with sns_connected(shared.url) as made:
+        yield made
+
+
+@pytest.fixture
+def make_topic(sns: Any) -> MakeTopic:
+    """Make a topic that no other test has: `make_topic(DisplayName="News")`."""
+    return lambda **attributes: Topic(sns, f"topic-{next(_numbers)}", **attributes)
+
+
+@pytest.fixture
+def news(make_topic: MakeTopic) -> Topic:
+    """A topic with the defaults."""
+    return make_topic()
 
 
 @pytest.fixture
