@@ -34,7 +34,8 @@ STREAM: Final = "stream"
 DELIVERY_LIMIT: Final = 20
 """Of a quorum queue that says none: as in RabbitMQ."""
 DELIVERY_LIMIT_MAX: Final = 65_534
-EXPIRY_MS_MAX: Final = 4_294_967_295
+EXPIRY_MS_MAX: Final = 315_360_000_000
+"""Ten years, as in RabbitMQ."""
 SEGMENT_BYTES_MAX: Final = 3_000_000_000
 DEDUP_WINDOW_MS: Final = 300_000
 

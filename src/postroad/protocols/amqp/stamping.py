@@ -89,7 +89,7 @@ def _ttl_ms(text: str) -> int:
         raise ChannelFault(PRECONDITION_FAILED, f"invalid expiration '{text}': {why}")
     ttl_ms = int(text)
     if not 0 <= ttl_ms <= AMQP_EXPIRATION_MS_MAX:
-        why = "value_negative" if ttl_ms < 0 else "value_too_big"
+        why = "value_negative" if ttl_ms < 0 else "value_too_large"
         text = f"invalid expiration '{text}': {{{why},{ttl_ms}}}"
         raise ChannelFault(PRECONDITION_FAILED, text)
     return ttl_ms

@@ -91,8 +91,8 @@ def test_what_is_no_number_is_refused_as_one(name: str) -> None:
     [
         ({"x_expires": 0}, "invalid arg 'x-expires' for {}: {{value_zero,0}}"),
         (
-            {"x_message_ttl": 2**32},
-            "invalid arg 'x-message-ttl' for {}: {{value_too_large,4294967296}}",
+            {"x_message_ttl": 315_360_000_001},
+            "invalid arg 'x-message-ttl' for {}: {{value_too_large,315360000001}}",
         ),
         (
             {"x_max_priority": 256},
