@@ -134,7 +134,7 @@ def _read_rare(letter: int, data: bytes, at: int) -> tuple[FieldValue, int]:
         return data[at] != 0, at + 1
     if letter == ord("V"):
         return None, at
-    if letter == ord("l"):
+    if letter in b"lL":  # py-amqp writes a large number as an `L`
         number = _INT_64.unpack_from(data, at)[0]
         return (Long(number) if _INT_32_MIN <= number <= _INT_32_MAX else number), at + 8
     if letter == ord("T"):

@@ -295,7 +295,7 @@ def _after_text(data: bytes, at: i64, end: i64) -> i64:
 def _sizes() -> bytes:
     """By type letter: one more than the bytes a value takes; 0: no such type of a fixed size."""
     sizes = bytearray(256)
-    for letters, size in ((b"tbB", 1), (b"su", 2), (b"Iif", 4), (b"D", 5), (b"ldT", 8), (b"V", 0)):
+    for letters, size in ((b"tbB", 1), (b"su", 2), (b"Iif", 4), (b"D", 5), (b"lLdT", 8), (b"V", 0)):
         for letter in letters:
             sizes[letter] = size + 1
     return bytes(sizes)
