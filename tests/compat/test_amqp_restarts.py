@@ -13,7 +13,6 @@ from tests.compat.amqp_clients import (
     counted,
     drain,
     exchange,
-    fresh,
     get,
     pump,
     put,
@@ -51,6 +50,8 @@ def test_queues_bindings_and_messages_are_there_after_a_restart(serve: Serve, nu
     put(channel, name, "unacked")
     held = get(channel, name, auto_ack=False)
     assert held.body == b"high"
+    # Deliveries wait for no sync; a confirm behind them makes them durable, too.
+    put(channel, queue(channel), "durable")
     served.stop(number)
     closed(connection)
     with address(serve()).channel() as channel:
@@ -100,17 +101,18 @@ def test_a_kill_under_load_loses_nothing_confirmed_and_brings_back_nothing_acked
         pump(channel, lambda: False)
     served.process.wait()
     restarted = serve()
-    with address(restarted).channel() as channel:
-        found = count(channel, name)
-        assert confirmed <= found <= sent
-        reader = Reader(channel, name)
-        assert [int(one.body) for one in reader.wait(found)] == list(range(1, found + 1))
-        channel.basic_ack(found // 2, multiple=True)
-        # A synchronous method behind the ack: it has been decided, and a confirm makes it durable.
-        put(channel, fresh(), "unroutable")
-        put(channel, queue(channel), "durable")
-        restarted.process.send_signal(signal.SIGKILL)
-        restarted.process.wait()
+    connection = address(restarted).connect()
+    channel = connection.channel()
+    channel.confirm_delivery()
+    found = count(channel, name)
+    assert confirmed <= found <= sent
+    reader = Reader(channel, name)
+    assert [int(one.body) for one in reader.wait(found)] == list(range(1, found + 1))
+    channel.basic_ack(found // 2, multiple=True)
+    # Behind the ack: once this is confirmed, the ack is durable, too.
+    put(channel, queue(channel), "durable")
+    restarted.stop(signal.SIGKILL)
+    closed(connection)
     with address(serve()).channel() as channel:
         counted(channel, name, found - found // 2)
         got = get(channel, name)
