@@ -35,8 +35,7 @@ class Broker:
         given = {
             "sns.Protocol": "http",
             "sns.Endpoint": self.hook.url,
-            "sns.TopicArn": "arn:topic",
-            "sns.SubscriptionArn": "arn:subscription",
+            "sns.SubscriptionArn": "arn:topic:subscription",
             "sns.DeliveryPolicy": AT_ONCE,
             **{f"sns.{name}": text for name, text in extras.items()},
         }
@@ -102,7 +101,7 @@ def test_a_message_is_posted_once_and_is_gone_when_it_was_taken() -> None:
     hook = run(story)
     ((headers, body),) = hook.posts
     assert body == b"one"
-    assert headers["x-amz-sns-subscription-arn"] == "arn:subscription"
+    assert headers["x-amz-sns-subscription-arn"] == "arn:topic:subscription"
     assert headers["x-amz-sns-rawdelivery"] == "true"
     assert headers["User-Agent"] == "Amazon Simple Notification Service Agent"
 
@@ -188,12 +187,14 @@ def test_a_change_of_the_subscription_counts_for_the_next_message() -> None:
     async def story(broker: Broker) -> None:
         await broker.put(b"one")
         await broker.until_held(0)
-        await broker.driver.ask(ChangeQueue(QUEUE, extras={"sns.SubscriptionArn": "arn:other"}))
+        await broker.driver.ask(
+            ChangeQueue(QUEUE, extras={"sns.SubscriptionArn": "arn:topic:other"})
+        )
         await broker.put(b"two")
         await broker.until_held(0)
 
     arns = [headers["x-amz-sns-subscription-arn"] for headers, _ in run(story).posts]
-    assert arns == ["arn:subscription", "arn:other"]
+    assert arns == ["arn:topic:subscription", "arn:topic:other"]
 
 
 def test_the_queue_goes_with_the_farewell() -> None:

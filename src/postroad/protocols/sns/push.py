@@ -20,7 +20,6 @@ PREFIX: Final = "sns.push/"
 """What the names of delivery queues begin with."""
 
 ENDPOINT: Final = "sns.Endpoint"
-TOPIC_ARN: Final = "sns.TopicArn"
 SUBSCRIPTION_ARN: Final = "sns.SubscriptionArn"
 RAW: Final = "sns.RawMessageDelivery"
 DELIVERY_POLICY: Final = "sns.DeliveryPolicy"
@@ -48,11 +47,12 @@ class Endpoint:
 
 @value
 class PushRequest:
-    """A POST."""
+    """A POST; `document`: what the body says, where it is an envelope."""
 
     url: str
     headers: dict[str, str]
     body: bytes
+    document: dict[str, object] | None = None
 
 
 @value
@@ -66,19 +66,17 @@ class Verdict:
     last: bool = False
 
 
-class _Envelope(msgspec.Struct):
-    MessageId: str = ""
-
-
-_envelope = msgspec.json.Decoder(_Envelope).decode
+_envelope = msgspec.json.Decoder(dict[str, object]).decode
+_encode = msgspec.json.Encoder().encode
 
 
 def endpoint_of(extras: Mapping[str, str]) -> Endpoint:
     """The subscription of a delivery queue."""
+    subscription_arn = extras.get(SUBSCRIPTION_ARN, "")
     return Endpoint(
         extras.get(ENDPOINT, ""),
-        extras.get(TOPIC_ARN, ""),
-        extras.get(SUBSCRIPTION_ARN, ""),
+        subscription_arn.rpartition(":")[0],
+        subscription_arn,
         extras.get(RAW) == "true",
         effective(extras.get(DELIVERY_POLICY)),
     )
@@ -87,18 +85,23 @@ def endpoint_of(extras: Mapping[str, str]) -> Endpoint:
 def request_of(endpoint: Endpoint, message: Delivery) -> PushRequest:
     """The request that carries a message."""
     kind = own_of(message.head, OWN_ENVELOPE)
+    document = _opened(message) if kind is not None else None
     headers = {
         "Content-Type": endpoint.policy.content_type,
         "User-Agent": USER_AGENT,
         "x-amz-sns-message-type": kind or NOTIFICATION,
-        "x-amz-sns-message-id": _message_id(message, kind),
+        "x-amz-sns-message-id": _raw_id(message),
         "x-amz-sns-topic-arn": endpoint.topic_arn,
     }
     if kind not in CONFIRMATIONS:
         headers["x-amz-sns-subscription-arn"] = endpoint.subscription_arn
-    if kind is None:
+    if document is None:
         headers["x-amz-sns-rawdelivery"] = "true"
-    return PushRequest(endpoint.url, headers, message.body)
+        return PushRequest(endpoint.url, headers, message.body)
+    headers["x-amz-sns-message-id"] = str(document.get("MessageId", ""))
+    if kind == NOTIFICATION:
+        _name_subscription(document, endpoint)
+    return PushRequest(endpoint.url, headers, _encode(document), document)
 
 
 def verdict(endpoint: Endpoint, message: Delivery, status: int) -> Verdict:
@@ -115,13 +118,22 @@ def verdict(endpoint: Endpoint, message: Delivery, status: int) -> Verdict:
     return Verdict(ACK if kind in CONFIRMATIONS else REJECT, heard=refused, last=last)
 
 
-def _message_id(message: Delivery, kind: str | None) -> str:
-    """The id inside of an envelope; a raw message has one made of its identity."""
-    if kind is not None:
-        try:
-            return _envelope(message.body).MessageId
-        except (msgspec.MsgspecError, ValueError):
-            return ""
+def _opened(message: Delivery) -> dict[str, object] | None:
+    try:
+        return _envelope(message.body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _name_subscription(document: dict[str, object], endpoint: Endpoint) -> None:
+    """An envelope is the same for all subscriptions of a topic; here it is known whose it is."""
+    base, found, _ = str(document.get("UnsubscribeURL", "")).partition("TopicArn=")
+    if found:
+        document["UnsubscribeURL"] = f"{base}SubscriptionArn={endpoint.subscription_arn}"
+
+
+def _raw_id(message: Delivery) -> str:
+    """The id of a message that has none in it, made of its identity."""
     queue, offset = message.identity
     digits = f"{queue & 0xFFFFFFFF:08x}{offset & 0xFFFFFFFFFFFF:024x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

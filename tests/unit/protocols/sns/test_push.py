@@ -9,10 +9,10 @@ from postroad.model.envelope import OWN_ENVELOPE
 from postroad.model.message import Delivery, typed_head
 from postroad.protocols.sns.push import Verdict, endpoint_of, request_of, verdict
 
+URL = "http://127.0.0.1:9324/?Action=Unsubscribe&"
 EXTRAS = {
     "sns.Protocol": "http",
     "sns.Endpoint": "http://127.0.0.1:8080/hook",
-    "sns.TopicArn": "arn:aws:sns:us-east-1:000000000000:orders",
     "sns.SubscriptionArn": "arn:aws:sns:us-east-1:000000000000:orders:1",
 }
 
@@ -20,14 +20,19 @@ EXTRAS = {
 def message(kind: str | None = None, count: int = 1) -> Delivery:
     if kind is None:
         return Delivery(7, 258, 1, count, 0, 0, b"raw", typed_head({"a": ("String", "x")}))
-    body = json.dumps({"Type": kind, "MessageId": "1-2-3"}).encode()
+    said = {"Type": kind, "MessageId": "1-2-3", "UnsubscribeURL": URL + "TopicArn=arn"}
+    body = json.dumps(said).encode()
     return Delivery(7, 1, 1, count, 0, 0, body, typed_head({OWN_ENVELOPE: ("String", kind)}))
 
 
 def test_a_notification_says_what_it_is_of() -> None:
     request = request_of(endpoint_of(EXTRAS), message("Notification"))
     assert request.url == "http://127.0.0.1:8080/hook"
-    assert request.body == message("Notification").body
+    assert json.loads(request.body) == {
+        "Type": "Notification",
+        "MessageId": "1-2-3",
+        "UnsubscribeURL": URL + "SubscriptionArn=" + EXTRAS["sns.SubscriptionArn"],
+    }
     assert request.headers == {
         "Content-Type": "text/plain; charset=UTF-8",
         "User-Agent": "Amazon Simple Notification Service Agent",
@@ -36,6 +41,14 @@ def test_a_notification_says_what_it_is_of() -> None:
         "x-amz-sns-topic-arn": "arn:aws:sns:us-east-1:000000000000:orders",
         "x-amz-sns-subscription-arn": "arn:aws:sns:us-east-1:000000000000:orders:1",
     }
+
+
+def test_what_claims_to_be_an_envelope_and_is_none_is_posted_as_it_is() -> None:
+    odd = message("Notification")
+    odd.body = b"[1"
+    request = request_of(endpoint_of(EXTRAS), odd)
+    assert request.body == b"[1"
+    assert request.headers["x-amz-sns-rawdelivery"] == "true"
 
 
 def test_a_raw_message_says_that_it_is_raw_and_keeps_its_id_when_it_is_sent_again() -> None:
