@@ -9,7 +9,7 @@ import pytest
 from tests.compat.processes import start
 from tests.docs.pages import blocks, name, pages
 
-SERVER = "127.0.0.1:9324"
+SERVERS = {"sqs": "127.0.0.1:9324", "amqp": "127.0.0.1:5672"}
 RUN_S_MAX = 60
 
 WITH_CODE = [page for page in pages() if blocks(page, "python")]
@@ -21,12 +21,14 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     program = ""
     for line, code in blocks(page, "python"):
         program += "\n" * (line - program.count("\n")) + code
-    if SERVER not in program:
+    if not any(address in program for address in SERVERS.values()):
         run(program, page, tmp_path)
         return
     served = start(tmp_path / "server", data=tmp_path / "server-data")
     try:
-        run(program.replace(SERVER, served.endpoints["sqs"]), page, tmp_path)
+        for protocol, address in SERVERS.items():
+            program = program.replace(address, served.endpoints[protocol])
+        run(program, page, tmp_path)
     finally:
         served.stop()
 
