@@ -1,0 +1,247 @@
+"""SNS in bytes: a session of both services on a real core, with no socket."""
+
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+import pytest
+
+from postroad.model.exchanges import Bind, PublishTo
+from postroad.model.replies import Reply
+from postroad.protocols.aws.session import AwsSession
+from postroad.protocols.sns.config import SnsConfig
+from postroad.protocols.sns.service import SnsService
+from postroad.protocols.sqs.config import SqsConfig
+from postroad.protocols.sqs.service import SqsService
+from tests.unit.core.road import Road
+from tests.wire.sqs.rig import Answer, read_answer
+
+START_MS = 1_700_000_000_000
+VERSION = "2010-03-31"
+TOPIC = "arn:aws:sns:us-east-1:000000000000:news"
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:mail"
+
+
+class Rig:
+    """Both services on one core. `keys`: access keys that requests must be signed by."""
+
+    def __init__(self, **keys: str) -> None:
+        self.road = Road()
+        self.sqs = SqsConfig(secret_key=b"secret", keys=keys)
+        self.sns = SnsConfig(secret_key=b"secret", keys=keys)
+        self.session = self.new_session()
+
+    def new_session(self) -> AwsSession:
+        services: Any = [SqsService(self.sqs), SnsService(self.sns)]
+        return AwsSession(services, {}, self.sqs.body_bytes_max)
+
+    def feed(self, data: bytes, session: AwsSession | None = None) -> bytes:
+        """All bytes that come back; asks are answered at once."""
+        session = session or self.session
+        output = session.receive(data, START_MS)
+        sent, asks = output.send, list(output.asks)
+        while asks:
+            number, command = asks.pop(0)
+            reply: Reply | None = self.road.ask(command)
+            assert reply is not None, "nothing here waits"
+            output = session.answer(number, reply, START_MS)
+            sent += output.send
+            asks += output.asks
+        return sent
+
+    def ask(self, action: str, **parameters: str) -> Answer:
+        return read_answer(self.feed(posted(action, **parameters), self.new_session()))
+
+    def get(self, url: str) -> Answer:
+        parts = urlsplit(url)
+        head = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: localhost:9324\r\n\r\n"
+        return read_answer(self.feed(head.encode(), self.new_session()))
+
+
+def posted(action: str, version: str = VERSION, **parameters: str) -> bytes:
+    form = {"Action": action, "Version": version} if version else {"Action": action}
+    body = urlencode({**form, **parameters})
+    head = f"POST / HTTP/1.1\r\nHost: localhost:9324\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def bodies(rig: Rig, queue: str = "mail") -> list[bytes]:
+    return [one.message.body for one in rig.road.peek(queue)]
+
+
+def test_the_version_says_which_service_is_meant(rig: Rig) -> None:
+    made = rig.ask("CreateTopic", Name="news")
+    assert b'<CreateTopicResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">' in made.body
+    assert f"<TopicArn>{TOPIC}</TopicArn>".encode() in made.body
+    # Both services have this action.
+    other = read_answer(rig.feed(posted("AddPermission", "2012-11-05"), rig.new_session()))
+    assert b"http://queue.amazonaws.com/doc/2012-11-05/" in other.body
+    own = rig.ask("AddPermission", TopicArn=TOPIC)
+    assert b"http://sns.amazonaws.com/doc/2010-03-31/" in own.body
+
+
+def test_without_a_version_the_scope_of_the_signature_says_it(rig: Rig) -> None:
+    body = b"Action=ListTopics"
+    scope = b"AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/sns/aws4_request, Signature=x"
+    lines = (
+        b"POST / HTTP/1.1",
+        b"Host: h",
+        b"Authorization: " + scope,
+        b"Content-Length: %d" % len(body),
+        b"",
+        body,
+    )
+    answer = read_answer(rig.feed(b"\r\n".join(lines)))
+    assert b"<ListTopicsResponse" in answer.body
+
+
+@pytest.mark.parametrize("action", ["", "Fly", "CreatePlatformEndpoint"])
+def test_an_action_that_is_none_is_said_to_be_none(rig: Rig, action: str) -> None:
+    answer = rig.ask(action)
+    assert answer.status == 400
+    assert b"Action</Code>" in answer.body
+
+
+def test_a_parameter_that_is_missing_or_malformed_is_named(rig: Rig) -> None:
+    for parameters in (
+        {},
+        {"TopicArn": ""},
+        {"TopicArn": "arn"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes": "x"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes.entry.1.key": "FilterPolicy"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes.entry.x.key": "FilterPolicy"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes.1.key": "FilterPolicy"},
+        {"TopicArn": TOPIC, "Protocol": "sqs", "ReturnSubscriptionArn": "perhaps"},
+    ):
+        answer = rig.ask("Subscribe", **parameters)
+        assert answer.status == 400
+        assert b"<Code>InvalidParameter</Code>" in answer.body
+
+
+def test_a_stream_may_be_cut_anywhere(rig: Rig) -> None:
+    rig.road.declare("mail")
+    stream = b"".join(
+        (
+            posted("CreateTopic", Name="news"),
+            posted("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE),
+            posted("Publish", TopicArn=TOPIC, Message="one"),
+        )
+    )
+    whole = Rig()
+    whole.road.declare("mail")
+    expected = whole.feed(stream).count(b"HTTP/1.1 200 OK")
+    assert expected == 3
+    for cut in range(0, len(stream), 7):
+        part = Rig()
+        part.road.declare("mail")
+        sent = part.feed(stream[:cut]) + part.feed(stream[cut:])
+        assert sent.count(b"HTTP/1.1 200 OK") == expected
+        assert len(bodies(part)) == 1
+
+
+def test_requests_of_both_services_follow_each_other_on_one_connection(rig: Rig) -> None:
+    send = posted("CreateQueue", "2012-11-05", QueueName="mail")
+    stream = (
+        send
+        + posted("CreateTopic", Name="news")
+        + posted("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+        + posted("Publish", TopicArn=TOPIC, Message="one")
+        + posted("ListQueues", "2012-11-05")
+    )
+    answers = rig.feed(stream).split(b"HTTP/1.1 ")[1:]
+    assert [one[:3] for one in answers] == [b"200"] * 5
+    assert b"CreateQueueResponse" in answers[0]
+    assert b"PublishResponse" in answers[3]
+    assert b"ListQueuesResponse" in answers[4]
+
+
+def test_what_comes_over_another_protocol_reaches_every_subscription_as_it_is(rig: Rig) -> None:
+    for name in ("mail", "raw", "plain"):
+        rig.road.declare(name)
+    rig.ask("CreateTopic", Name="news")
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+    raw = {"Attributes.entry.1.key": "RawMessageDelivery", "Attributes.entry.1.value": "true"}
+    endpoint = QUEUE.replace("mail", "raw")
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=endpoint, **raw)
+    rig.road.ask(Bind("news", "plain"))
+    rig.road.ask(PublishTo("news", ["any.key"], [b"\x00 from elsewhere"]))
+    rig.ask("Publish", TopicArn=TOPIC, Message="from here")
+    assert bodies(rig, "raw") == bodies(rig, "plain") == [b"\x00 from elsewhere", b"from here"]
+    first, second = bodies(rig)
+    assert first == b"\x00 from elsewhere"
+    assert msgspec.json.decode(second)["Message"] == "from here"
+
+
+def pending(rig: Rig) -> tuple[str, dict[str, Any]]:
+    """The queue of an endpoint that was just subscribed, and what waits in it."""
+    rig.ask("CreateTopic", Name="news")
+    subscribed = {"TopicArn": TOPIC, "Protocol": "http", "Endpoint": "http://h/"}
+    assert b"pending confirmation" in rig.ask("Subscribe", **subscribed).body
+    (name,) = rig.road.state.by_name
+    (told,) = bodies(rig, name)
+    found: dict[str, Any] = msgspec.json.decode(told)
+    return name, found
+
+
+def test_an_endpoint_confirms_by_the_address_it_was_told(rig: Rig) -> None:
+    name, told = pending(rig)
+    assert name.startswith("sns.push/news/")
+    assert told["Type"] == "SubscriptionConfirmation"
+    assert told["TopicArn"] == TOPIC
+    rig.ask("Publish", TopicArn=TOPIC, Message="too early")
+    answer = rig.get(told["SubscribeURL"])
+    assert answer.status == 200
+    assert b"<SubscriptionArn>" + TOPIC.encode() in answer.body
+    rig.ask("Publish", TopicArn=TOPIC, Message="in time")
+    _, notification = bodies(rig, name)
+    assert msgspec.json.decode(notification)["Message"] == "in time"
+
+
+def test_an_endpoint_is_told_of_its_end_by_its_queue(rig: Rig) -> None:
+    name, told = pending(rig)
+    confirmed = {"TopicArn": TOPIC, "Token": told["Token"]}
+    body = rig.ask("ConfirmSubscription", **confirmed).body.decode()
+    arn = body.partition("<SubscriptionArn>")[2].partition("<")[0]
+    assert rig.road.state.by_name[name].extras["sns.SubscriptionArn"] == arn
+    rig.ask("Unsubscribe", SubscriptionArn=arn)
+    assert msgspec.json.decode(bodies(rig, name)[1])["Type"] == "UnsubscribeConfirmation"
+    assert rig.ask("ConfirmSubscription", **confirmed).status == 404
+
+
+def test_a_token_is_as_good_as_a_signature_for_its_subscription_alone() -> None:
+    rig = Rig(AKID="secret")
+    assert rig.ask("CreateTopic", Name="news").status == 403
+    token = rig.sns.names.token("news", 1)
+    answer = rig.ask("ConfirmSubscription", TopicArn=TOPIC, Token=token)
+    assert b"<Code>NotFound</Code>" in answer.body
+    assert rig.ask("Unsubscribe", SubscriptionArn=f"{TOPIC}:x").status == 403
+
+
+def test_deleting_a_topic_deletes_the_queues_of_its_endpoints(rig: Rig) -> None:
+    pending(rig)
+    rig.ask("DeleteTopic", TopicArn=TOPIC)
+    assert not rig.road.state.by_name
+
+
+def test_a_delivery_policy_of_the_topic_reaches_the_queues_of_its_endpoints(rig: Rig) -> None:
+    name, _ = pending(rig)
+    policy = '{"http":{"defaultHealthyRetryPolicy":{"numRetries":1}}}'
+    change = {"AttributeName": "DeliveryPolicy", "AttributeValue": policy}
+    assert rig.ask("SetTopicAttributes", TopicArn=TOPIC, **change).status == 200
+    extras = rig.road.state.by_name[name].extras
+    assert extras["sns.DeliveryPolicy"] == '{"healthyRetryPolicy":{"numRetries":1}}'
+    rig.ask("SetTopicAttributes", TopicArn=TOPIC, **{**change, "AttributeValue": ""})
+    assert "sns.DeliveryPolicy" not in rig.road.state.by_name[name].extras
+
+
+def test_what_was_done_is_the_same_after_a_restart(rig: Rig) -> None:
+    pending(rig)
+    rig.road.declare("mail")
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+    rig.ask("Publish", TopicArn=TOPIC, Message="x")
+    rig.road.check()
