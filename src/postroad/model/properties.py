@@ -115,12 +115,12 @@ def table_of(head: bytes) -> FieldTable:
     if not flags & 0x2000:
         return {}
     at += 2
-    for flag in (0x8000, 0x4000):
-        if flags & flag:
-            at += 1 + head[at]
     try:
+        for flag in (0x8000, 0x4000):
+            if flags & flag:
+                at += 1 + head[at]
         return read_table(head, at)[0]
-    except ValueError:
+    except (ValueError, IndexError):
         return {}
 
 
