@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from postroad.limits import PRIORITY_MAX
+from postroad.limits import AMQP_EXPIRATION_MS_MAX, PRIORITY_MAX
 from postroad.model.fields import Long, Stamp
 from postroad.model.policy import (
     BACKOFF_LINEAR,
@@ -34,8 +34,6 @@ STREAM: Final = "stream"
 DELIVERY_LIMIT: Final = 20
 """Of a quorum queue that says none: as in RabbitMQ."""
 DELIVERY_LIMIT_MAX: Final = 65_534
-EXPIRY_MS_MAX: Final = 315_360_000_000
-"""Ten years, as in RabbitMQ."""
 SEGMENT_BYTES_MAX: Final = 3_000_000_000
 DEDUP_WINDOW_MS: Final = 300_000
 
@@ -127,8 +125,8 @@ def _age(given: Any) -> str | None:
 
 _ALL: Final = (CLASSIC, QUORUM, STREAM)
 ARGUMENTS: Final[dict[str, Argument]] = {
-    "x-expires": Argument(_whole(1, EXPIRY_MS_MAX)),
-    "x-message-ttl": Argument(_whole(0, EXPIRY_MS_MAX)),
+    "x-expires": Argument(_whole(1, AMQP_EXPIRATION_MS_MAX)),
+    "x-message-ttl": Argument(_whole(0, AMQP_EXPIRATION_MS_MAX)),
     "x-dead-letter-exchange": Argument(_text),
     "x-dead-letter-routing-key": Argument(_text),
     "x-dead-letter-strategy": Argument(
@@ -160,11 +158,11 @@ ARGUMENTS: Final[dict[str, Argument]] = {
     "x-delayed-retry-type": Argument(
         _word(("disabled", "all", "failed", "returned"), "invalid_delayed_retry_type")
     ),
-    "x-delayed-retry-min": Argument(_whole(0, EXPIRY_MS_MAX)),
-    "x-delayed-retry-max": Argument(_whole(0, EXPIRY_MS_MAX)),
+    "x-delayed-retry-min": Argument(_whole(0, AMQP_EXPIRATION_MS_MAX)),
+    "x-delayed-retry-max": Argument(_whole(0, AMQP_EXPIRATION_MS_MAX)),
     "x-message-deduplication": Argument(_flag),
     "x-cache-size": Argument(_whole(1)),
-    "x-cache-ttl": Argument(_whole(1, EXPIRY_MS_MAX)),
+    "x-cache-ttl": Argument(_whole(1, AMQP_EXPIRATION_MS_MAX)),
     "x-deduplication-header": Argument(_text),
 }
 """In the order in which RabbitMQ compares them when a queue is declared again."""
@@ -259,7 +257,9 @@ def _retry(known: Mapping[str, Any]) -> RetryPolicy:
     least = known.get("x-delayed-retry-min", 0)
     if when == "disabled" or least == 0:
         return RetryPolicy()
-    return RetryPolicy(BACKOFF_LINEAR, least, known.get("x-delayed-retry-max", EXPIRY_MS_MAX), when)
+    return RetryPolicy(
+        BACKOFF_LINEAR, least, known.get("x-delayed-retry-max", AMQP_EXPIRATION_MS_MAX), when
+    )
 
 
 def _dedup_window_ms(known: Mapping[str, Any]) -> int | None:
