@@ -10,9 +10,9 @@ from postroad.model.exchanges import Bind, PublishTo
 from postroad.model.replies import Reply
 from postroad.protocols.aws.session import AwsSession
 from postroad.protocols.sns.config import SnsConfig
-from postroad.protocols.sns.service import SnsService
+from postroad.protocols.sns.session import SnsService
 from postroad.protocols.sqs.config import SqsConfig
-from postroad.protocols.sqs.service import SqsService
+from postroad.protocols.sqs.session import SqsService
 from tests.unit.core.road import Road
 from tests.wire.sqs.rig import Answer, read_answer
 

@@ -15,10 +15,11 @@ from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
+from postroad.net.signatures import CERTIFICATE_PATH, Signatures, can_sign
 from postroad.protocols.interface import Session
 from postroad.server.config import PUSH_ANYWHERE, PUSH_OFF, Settings
 from postroad.server.driver import Driver, OpenDriver
-from postroad.server.pages import Pages, pages
+from postroad.server.pages import Pages, certificate_page, pages
 
 
 def wall_ms() -> int:
@@ -62,9 +63,9 @@ def sqs_sessions(parts: Parts) -> Callable[[], Session]:
     """Return what makes the session of one connection of Amazon SQS and SNS."""
     from postroad.protocols.aws.session import AwsSession, Service
     from postroad.protocols.sns.config import SnsConfig
-    from postroad.protocols.sns.service import SnsService
+    from postroad.protocols.sns.session import SnsService
     from postroad.protocols.sqs.config import SqsConfig
-    from postroad.protocols.sqs.service import SqsService
+    from postroad.protocols.sqs.session import SqsService
 
     settings = parts.settings
     config = SqsConfig(
@@ -191,10 +192,19 @@ class Server:
                 self._listeners.append(listener)
                 self.addresses[name] = listener.address
         if self.settings.sqs is not None and self.settings.sns_push != PUSH_OFF:
-            poster = Poster(self.settings.sns_push == PUSH_ANYWHERE)
-            self._pusher = Pusher(self.driver, poster)
-            self._figures.append(self._pusher.figures)
-            self._pusher.start()
+            self._push(shown)
+
+    def _push(self, shown: Pages) -> None:
+        """Serve HTTP subscriptions, signed where the library for it is there."""
+        sign = None
+        if can_sign():
+            signatures = Signatures(self.settings.data)
+            shown[CERTIFICATE_PATH] = lambda: certificate_page(signatures.certificate)
+            sign = signatures.sign
+        poster = Poster(self.settings.sns_push == PUSH_ANYWHERE)
+        self._pusher = Pusher(self.driver, poster, sign)
+        self._figures.append(self._pusher.figures)
+        self._pusher.start()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

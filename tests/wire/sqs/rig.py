@@ -14,7 +14,7 @@ from postroad.protocols.aws.session import AwsSession
 from postroad.protocols.http.wire import Page
 from postroad.protocols.interface import Output
 from postroad.protocols.sqs.config import SqsConfig
-from postroad.protocols.sqs.service import SqsService
+from postroad.protocols.sqs.session import SqsService
 from tests.wire.sqs.naive import NaiveCore
 
 START_MS = 1_700_000_000_000

@@ -25,15 +25,15 @@ from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sns.drafts import Draft
 from postroad.protocols.sns.envelope import Stamp, Typed, envelope, envelope_head
 from postroad.protocols.sns.errors import bad, refusal
-from postroad.protocols.sns.sifting import known, take
-from postroad.protocols.sns.spec import BY_CONTENT, EXTRA, PROTOCOLS, THROUGHPUT
-from postroad.protocols.sns.subscription_attributes import dead_letters_of
-from postroad.protocols.sns.subscriptions import (
+from postroad.protocols.sns.mapping import (
     FORM_JSON,
     Subscription,
     bindings_of,
     is_subscription,
 )
+from postroad.protocols.sns.sifting import known, take
+from postroad.protocols.sns.spec import BY_CONTENT, EXTRA, PROTOCOLS, THROUGHPUT
+from postroad.protocols.sns.subscription_attributes import dead_letters_of
 
 REFUSING = (Why.QUEUE_FULL, Why.TOO_LARGE, Why.DOES_NOT_FIT)
 """Why one queue may refuse what others take."""

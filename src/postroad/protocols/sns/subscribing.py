@@ -25,9 +25,7 @@ from postroad.protocols.sns.actions.call import Call
 from postroad.protocols.sns.arns import Topic, read_queue
 from postroad.protocols.sns.envelope import CONFIRMATION, Stamp, confirmation, confirmation_head
 from postroad.protocols.sns.errors import fault, refusal
-from postroad.protocols.sns.spec import DELIVERY, EXTRA
-from postroad.protocols.sns.subscription_attributes import Wanted
-from postroad.protocols.sns.subscriptions import (
+from postroad.protocols.sns.mapping import (
     ENVELOPED,
     PUSHED,
     Subscription,
@@ -35,6 +33,8 @@ from postroad.protocols.sns.subscriptions import (
     form_key,
     subscriptions_of,
 )
+from postroad.protocols.sns.spec import DELIVERY, EXTRA
+from postroad.protocols.sns.subscription_attributes import Wanted
 from postroad.protocols.sns.topic_attributes import policy_for_endpoints
 
 

@@ -12,6 +12,7 @@ from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sns.arns import is_fifo, read_queue
 from postroad.protocols.sns.delivery import BadPolicy, read_delivery_policy
 from postroad.protocols.sns.errors import bad
+from postroad.protocols.sns.mapping import PUSHED
 from postroad.protocols.sns.policies import SCOPES, policy_fault, scope_fault
 from postroad.protocols.sns.spec import (
     BY_ATTRIBUTES,
@@ -24,7 +25,6 @@ from postroad.protocols.sns.spec import (
     SCOPE,
     SUBSCRIPTION_ATTRIBUTES,
 )
-from postroad.protocols.sns.subscriptions import PUSHED
 
 
 class _Redrive(msgspec.Struct):

@@ -16,9 +16,9 @@ from postroad.protocols.sns.arns import Topic, is_fifo, read_topic
 from postroad.protocols.sns.drafts import Draft, draft_of
 from postroad.protocols.sns.envelope import Stamp
 from postroad.protocols.sns.errors import bad, fault
+from postroad.protocols.sns.mapping import ENVELOPED
 from postroad.protocols.sns.publishing import Letter, Publishing, Sent, letter_of
 from postroad.protocols.sns.sifting import forget
-from postroad.protocols.sns.subscriptions import ENVELOPED
 
 _ID_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 

@@ -15,15 +15,15 @@ from postroad.protocols.sns import inputs
 from postroad.protocols.sns.actions.call import Call, done, find_topic, run
 from postroad.protocols.sns.arns import SubscriptionName, read_subscription
 from postroad.protocols.sns.errors import bad, fault, no_subscription
-from postroad.protocols.sns.spec import DELIVERY, EXTRA, POLICY, RAW, SUBSCRIPTION_ATTRIBUTES
-from postroad.protocols.sns.subscribing import want_envelopes
-from postroad.protocols.sns.subscription_attributes import Wanted, read_attributes
-from postroad.protocols.sns.subscriptions import (
+from postroad.protocols.sns.mapping import (
     PUSHED,
     Subscription,
     find_subscription,
     form_key,
 )
+from postroad.protocols.sns.spec import DELIVERY, EXTRA, POLICY, RAW, SUBSCRIPTION_ATTRIBUTES
+from postroad.protocols.sns.subscribing import want_envelopes
+from postroad.protocols.sns.subscription_attributes import Wanted, read_attributes
 from postroad.protocols.sns.topic_attributes import policy_for_endpoints
 
 

@@ -23,6 +23,13 @@ from postroad.protocols.sns.arns import (
 )
 from postroad.protocols.sns.envelope import GOODBYE
 from postroad.protocols.sns.errors import bad, no_subscription
+from postroad.protocols.sns.mapping import (
+    PUSHED,
+    Subscription,
+    find_subscription,
+    form_key,
+    subscriptions_of,
+)
 from postroad.protocols.sns.pages import number_after, token_after
 from postroad.protocols.sns.spec import EXTRA, PROTOCOLS
 from postroad.protocols.sns.subscribing import (
@@ -32,13 +39,6 @@ from postroad.protocols.sns.subscribing import (
     tell_endpoint,
 )
 from postroad.protocols.sns.subscription_attributes import Wanted, read_attributes
-from postroad.protocols.sns.subscriptions import (
-    PUSHED,
-    Subscription,
-    find_subscription,
-    form_key,
-    subscriptions_of,
-)
 
 _PENDING = "pending confirmation"
 

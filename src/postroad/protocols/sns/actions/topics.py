@@ -24,10 +24,10 @@ from postroad.protocols.sns import inputs
 from postroad.protocols.sns.actions.call import Call, done, find_topic, run
 from postroad.protocols.sns.arns import Topic, is_fifo, read_topic, spellable
 from postroad.protocols.sns.errors import bad, fault, refusal
+from postroad.protocols.sns.mapping import PUSHED, subscriptions_of
 from postroad.protocols.sns.pages import after_token, token_after
 from postroad.protocols.sns.sifting import SPACE, sequence_key
 from postroad.protocols.sns.spec import DELIVERY, EXTRA, FIFO, TOPIC_ATTRIBUTES
-from postroad.protocols.sns.subscriptions import PUSHED, subscriptions_of
 from postroad.protocols.sns.tags import bad_tags, labels_of
 from postroad.protocols.sns.topic_attributes import (
     all_attributes,

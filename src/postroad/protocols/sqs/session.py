@@ -1,4 +1,4 @@
-"""Amazon SQS as a service of the port: a request to the action that serves it.
+"""Amazon SQS in a session of the port: a request to the action that serves it.
 
 It stands between the connection and the actions. The rule kept here: an action is begun only for a
 request that is signed as the server's keys demand, and with an input that keeps every rule.

@@ -1,4 +1,4 @@
-"""Amazon SNS as a service of the port: a request to the action that serves it.
+"""Amazon SNS in a session of the port: a request to the action that serves it.
 
 It stands between the connection and the actions. The rule kept here: an action is begun only for a
 request that is signed as the server's keys demand; a token that was sent to an endpoint is as good

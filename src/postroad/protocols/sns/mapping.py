@@ -1,4 +1,4 @@
-"""A subscription as a binding: what its key and its extras say.
+"""SNS's words to the core's: a subscription is a binding, told by its key and its extras.
 
 It is the border to the core. The rule kept here: everything a subscription is stands in its
 binding, so that there is nothing else to keep in step with it.
