@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
 
 from tests.compat.clients import Queue, connected
 from tests.compat.conftest import MakeQueue, Serve
 from tests.compat.processes import until
 from tests.compat.sns_clients import Topic, opened, sns_connected, text
 from tests.unit.net.hooks import Hook, hooked
+from tests.unit.net.test_signatures import check
 
 SOON_MS = 15_000
 AT_ONCE = '{"healthyRetryPolicy": {"numRetries": 3, "numNoDelayRetries": 3}}'
@@ -80,6 +82,8 @@ def test_a_notification_comes_in_an_envelope(news: Topic, hook: Hook) -> None:
     assert document["Subject"] == "greeting"
     assert document["MessageAttributes"] == {"a": {"Type": "String", "Value": "x"}}
     assert "x-amz-sns-rawdelivery" not in headers
+    with urllib.request.urlopen(document["SigningCertURL"], timeout=10) as answer:
+        check(answer.read(), document, SHA1())
     with urllib.request.urlopen(document["UnsubscribeURL"], timeout=10) as answer:
         assert b"UnsubscribeResponse" in answer.read()
     assert arn not in [one["SubscriptionArn"] for one in news.subscriptions()]

@@ -7,7 +7,7 @@ it, leaves the message to its queue, so that each is posted at least once.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 from postroad.errors import PostroadError
@@ -41,7 +41,7 @@ _DESCRIBE, _ATTACH, _OTHER = 1, 2, 3
 
 _log = logging.getLogger("postroad.net")
 
-Sign = Callable[[PushRequest], PushRequest]
+Sign = Callable[[PushRequest], Awaitable[PushRequest]]
 """Puts a signature into a request whose body can carry one."""
 
 
@@ -116,7 +116,7 @@ class Pusher:
         """POST when there is a place for it; the status of the answer, or 0."""
         async with self.places:
             if self.sign is not None:
-                request = self.sign(request)
+                request = await self.sign(request)
             status = await self._poster.post(request.url, request.headers, request.body)
         self.posted += 1
         self.failed += not 200 <= status < 300

@@ -43,6 +43,13 @@ def pages(
     return {"/health/live": live, "/health/ready": ready, "/metrics": metrics}
 
 
+def certificate_page(certificate: bytes) -> Page:
+    """Return the certificate that envelopes name, or why there is none."""
+    if not certificate:
+        return Page(b"nothing was signed yet\n", "text/plain", 404)
+    return Page(certificate, "application/x-pem-file")
+
+
 def exposition(figures: Mapping[str, float], facts: Mapping[str, str]) -> tuple[str, bytes]:
     """Return the content type and the figures in the text form of Prometheus."""
     # Loaded at the first look, because a start has to be fast.
