@@ -98,6 +98,40 @@ PRINTS = {
         "delayed 90 ['retried'] {'again': True}",
         "1 cancelled",
     ],
+    "21_rabbit_hello": ["received: hello world", "left: 0"],
+    "22_rabbit_work_queues": [
+        "left undone: job 0",
+        "workers: ['anna', 'ben']",
+        "jobs: ['job 0', 'job 1', 'job 2', 'job 3', 'job 4', 'job 5']",
+        "redelivered: ['job 0']",
+    ],
+    "23_rabbit_pub_sub": [
+        "screen: ['disk is full', 'disk is empty']",
+        "file: ['disk is full', 'disk is empty']",
+        "late: ['disk is empty']",
+    ],
+    "24_rabbit_routing": [
+        "came back: nobody asked",
+        "pager: error",
+        "file: info warning error",
+    ],
+    "25_rabbit_topics": [
+        "orange: quick.orange.rabbit lazy.orange.fox",
+        "rabbits: quick.orange.rabbit lazy.orange.fox lazy.brown.fox lazy",
+        "all: quick.orange.rabbit lazy.orange.fox lazy.brown.fox orange lazy",
+    ],
+    "26_rabbit_rpc": [
+        "fibonacci(7) = 13",
+        "fibonacci(30) = 832040",
+        "fibonacci(90) = 2880067194370816120",
+    ],
+    "27_rabbit_confirms": [
+        "confirmed: 1000",
+        "purged: 1000",
+        "0 taken",
+        "1 taken",
+        "2 refused: the queue is full",
+    ],
 }
 
 
