@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from botocore.model import ListShape, MapShape, StructureShape
 
-from tests.unit.protocols.sqs.session import service
+from tests.unit.protocols.sqs.service import service
 from tests.wire.sqs.script import NAMES, Step, steps_of
 
 TARGET = "X-Amz-Target: AmazonSQS."

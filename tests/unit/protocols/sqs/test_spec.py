@@ -17,7 +17,7 @@ from postroad.protocols.sqs.spec import (
     RESULTLESS,
     SYSTEM_ATTRIBUTES,
 )
-from tests.unit.protocols.sqs.session import service
+from tests.unit.protocols.sqs.service import service
 
 SCALARS = {"string": str, "integer": int, "long": int, "blob": bytes, "boolean": bool}
 OTHERWISE = (
