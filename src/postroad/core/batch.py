@@ -254,11 +254,8 @@ class Test:
             return stands
         skips = isinstance(one, exchanges.PublishTo) and one.skip_full
         for queue in self._fed_by(decision.records):
-            if (
-                not skips
-                and _is_bounded(queue)
-                and (queue.id in self.ahead or queue.id in self.routed)
-            ):
+            fed = queue.id in self.ahead or queue.id in self.routed
+            if fed and not skips and _is_bounded(queue):
                 return _together(f"publishes to queue `{queue.name}`, which is bounded")
             self.routed.add(queue.id)
         return None

@@ -198,7 +198,7 @@ class ListBindings:
 @value
 class PublishTo:
     """Publish messages to whatever queues an exchange says, all of it or nothing, as one atomic
-    step. Exchange `""`: to the queue whose name is the routing key.
+    step. Exchange `""`: to the queue or topic whose name is the routing key.
 
     `routing_keys`: one per message, or one for all. `more_keys`: further routing keys per message,
     or `None`. The other columns as in `Publish`. `mandatory`: refuse all of it where a message

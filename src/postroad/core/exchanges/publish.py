@@ -9,18 +9,22 @@ from collections.abc import Sequence
 from postroad.core import records as facts
 from postroad.core.decide.dedup import take
 from postroad.core.decide.load import chunk_records, load_of
+from postroad.core.decide.overflow import refused_records
 from postroad.core.decide.publish import UNEVEN, refusal_of
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.exchanges.append import append_part
+from postroad.core.exchanges.crowded import Crowded, is_crowded, leave_out_full
 from postroad.core.exchanges.groups import Group, Plan, apart, plan_all, plan_each, publish_of
 from postroad.core.exchanges.routes import Keys, Route
 from postroad.core.exchanges.shelves import Shelves
-from postroad.core.exchanges.walk import route_by_keys, route_of_message
+from postroad.core.exchanges.walk import Walk, route_by_keys, route_of_message
 from postroad.core.queue import Queue
 from postroad.core.state import State
+from postroad.core.topics.topic import Topic
 from postroad.limits import PUBLISH_BYTES_MAX, ROUTED_ENTRIES_MAX
 from postroad.model.commands import Publish
 from postroad.model.exchanges import DELAY_HEADER, PublishTo, Routed, RoutedGroup
+from postroad.model.filters import Content
 from postroad.model.message import headers_of
 from postroad.model.policy import FIFO, PRIORITY, QueueSettings
 from postroad.model.replies import Why
@@ -57,13 +61,66 @@ def decide_routed(
         lost, count = len(plan.unroutable), len(command.bodies)
         text = f"{lost:,} of {count:,} messages have no queue to go to"
         return refuse(Why.UNROUTABLE, text, state.changed)
+    late = _late_topic(plan, delays)
+    if late is not None:
+        return late
+    crowded: Crowded | None = None
+    if command.skip_full and is_crowded(plan, command):
+        lost_ones = plan.unroutable
+        crowded = leave_out_full(state, _routes(state, start, command), command)
+        plan = plan_each(crowded.routes)
+        plan.unroutable = lost_ones
     for group in plan.groups:
         group.publish = publish_of(command, group, delays)
     refusal = _refusal_of(world, plan.groups)
     if refusal is not None:
         return refusal
     plan.groups = apart(command, plan.groups, delays)
-    return _decided(world, plan, command, now)
+    decision = _decided(world, plan, command, now)
+    if crowded is not None and isinstance(decision.reply, Routed):
+        return _with_the_refused(world, crowded, (command, delays, decision), now)
+    return decision
+
+
+def _late_topic(plan: Plan, delays: Delays) -> Decision | None:
+    """The refusal of messages that would have to wait for a topic, which has no waiting ones:
+    appended at once they would be read too early."""
+    if delays is None:
+        return None
+    for topic, which in plan.topics.items():
+        if any(delays if which is None else [delays[at] for at in which]):
+            text = f"topic `{topic.name}` takes no message that is to wait"
+            return refuse(Why.BAD_COMMAND, text, topic.touched)
+    return None
+
+
+def _with_the_refused(
+    world: World, crowded: Crowded, told: tuple[PublishTo, Delays, Decision], now: int
+) -> Decision:
+    """The answer with those that full queues refused; where they do so to their dead letters, with
+    these too, behind what the queues took."""
+    command, delays, decision = told
+    routed = decision.reply
+    assert isinstance(routed, Routed), "a refused publish has no more to it"
+    records = list(decision.records)
+    state = world.state
+    for id, which in crowded.dying.items():
+        queue = state.queues[id]
+        alone = Group(Route([queue], []), which)
+        load = load_of(world, publish_of(command, alone, delays), now)
+        first, offset = state.shelves[id].next, queue.next_offset
+        for record in decision.records:
+            if isinstance(record, facts.Published) and record.shelf == id:
+                first += len(record.sizes) >> 2
+        for group in routed.groups:
+            for place, start in group.places:
+                if place == id:
+                    count = len(command.bodies if group.indexes is None else group.indexes)
+                    offset = max(offset, start + count)
+        records.extend(refused_records(queue, load, first, offset, now))
+    full = tuple(sorted({*routed.full, *crowded.full}))
+    reply = Routed(routed.groups, routed.unroutable, now, full)
+    return Decision(records, reply, None if records else state.changed)
 
 
 def _uneven(command: PublishTo) -> bool:
@@ -80,7 +137,7 @@ def _plan(state: State, start: int, command: PublishTo) -> Plan:
     """The messages by route."""
     if len(command.routing_keys) == 1 and command.more_keys is None:
         keys = (command.routing_keys[0],)
-        route = route_by_keys(state.exchanges, start, keys) if start else _default(state, keys)
+        route = route_by_keys(state.exchanges, start, keys) if start else _by_name(state, keys)
         if route is not None:
             return plan_all(route, len(command.bodies))
     return plan_each(_routes(state, start, command))
@@ -94,25 +151,41 @@ def _routes(state: State, start: int, command: PublishTo) -> list[Route]:
         keys: Keys = (command.routing_keys[0 if same else at],)
         if command.more_keys is not None:
             keys = tuple(dict.fromkeys((*keys, *command.more_keys[at])))
-        if not start:
-            found.append(_default(state, keys))
-            continue
-        route = route_by_keys(realm, start, keys)
+        route = route_by_keys(realm, start, keys) if start else _by_name(state, keys)
         if route is None:
             head = b"" if command.heads is None else command.heads[at]
-            route = route_of_message(realm, start, keys, head, command.bodies[at])
+            body = command.bodies[at]
+            if start:
+                route = route_of_message(realm, start, keys, head, body)
+            else:
+                route = _by_name(state, keys, Content(head, body))
+        assert route is not None, "with a message to look at there is a route"
         found.append(route)
     return found
 
 
-def _default(state: State, keys: Keys) -> Route:
-    """To the queues that have the names of the keys."""
+def _by_name(state: State, keys: Keys, content: Content | None = None) -> Route | None:
+    """To the queues and topics that have the names of the keys, and on to where a topic leads;
+    `None`: that a message must be looked at."""
     queues: dict[int, Queue] = {}
+    topics: dict[int, Topic] = {}
     for key in keys:
         queue = state.by_name.get(key)
         if queue is not None:
             queues[queue.id] = queue
-    return state.exchanges.routes.route(queues, {})
+            continue
+        topic = state.topics.by_name.get(key)
+        if topic is None:
+            continue
+        topics[topic.id] = topic
+        if topic.id in state.exchanges.from_source:
+            walk = Walk(state.exchanges, keys, content)
+            walk.go(topic.id)
+            if walk.open:
+                return None
+            queues.update(walk.found)
+            topics.update(walk.topics)
+    return state.exchanges.routes.route(queues, topics)
 
 
 def _header_delays(command: PublishTo) -> Delays:
@@ -214,6 +287,7 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
     routed: list[RoutedGroup] = []
     shelves = Shelves(state, len(groups))
     offsets: dict[int, int] = {}
+    full: set[int] = set()
     for group in groups:
         publish = group.publish
         assert publish is not None, "the columns are there"
@@ -221,6 +295,9 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
         load = load_of(world, publish, now)
         if group.sifts:
             taken = take(world, group.route.queues, load, now)
+            if taken.full and command.skip_full:
+                full.update(range(len(command.bodies)) if group.indexes is None else group.indexes)
+                continue
             if taken.full:
                 return refuse(Why.QUEUE_FULL, taken.full)
             records.extend(taken.records)
@@ -244,4 +321,5 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
         records.extend(part.records)
         routed.extend(part.routed)
     group_read = None if records else state.changed
-    return Decision(records, Routed(tuple(routed), tuple(plan.unroutable), now), group_read)
+    reply = Routed(tuple(routed), tuple(plan.unroutable), now, tuple(sorted(full)))
+    return Decision(records, reply, group_read)

@@ -18,7 +18,8 @@ from postroad.model.sound import unsound
 def publishes_go_together(one: Any, other: Any) -> bool:
     """Whether two publishes may be decided as one: to one exchange, with bodies and heads only.
     They may be unsound."""
-    return one.exchange == other.exchange and _is_plain(one) and _is_plain(other)
+    same = one.exchange == other.exchange and one.skip_full == other.skip_full
+    return bool(same and _is_plain(one) and _is_plain(other))
 
 
 def _is_plain(one: PublishTo) -> bool:
@@ -53,7 +54,8 @@ def publishes_of(
     assert isinstance(first, PublishTo), "each of them is one"
     if len(set(routing_keys)) == 1:
         routing_keys = routing_keys[:1]
-    command = PublishTo(first.exchange, routing_keys, bodies, heads if any(heads) else None)
+    told = heads if any(heads) else None
+    command = PublishTo(first.exchange, routing_keys, bodies, told, skip_full=first.skip_full)
     decision = decide_publish_to(world, command, now)
     reply = decision.reply
     if not isinstance(reply, Routed):
@@ -82,9 +84,12 @@ def _parts(routed: Routed, counts: list[int]) -> list[Routed]:
     lost: list[list[int]] = [[] for _ in counts]
     for index in routed.unroutable:
         lost[owner[index]].append(index - firsts[owner[index]])
+    full: list[list[int]] = [[] for _ in counts]
+    for index in routed.full:
+        full[owner[index]].append(index - firsts[owner[index]])
     return [
-        Routed(tuple(mine), tuple(gone), routed.published_ms)
-        for mine, gone in zip(groups, lost, strict=True)
+        Routed(tuple(mine), tuple(gone), routed.published_ms, tuple(refused))
+        for mine, gone, refused in zip(groups, lost, full, strict=True)
     ]
 
 
