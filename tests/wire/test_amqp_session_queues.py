@@ -208,6 +208,19 @@ def test_a_queue_with_bounds_drops_its_head_where_it_does_not_say_otherwise(
     assert described(room, "q").settings.overflow == "drop-oldest"
 
 
+def test_a_message_of_a_known_id_is_confirmed_and_dropped(client: Client) -> None:
+    declare(client, arguments={"x-message-deduplication": True, "x-cache-ttl": 60_000})
+    client.call("confirm.select")
+    for id, body in (("a", b"1"), ("a", b"2"), (7, b"3"), (7, b"4"), (None, b"5"), (None, b"6")):
+        headers = {} if id is None else {"x-deduplication-header": id}
+        assert names(client.publish("q", body, headers=headers)) == ["basic.ack"]
+    assert declare(client, passive=True).message_count == 4
+    (got,) = client.call("basic.get", queue="q")
+    assert (got.body, got.properties.headers) == (b"1", {"x-deduplication-header": "a"})
+    said = declare(client, "r", arguments={"x-deduplication-header": "id"})
+    assert said.reply_code == 406
+
+
 # Exclusive and auto-delete.
 
 

@@ -27,6 +27,7 @@ from postroad.model.policy import (
 from postroad.model.topics import TopicSettings
 from postroad.model.value import value
 from postroad.protocols.amqp.errors import PRECONDITION_FAILED, ChannelFault
+from postroad.protocols.amqp.stamping import DEDUP_HEADER
 
 CLASSIC: Final = "classic"
 QUORUM: Final = "quorum"
@@ -163,7 +164,7 @@ ARGUMENTS: Final[dict[str, Argument]] = {
     "x-message-deduplication": Argument(_flag),
     "x-cache-size": Argument(_whole(1)),
     "x-cache-ttl": Argument(_whole(1, AMQP_EXPIRATION_MS_MAX)),
-    "x-deduplication-header": Argument(_text),
+    "x-deduplication-header": Argument(_word((DEDUP_HEADER,), "unsupported_header")),
 }
 """In the order in which RabbitMQ compares them when a queue is declared again."""
 IGNORED: Final = frozenset(

@@ -58,6 +58,7 @@ class Publisher:
             stamped.heads,
             ttls_ms=stamped.ttls_ms,
             priorities=stamped.priorities,
+            dedup_ids=stamped.dedup_ids,
             more_keys=self._more_keys(run, stamped.more_keys),
             skip_full=room,
         )
@@ -197,6 +198,7 @@ def part_of(command: PublishTo, start: int, stop: int) -> PublishTo:
     """Some of the messages of a publish."""
     keys, heads = command.routing_keys, command.heads
     ttls, priorities, more = command.ttls_ms, command.priorities, command.more_keys
+    ids = command.dedup_ids
     return replace(
         command,
         routing_keys=keys if len(keys) == 1 else keys[start:stop],
@@ -204,6 +206,7 @@ def part_of(command: PublishTo, start: int, stop: int) -> PublishTo:
         heads=None if heads is None else heads[start:stop],
         ttls_ms=None if ttls is None else ttls[start:stop],
         priorities=None if priorities is None else priorities[start:stop],
+        dedup_ids=None if ids is None else ids[start:stop],
         more_keys=None if more is None else more[start:stop],
     )
 

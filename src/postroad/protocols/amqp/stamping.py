@@ -23,6 +23,8 @@ REPLY_TO: Final = "amq.rabbitmq.reply-to"
 _REPLY_TO: Final = REPLY_TO.encode()
 _CC: Final = b"\x02CC"
 _BCC: Final = b"\x03BCC"
+DEDUP_HEADER: Final = "x-deduplication-header"
+_DEDUP: Final = b"\x16x-deduplication-header"
 
 
 class Stamped:
@@ -37,6 +39,7 @@ class Stamped:
         self.ttls_ms: list[int | None] | None = None
         self.priorities: list[int] | None = None
         self.more_keys: list[tuple[str, ...]] | None = None
+        self.dedup_ids: list[str | None] | None = None
 
 
 def stamp(heads: Sequence[bytes], user: str, reply_queue: str | None) -> Stamped:
@@ -77,9 +80,17 @@ def _stamp_one(stamped: Stamped, at: int, user: str, reply_queue: str | None) ->
         # It comes after the headers, whose place in the head stays the same.
         heads[at] = with_reply_to(head, marks, reply_queue.encode())
     if marks.headers_end:
-        start, end = marks.headers_at + 4, marks.headers_end
-        if head.find(_CC, start, end) >= 0 or head.find(_BCC, start, end) >= 0:
-            _copy(stamped, at, marks)
+        _stamp_headers(stamped, at, marks)
+
+
+def _stamp_headers(stamped: Stamped, at: int, marks: Marks) -> None:
+    """Unpack them only where one of those that mean something may be among them."""
+    head, start, end = stamped.heads[at], marks.headers_at + 4, marks.headers_end
+    noted = head.find(_DEDUP, start, end) >= 0
+    if head.find(_CC, start, end) >= 0 or head.find(_BCC, start, end) >= 0:
+        _copy(stamped, at, marks)
+    if noted:
+        _note_id(stamped, at, marks)
 
 
 def _ttl_ms(text: str) -> int:
@@ -107,6 +118,17 @@ def _copy(stamped: Stamped, at: int, marks: Marks) -> None:
     stamped.more_keys[at] = tuple(keys)
     if table.pop("BCC", None) is not None:
         heads[at] = with_table(heads[at], marks, write_table(table))
+
+
+def _note_id(stamped: Stamped, at: int, marks: Marks) -> None:
+    """What a queue that drops duplicates knows the message by."""
+    table, _ = read_table(stamped.heads[at], marks.headers_at)
+    found = table.get(DEDUP_HEADER)
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        return
+    if stamped.dedup_ids is None:
+        stamped.dedup_ids = [None] * len(stamped.heads)
+    stamped.dedup_ids[at] = str(found)
 
 
 def _keys(table: FieldTable, name: str) -> list[str]:

@@ -150,7 +150,12 @@ def _joined(one: PublishTo, other: PublishTo) -> PublishTo:
     counts = (len(one.bodies), len(other.bodies))
     columns = {
         name: _column(getattr(one, name), getattr(other, name), counts, nothing)
-        for name, nothing in (("ttls_ms", None), ("priorities", 0), ("more_keys", ()))
+        for name, nothing in (
+            ("ttls_ms", None),
+            ("priorities", 0),
+            ("dedup_ids", None),
+            ("more_keys", ()),
+        )
     }
     return PublishTo(
         one.exchange,
