@@ -93,6 +93,12 @@ PRINTS = {
         "jobs: ['scale fish.png', 'scale dog.png', 'scale owl.png']",
         "stack: ['scale fish.png', 'scale dog.png']",
     ],
+    "31_netflix": [
+        "transcode: 20 videos",
+        "thumbnail: 20 videos",
+        "metadata: 20 videos",
+        "each once: True",
+    ],
     "14_time_travel": [
         "task 1 put back 10 messages",
         "delayed 90 ['retried'] {'again': True}",
