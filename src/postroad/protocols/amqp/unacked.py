@@ -193,16 +193,19 @@ class Unacked:
         that is not open."""
         taking = Taking()
         mark = _HELD if hold else _GONE
-        for at in range(len(tags)):
+        at = 0
+        end = len(tags)
+        while at < end and taking.unknown < 0:
             tag = tags[at]
-            known = (
-                self._take_to(tag, mark, taking)
-                if multiples[at]
-                else self._take_tag(tag, mark, taking)
-            )
-            if not known:
-                taking.unknown = tag
-                break
+            if multiples[at]:
+                if not self._take_to(tag, mark, taking):
+                    taking.unknown = tag
+                at += 1
+                continue
+            stop = _after_row(tags, multiples, at)
+            if stop - at == 1 or not self._take_row(tag, stop - at, mark, taking):
+                self._take_each(tag, tag + stop - at, mark, taking)
+            at = stop
         return taking
 
     def let_go(self, taking: Taking) -> None:
@@ -234,6 +237,12 @@ class Unacked:
                     return source
         return None
 
+    def _take_each(self, first: int, end: int, mark: int, taking: Taking) -> None:
+        for tag in range(first, end):
+            if not self._take_tag(tag, mark, taking):
+                taking.unknown = tag
+                break
+
     def _take_tag(self, tag: int, mark: int, taking: Taking) -> bool:
         stretch = self._stretch_of(tag)
         if stretch is None:
@@ -244,6 +253,21 @@ class Unacked:
         stretch.take_one(at, mark, taking.part(self._source_at(stretch, at)))
         if mark == _GONE:
             self._count_off(stretch, 1)
+        return True
+
+    def _take_row(self, first: int, count: int, mark: int, taking: Taking) -> bool:
+        """So many from tag `first` on, if all are open and lie together: acks in the order of the
+        deliveries, as most are."""
+        stretch = self._stretch_of(first)
+        if stretch is None or stretch.source is None:
+            return False
+        start = first - stretch.first
+        stop = start + count
+        if stop > len(stretch.marks) or stretch.marks.count(_OPEN, start, stop) < count:
+            return False
+        stretch.take(start, stop, mark, taking.part(stretch.source))
+        if mark == _GONE:
+            self._count_off(stretch, count)
         return True
 
     def _take_to(self, tag: int, mark: int, taking: Taking) -> bool:
@@ -320,3 +344,12 @@ class Unacked:
                 stretches.remove(stretch)
         elif count:
             stretch.advance()
+
+
+def _after_row(tags: Sequence[int], multiples: Sequence[bool], at: int) -> int:
+    """Where a row of single tags ends that follow one another."""
+    stop = at + 1
+    end = len(tags)
+    while stop < end and not multiples[stop] and tags[stop] == tags[stop - 1] + 1:
+        stop += 1
+    return stop

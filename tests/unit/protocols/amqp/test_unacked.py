@@ -20,6 +20,12 @@ def tags_of(taking: Taking) -> list[int]:
     return [tag for part in taking.parts for tag in part.tags]
 
 
+def offsets_of(taking: Taking) -> list[int]:
+    """In the order of the tags."""
+    pairs = [pair for part in taking.parts for pair in zip(part.tags, part.offsets, strict=True)]
+    return [offset for _, offset in sorted(pairs)]
+
+
 def test_tags_of_a_channel_follow_one_another_whoever_consumes() -> None:
     unacked = Unacked()
     one, other = Source(1, "a"), Source(2, "b")
@@ -102,6 +108,7 @@ steps = some.lists(
         some.tuples(some.just("skip"), some.integers(1, 300)),
         some.tuples(some.just("take"), some.integers(0, 60), some.booleans()),
         some.tuples(some.just("hold"), some.integers(0, 60), some.booleans()),
+        some.tuples(some.just("row"), some.integers(1, 60), some.integers(1, 8)),
         some.tuples(some.just("end"), some.booleans()),
     ),
     max_size=60,
@@ -125,6 +132,13 @@ def test_columns_say_what_a_dictionary_says(plan: list[Any]) -> None:
             offset += count
         elif step[0] == "skip":
             unacked.skip(step[1])
+        elif step[0] == "row":
+            row = list(range(step[1], step[1] + step[2]))
+            wrong = next((one for one in row if one not in known), -1)
+            taking = unacked.take(row, [False] * len(row), False)
+            assert taking.unknown == wrong
+            gone_now = row if wrong < 0 else row[: row.index(wrong)]
+            assert [known.pop(one)[1] for one in gone_now] == offsets_of(taking)
         elif step[0] == "end":
             for taking, gone in held:
                 if step[1]:
