@@ -20,8 +20,8 @@ START_S = 20
 
 
 @contextmanager
-def postroad() -> Iterator[tuple[str, int, int]]:
-    """`postroad serve` with its defaults: host, port, process id."""
+def postroad(protocol: str = "sqs") -> Iterator[tuple[str, int, int]]:
+    """`postroad serve` with its defaults: host and port of a protocol, process id."""
     with scratch() as path:
         endpoints = path / "endpoints.json"
         command = [sys.executable, "-m", "postroad", "serve", str(path / "data")]
@@ -35,7 +35,8 @@ def postroad() -> Iterator[tuple[str, int, int]]:
         ]
         with _process(command) as process:
             _until(endpoints.exists, process)
-            host, port = json.loads(endpoints.read_text(encoding="utf-8"))["sqs"].rsplit(":", 1)
+            listening = json.loads(endpoints.read_text(encoding="utf-8"))
+            host, port = listening[protocol].rsplit(":", 1)
             yield host, int(port), process.pid
 
 
