@@ -13,8 +13,8 @@ from postroad.model.exchanges import (
     ExchangeSettings,
 )
 from postroad.protocols.amqp.exchanges import TYPES
-from postroad.protocols.amqp.methods import encode_method as method
-from tests.wire.amqp.room import AmqpRoom, Client, Said, names
+from tests.wire.amqp.declaring import call
+from tests.wire.amqp.room import AmqpRoom, Client, names
 
 DIFFERS = "PRECONDITION_FAILED - inequivalent arg '{}' for exchange 'e' in vhost '/': received {}"
 
@@ -27,14 +27,6 @@ def room() -> AmqpRoom:
 @pytest.fixture
 def client(room: AmqpRoom) -> Client:
     return room.client()
-
-
-def call(client: Client, name: str, **args: Any) -> list[Said]:
-    """What comes back; a channel that was closed is open again."""
-    said = client.call(name, **args)
-    if said and said[-1].name == "channel.close":
-        client.feed(method(1, "channel.close-ok") + method(1, "channel.open"))
-    return said
 
 
 def declare(client: Client, exchange: str = "e", kind: str = "direct", **args: Any) -> str:
