@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from tests.compat.clients import KEY_ID, SECRET, Queue, code_of, connected
 from tests.compat.processes import Served, start
+from tests.compat.sns_clients import Topic, sns_connected
 
 CREDENTIALS = Credentials(KEY_ID, SECRET)
 
@@ -111,3 +112,16 @@ def test_a_presigned_address_is_good_for_what_was_signed_only(shared: Served, ma
     assert status == 403
     assert "SignatureDoesNotMatch" in text
     assert mail.counts() == (0, 0, 0)
+
+
+def test_sns_on_the_same_port_asks_for_a_key_too(shared: Served, mail: Queue) -> None:
+    with sns_connected(shared.url) as sns:
+        news = Topic(sns, "news")
+        news.subscribe_raw(mail)
+        news.publish("a b&c=d~ü", Subject="x")
+        assert mail.one()["Body"] == "a b&c=d~ü"
+    with sns_connected(shared.url, secret="wrong") as sns:
+        assert code_of(sns.list_topics) == "SignatureDoesNotMatch"
+    with sns_connected(shared.url, key_id="NOBODY") as sns:
+        assert code_of(sns.list_topics) == "InvalidClientTokenId"
+    assert get(f"{shared.url}/?Action=ListTopics&Version=2010-03-31")[0] == 403
