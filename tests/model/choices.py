@@ -33,6 +33,7 @@ LIVES = {
     "kind": st.sampled_from(["standard", "fifo", "priority"]),
     "dedup_window_ms": st.sampled_from([None, None, 100]),
     "dedup_scope": st.sampled_from(["queue", "key"]),
+    "delete_when_unused": st.sampled_from([False, False, True]),
 }
 KEYS = st.lists(st.sampled_from([None, "x", "y", "z"]), min_size=5, max_size=5)
 LEVELS = st.lists(st.sampled_from([0, 1, 255]), min_size=5, max_size=5)

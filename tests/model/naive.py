@@ -34,6 +34,7 @@ class Held:
     deadline_ms: int = 0
     session: int = 0
     consumer: int = 0
+    pool: tuple[int, int] = (0, 0)
     late: bool = False
     home: int = 0
     reason: str = ""

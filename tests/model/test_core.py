@@ -80,23 +80,32 @@ class Core(Historian):
             assert refused.why is Why.BAD_SETTINGS
         return replace(settings, dead_letter_queue=None)
 
-    @deed(1, name=NAMES)
-    def delete(self, name: str) -> None:
-        reply = self.ask(commands.DeleteQueue(name))
-        queue = self.queues.pop(name, None)
-        if queue is None:
+    @deed(1, name=NAMES, unused=st.booleans(), empty=st.sampled_from([False, False, True]))
+    def delete(self, name: str, unused: bool, empty: bool) -> None:
+        reply = self.ask(commands.DeleteQueue(name, unused, empty))
+        queue = self.queues.get(name)
+        used = any(one.queue is queue for one in self.consumers.values())
+        if queue is None or (unused and used) or (empty and queue.held):
             assert isinstance(reply, Refused)
             return
+        del self.queues[name]
         for kind in (self.receives, self.consumers):
             for number in [number for number, one in kind.items() if one.queue is queue]:
                 del kind[number]
         self.look()
 
-    @deed(1, name=NAMES)
-    def purge(self, name: str) -> None:
+    @deed(1, name=NAMES, ready_only=st.booleans())
+    def purge(self, name: str, ready_only: bool) -> None:
         queue = self.queues.get(name)
-        reply = self.ask(commands.PurgeQueue(name))
+        reply = self.ask(commands.PurgeQueue(name, ready_only))
         if queue is None:
+            return
+        if ready_only:
+            ready = queue.of("ready")
+            assert reply == Purged(len(ready))
+            for offset in ready:
+                del queue.held[offset]
+            self.look()
             return
         assert reply == Purged(len(queue.held))
         queue.ghosts.update((one, queue.held[one]) for one in queue.of("leased"))
@@ -197,9 +206,20 @@ class Core(Historian):
         credit=st.integers(0, 4),
         lease_ms=st.sampled_from([None, None, 70]),
         leased=st.sampled_from([True, True, False]),
+        more=st.tuples(
+            st.sampled_from([0, 0, 0, 5, -1]),
+            st.sampled_from([False, False, False, True]),
+            st.sampled_from([0, 0, 1]),
+        ),
     )
     def attach(
-        self, session: int, name: str, credit: int, lease_ms: int | None, leased: bool
+        self,
+        session: int,
+        name: str,
+        credit: int,
+        lease_ms: int | None,
+        leased: bool,
+        more: tuple[int, bool, int],
     ) -> None:
         queue = self.queues.get(name)
         if queue is None or len(self.consumers) > 3:
@@ -207,11 +227,26 @@ class Core(Historian):
         number = self.road.asked + 1
         consumer = Waiting(session, queue, credit, lease_ms)
         consumer.leased = leased
+        consumer.priority, consumer.exclusive, consumer.pool = *more[:2], (session, more[2])
+        others = [one for one in self.consumers.values() if one.queue is queue]
         self.consumers[number] = consumer
-        self.ask(commands.Attach(name, number, credit, lease_ms, leased), session)
+        reply = self.ask(commands.Attach(name, number, credit, lease_ms, leased, *more), session)
+        if isinstance(reply, Refused):
+            assert reply.why is Why.EXCLUSIVE_CONSUMER
+            assert others
+            assert consumer.exclusive or others[0].exclusive
+            del self.consumers[number]
+        else:
+            assert not others or not (consumer.exclusive or others[0].exclusive)
         self.look()
 
-    @deed(1, pick=st.integers(0, 3), credit=st.integers(0, 3), what=st.sampled_from("sgd"))
+    @deed(1, session=SESSIONS, limit=st.sampled_from([None, 0, 1, 2, 5]))
+    def set_pool(self, session: int, limit: int | None) -> None:
+        self.pools[session, 1] = limit
+        self.ask(commands.SetPool(1, limit), session)
+        self.look()
+
+    @deed(1, pick=st.integers(0, 3), credit=st.integers(-2, 3), what=st.sampled_from("sgd"))
     def grant_or_detach(self, pick: int, credit: int, what: str) -> None:
         if not self.consumers:
             return
@@ -219,6 +254,7 @@ class Core(Historian):
         consumer = self.consumers[number]
         if what == "d":
             del self.consumers[number]
+            self.left(consumer.queue)
             self.ask(commands.Detach(number), consumer.session)
         else:
             consumer.wants = credit if what == "s" else consumer.wants + credit
@@ -299,6 +335,7 @@ class Core(Historian):
     def end_session(self, session: int) -> None:
         self.road.core.forget(self.callers[session])
         self.callers[session] = self.road.connect(self.callers[session].number + 10)
+        self.pools = {at: one for at, one in self.pools.items() if at[0] != session}
         self.forget(lambda one: one.session == session)
         self.come_back(session + 1, counted=True)
         self.look()
@@ -311,7 +348,7 @@ class Core(Historian):
         self.road.restart(self.epoch, self.rows, self.start)
         self.cut_at = None
         self.callers = [self.road.connect(caller.number + 10) for caller in self.callers]
-        self.forget(lambda _: True)
+        self.pools, self.receives, self.consumers = {}, {}, {}
         for session in (1, 2, 3):
             self.come_back(session, counted=False)
         self.look()

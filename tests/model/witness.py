@@ -26,6 +26,9 @@ class Waiting:
         self.lease_ms = lease_ms
         self.leased = True
         self.until_ms = 0
+        self.priority = 0
+        self.exclusive = False
+        self.pool = (session, 0)
 
 
 class Witness(RuleBasedStateMachine):
@@ -39,6 +42,7 @@ class Witness(RuleBasedStateMachine):
         self.callers = [self.road.connect(number) for number in (11, 12, 13)]
         self.receives: dict[int, Waiting] = {}
         self.consumers: dict[int, Waiting] = {}
+        self.pools: dict[tuple[int, int], int | None] = {}
         self.receipts: list[tuple[int, int, int, int]] = []
         self.rows: dict[bytes, bytes] = {}
         self.start = 0
@@ -95,6 +99,7 @@ class Witness(RuleBasedStateMachine):
                 continue
             if reply.consumer:
                 consumer = self.consumers[reply.consumer]
+                self.check_turn(consumer, len(reply.messages))
                 consumer.wants -= len(reply.messages)
                 assert consumer.wants >= 0, "a consumer gets no more than its credit"
                 assert consumer in self.served(consumer.queue), "only the active one is served"
@@ -111,6 +116,27 @@ class Witness(RuleBasedStateMachine):
             assert len(reply.messages) == len(queue.leaving(room))
             self.deliver(waiting, 0, reply.messages)
         self.road.told.clear()
+
+    def check_turn(self, consumer: Waiting, count: int) -> None:
+        """Nobody of a higher priority could have been given these messages, and its pool has room
+        for them."""
+        for other in self.served(consumer.queue):
+            assert other.priority <= consumer.priority or not self.may_get(other)
+        if consumer.leased:
+            assert count <= self.pool_room(consumer.pool)
+
+    def may_get(self, one: Waiting) -> bool:
+        room = one.queue.room() and self.pool_room(one.pool)
+        return one.wants > 0 and (not one.leased or room > 0)
+
+    def pool_room(self, pool: tuple[int, int]) -> int:
+        limit = self.pools.get(pool) if pool[1] else None
+        if limit is None:
+            return 1 << 30
+        held = [one for queue in self.queues.values() for one in queue.held.values()]
+        held = [one for one in held if one.state == "leased"]
+        held += [one for queue in self.queues.values() for one in queue.ghosts.values()]
+        return limit - len([one for one in held if one.pool == (pool[0] + 1, pool[1])])
 
     def served(self, queue: NaiveQueue) -> list[Waiting]:
         """The consumers that are given messages."""
@@ -138,6 +164,7 @@ class Witness(RuleBasedStateMachine):
             receipt = (queue.id, message.offset, message.lease, message.delivery_count)
             self.receipts.append(receipt)
             one.state, one.lease, one.consumer = "leased", message.lease, consumer
+            one.pool = (to.pool[0] + 1, to.pool[1]) if to.pool[1] else (0, 0)
             one.last_lease = message.lease
             one.deadline_ms = 0 if length == SESSION_LEASE else self.now + length
             if consumer or length == SESSION_LEASE:
@@ -198,7 +225,17 @@ class Witness(RuleBasedStateMachine):
 
     def forget(self, goes: Callable[[Waiting], bool]) -> None:
         self.receives = {at: one for at, one in self.receives.items() if not goes(one)}
+        left = [one.queue for one in self.consumers.values() if goes(one)]
         self.consumers = {at: one for at, one in self.consumers.items() if not goes(one)}
+        for queue in left:
+            self.left(queue)
+
+    def left(self, queue: NaiveQueue) -> None:
+        """A consumer has left a queue, which may go with it."""
+        attached = any(one.queue is queue for one in self.consumers.values())
+        if not attached and queue.settings.delete_when_unused:
+            self.queues.pop(queue.name, None)
+            self.receives = {at: one for at, one in self.receives.items() if one.queue is not queue}
 
     def come_back(self, session: int, *, counted: bool) -> None:
         for queue in self.queues.values():
@@ -252,7 +289,7 @@ class Witness(RuleBasedStateMachine):
             assert self.road.queue(name).pages.bytes == weight
             if queue.leaving(1):
                 served = self.served(queue)
-                assert not any(one.wants for one in served if queue.room() or not one.leased)
+                assert not any(self.may_get(one) for one in served)
                 waiting = [one for one in self.receives.values() if one.queue is queue]
                 assert not waiting or not queue.room()
         self.road.told.clear()
