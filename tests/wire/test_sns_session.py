@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import pytest
 
-from postroad.model.exchanges import Bind, PublishTo
+from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.replies import Reply
 from postroad.protocols.aws.session import AwsSession
 from postroad.protocols.sns.config import SnsConfig
@@ -245,3 +245,42 @@ def test_what_was_done_is_the_same_after_a_restart(rig: Rig) -> None:
     rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
     rig.ask("Publish", TopicArn=TOPIC, Message="x")
     rig.road.check()
+
+
+def test_a_full_queue_keeps_a_message_from_nobody_else(rig: Rig) -> None:
+    rig.road.declare("mail", length_max=1)
+    for name in ("raw", "behind", "dead"):
+        rig.road.declare(name)
+    rig.ask("CreateTopic", Name="news")
+    redrive = msgspec.json.encode({"deadLetterTargetArn": QUEUE.replace("mail", "dead")}).decode()
+    full = {"Attributes.entry.1.key": "RedrivePolicy", "Attributes.entry.1.value": redrive}
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE, **full)
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE.replace("mail", "raw"))
+    rig.road.ask(DeclareExchange("next", ExchangeSettings("fanout")))
+    rig.road.ask(Bind("next", "behind"))
+    rig.road.ask(Bind("news", "next", target_kind="exchange"))
+    for number in range(3):
+        assert rig.ask("Publish", TopicArn=TOPIC, Message=str(number)).status == 200
+
+    def told(queue: str) -> list[str]:
+        return [msgspec.json.decode(one)["Message"] for one in bodies(rig, queue)]
+
+    assert told("mail") == ["0"]
+    assert told("raw") == ["0", "1", "2"]
+    assert told("dead") == ["1", "2"]
+    assert bodies(rig, "behind") == [b"0", b"1", b"2"]
+
+
+def test_a_publish_that_the_disk_has_no_room_for_may_be_repeated(rig: Rig) -> None:
+    rig.road.declare("line.fifo", kind="fifo", dedup_window_ms=300_000)
+    fifo = {"Attributes.entry.1.key": "FifoTopic", "Attributes.entry.1.value": "true"}
+    topic = TOPIC.replace("news", "news.fifo")
+    rig.ask("CreateTopic", Name="news.fifo", **fifo)
+    endpoint = QUEUE.replace("mail", "line.fifo")
+    rig.ask("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+    message = {"Message": "x", "MessageGroupId": "a", "MessageDeduplicationId": "1"}
+    rig.road.core.world.short_of_space = True
+    assert rig.ask("Publish", TopicArn=topic, **message).status == 503
+    rig.road.core.world.short_of_space = False
+    assert rig.ask("Publish", TopicArn=topic, **message).status == 200
+    assert len(bodies(rig, "line.fifo")) == 1
