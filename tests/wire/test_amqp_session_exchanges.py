@@ -103,6 +103,11 @@ def test_an_exchange_of_another_protocol_may_be_declared_as_durable_or_not(
             " exchange 'e' in vhost '/'",
         ),
         (
+            {"kind": "x-delayed-message", "arguments": {"x-delayed-type": [{}]}},
+            "PRECONDITION_FAILED - Invalid argument, 'x-delayed-type' must be an existing exchange"
+            " type",
+        ),
+        (
             {"kind": "x-delayed-message"},
             "PRECONDITION_FAILED - Invalid argument, 'x-delayed-type' must be an existing exchange"
             " type",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from postroad.model.commands import DeclareQueue, DescribeQueue
+from postroad.model.fields import Long, Stamp
 from postroad.model.policy import PRIORITY, QueueSettings
 from postroad.model.replies import Described
 from postroad.protocols.amqp.methods import encode_method as method
@@ -206,6 +207,14 @@ def test_a_message_of_a_known_id_is_confirmed_and_dropped(client: Client) -> Non
     assert (got.body, got.properties.headers) == (b"1", {"x-deduplication-header": "a"})
     said = declare(client, "r", arguments={"x-deduplication-header": "id"})
     assert said.reply_code == 406
+
+
+def test_a_number_may_be_written_in_64_bits(client: Client) -> None:
+    for ttl in (Long(60_000), 60_000):
+        assert declare(client, arguments={"x-message-ttl": ttl}).name == "queue.declare-ok"
+    arguments = {"since": Stamp(5), "list": [Long(5), {"at": Stamp(6)}]}
+    said = call(client, "queue.bind", queue="q", exchange="amq.headers", arguments=arguments)
+    assert names(said) == ["queue.bind-ok"]
 
 
 # Exclusive and auto-delete.

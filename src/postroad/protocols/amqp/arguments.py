@@ -190,7 +190,7 @@ def read_arguments(given: Mapping[str, Any], what: str) -> dict[str, Any]:
             raise ChannelFault(PRECONDITION_FAILED, text)
         if wrong is not None:
             raise ChannelFault(PRECONDITION_FAILED, f"invalid arg '{name}' for {what}: {wrong}")
-        known[name] = given[name]
+        known[name] = int(given[name]) if type(given[name]) is Long else given[name]
     if "x-dead-letter-routing-key" in known and "x-dead-letter-exchange" not in known:
         text = f"invalid arg 'x-dead-letter-routing-key' for {what}: routing_key_but_no_dlx_defined"
         raise ChannelFault(PRECONDITION_FAILED, text)
@@ -226,6 +226,7 @@ def queue_settings(
         expires_ms=known.get("x-expires"),
         delete_when_unused=auto_delete,
         dedup_window_ms=_dedup_window_ms(known),
+        limits_waiting="x-max-length" in known or "x-max-length-bytes" in known,
     )
 
 

@@ -23,7 +23,8 @@ from postroad.protocols.amqp.errors import (
     refusal,
 )
 
-_pack = msgspec.json.Encoder(order="sorted").encode
+# Times and long numbers are ints of their own types, which the encoder asks about.
+_pack = msgspec.json.Encoder(order="sorted", enc_hook=int).encode
 
 
 def check_not_default(*exchanges: str) -> None:

@@ -96,7 +96,7 @@ def _settings(channel: Channel, args: dict[str, Any], what: str) -> ExchangeSett
     delayed = given == DELAYED_TYPE
     if delayed:
         given = arguments.get(_DELAYED)
-        if given not in TYPES:
+        if not isinstance(given, str) or given not in TYPES:
             text = "Invalid argument, 'x-delayed-type' must be an existing exchange type"
             raise ChannelFault(PRECONDITION_FAILED, text)
     if given not in TYPES:
