@@ -32,7 +32,7 @@ SCOPES = (ATTRIBUTES, SOME_ATTRIBUTES, BODY)
 OR = "$or"
 """The name under which alternatives stand."""
 EXISTS = "exists"
-RESERVED = frozenset((*OPERATORS, EXISTS))
+OPERATOR_NAMES = frozenset((*OPERATORS, EXISTS))
 """Names of operators: what has one is no alternative of an `$or`."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
@@ -281,7 +281,7 @@ def alternatives(part: object) -> list[dict[str, object]] | None:
         return None
     some: list[dict[str, object]] = []
     for each in part:
-        if not isinstance(each, dict) or not each or not RESERVED.isdisjoint(each):
+        if not isinstance(each, dict) or not each or not OPERATOR_NAMES.isdisjoint(each):
             return None
         some.append(each)
     return some
