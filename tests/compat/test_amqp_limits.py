@@ -80,9 +80,9 @@ def test_a_full_queue_drops_its_oldest(channel: Any) -> None:
 
 
 def test_a_queue_may_be_full_of_bytes(channel: Any) -> None:
-    name = queue(channel, max_length_bytes=10)
-    put(channel, name, "aaaa", "bbbb", "cccc")
-    assert drain(channel, name) == [b"bbbb", b"cccc"]
+    name = queue(channel, max_length_bytes=2_500)
+    put(channel, name, "a" * 1_000, "b" * 1_000, "c" * 1_000)
+    assert [body[:1] for body in drain(channel, name)] == [b"b", b"c"]
 
 
 def test_what_is_leased_does_not_make_a_queue_full(channel: Any) -> None:
@@ -94,6 +94,15 @@ def test_what_is_leased_does_not_make_a_queue_full(channel: Any) -> None:
         put(channel, name, "d")
     channel.basic_ack(held.tag)
     assert drain(channel, name) == [b"b", b"c"]
+
+
+def test_what_is_leased_makes_nothing_new_give_way(channel: Any) -> None:
+    name = queue(channel, max_length=2)
+    put(channel, name, "a", "b")
+    held = [get(channel, name, auto_ack=False) for _ in range(2)]
+    put(channel, name, "c", "d", "e")
+    assert drain(channel, name) == [b"d", b"e"]
+    channel.basic_ack(held[1].tag, multiple=True)
 
 
 def test_a_queue_that_rejects_publishes_says_so_with_a_nack(channel: Any) -> None:

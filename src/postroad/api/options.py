@@ -47,6 +47,7 @@ class QueueOptions(TypedDict, total=False):
     expires_ms: int | None
     keep_settled_ms: int | None
     delete_when_unused: bool
+    limits_waiting: bool
 
 
 class BrokerOptions(TypedDict, total=False):

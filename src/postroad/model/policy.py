@@ -76,8 +76,8 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     died of age or of a full queue too (`""`: to the queue or topic whose name is the routing key);
     with `dead_letter_routing_key`, or without one under the routing keys they came by. What has
     nowhere to go is dropped, or with `dead_letter_strict` stays dead in its queue until it has.
-    `length_max`, `bytes_max`: messages and body bytes the queue may hold; `overflow` says what
-    gives way.
+    `length_max`, `bytes_max`: messages and bytes the queue may hold, with `limits_waiting` beside
+    those that are leased; `overflow` says what gives way.
     `wait_ms`: long-poll time of a receive that does not say its own.
     `message_bytes_max`: a larger message (body and head) is refused. `leased_max`: most messages
     leased at once.
@@ -123,6 +123,7 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     dead_letter_exchange: str | None = None
     dead_letter_routing_key: str | None = None
     dead_letter_strict: bool = False
+    limits_waiting: bool = False
 
     @property
     def life_ms(self) -> int | None:

@@ -2,7 +2,7 @@
 where it dies of it.
 
 One rule: only what is not leased gives way, so a queue may stay over its limit by what is being
-worked on.
+worked on. Where that is not to count at all, as in RabbitMQ, the limits are of what waits.
 """
 
 from postroad.core import records as facts
@@ -57,11 +57,14 @@ def _over(queue: Queue) -> tuple[int, int]:
     settings = queue.settings
     over = over_bytes = 0
     if settings.length_max is not None:
-        over = max(0, queue.pages.length - queue.pages.dead - settings.length_max)
+        beside = queue.leased if settings.limits_waiting else 0
+        over = max(0, queue.pages.length - queue.pages.dead - beside - settings.length_max)
     if settings.bytes_max is not None:
         over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
         if over_bytes and queue.pages.dead:
             over_bytes = max(0, over_bytes - _dead_bytes(queue))
+        if over_bytes and settings.limits_waiting:
+            over_bytes = max(0, over_bytes - _leased_bytes(queue))
     return over, over_bytes
 
 
@@ -74,6 +77,10 @@ def has_room(queue: Queue, count: int, size: int) -> bool:
         held -= queue.pages.dead
         if settings.bytes_max is not None:
             held_bytes -= _dead_bytes(queue)
+    if settings.limits_waiting:
+        held -= queue.leased
+        if settings.bytes_max is not None:
+            held_bytes -= _leased_bytes(queue)
     if settings.length_max is not None and held + count > settings.length_max:
         return False
     return settings.bytes_max is None or held_bytes + size <= settings.bytes_max
@@ -100,6 +107,18 @@ def _dead_bytes(queue: Queue) -> int:
         page = queue.pages.all.get(number)
         if page is not None and page.sizes is not None:
             for start, length in runs(page.dead):
+                total += sum(page.sizes[start : start + length])
+    return total
+
+
+def _leased_bytes(queue: Queue) -> int:
+    """What is being worked on, where that is beside the limits."""
+    if not queue.leased:
+        return 0
+    total = 0
+    for page in queue.pages.all.values():
+        if page.leased and page.sizes is not None:
+            for start, length in runs(page.leased):
                 total += sum(page.sizes[start : start + length])
     return total
 
