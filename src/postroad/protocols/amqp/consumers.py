@@ -4,6 +4,7 @@ It stands between a channel and its consumers. The rule kept here: whatever the 
 checked before anything is attached.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from postroad.limits import AMQP_CREDIT
@@ -30,7 +31,7 @@ from postroad.protocols.amqp.streams import consume_stream
 from postroad.protocols.amqp.unacked import Source
 
 if TYPE_CHECKING:
-    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.channel import Channel, Handler
 
 
 def consume(channel: "Channel", args: dict[str, Any]) -> Script:
@@ -137,7 +138,7 @@ def qos(channel: "Channel", args: dict[str, Any]) -> None:
     channel.send(encode_method(channel.number, "basic.qos-ok"))
 
 
-HANDLERS: Final = {
+HANDLERS: "Final[Mapping[str, Handler]]" = {
     "basic.consume": consume,
     "basic.cancel": cancel,
     "basic.qos": qos,

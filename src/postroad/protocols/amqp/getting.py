@@ -4,6 +4,7 @@ It stands between a channel and the core. The rule kept here: a message that was
 settled as any other, under a tag of its own.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from postroad.model.commands import SESSION_LEASE, DescribeQueue, Pop, Receive
@@ -20,7 +21,7 @@ from postroad.protocols.amqp.unacked import Source
 from postroad.protocols.amqp.wire import encode_content
 
 if TYPE_CHECKING:
-    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.channel import Channel, Handler
 
 
 def get(channel: "Channel", args: dict[str, Any]) -> Script:
@@ -79,4 +80,4 @@ def _get(channel: "Channel", queue: str, no_ack: bool) -> Script:
     )
 
 
-HANDLERS: Final = {"basic.get": get}
+HANDLERS: "Final[Mapping[str, Handler]]" = {"basic.get": get}

@@ -5,6 +5,7 @@ queues in the order they were published; nothing is confirmed before the core ha
 what is returned goes out before it is confirmed.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,7 @@ from postroad.protocols.amqp.stamping import stamp
 from postroad.protocols.amqp.wire import encode_return
 
 if TYPE_CHECKING:
-    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.channel import Channel, Handler
     from postroad.protocols.amqp.tx import Transaction
 
 METHOD: Final = "basic.publish"
@@ -242,4 +243,4 @@ def select_confirms(channel: "Channel", args: dict[str, Any]) -> None:
         channel.send(encode_method(channel.number, "confirm.select-ok"))
 
 
-HANDLERS: Final = {"confirm.select": select_confirms}
+HANDLERS: "Final[Mapping[str, Handler]]" = {"confirm.select": select_confirms}

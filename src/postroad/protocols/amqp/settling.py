@@ -4,7 +4,7 @@ It stands between a channel and the core. The rule kept here: a run of acks is o
 queue, whatever it is made of; what follows an unknown tag is not done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from postroad.model.commands import ACK, REJECT, RETRY, Settle
@@ -20,7 +20,7 @@ from postroad.protocols.amqp.methods import encode_method
 from postroad.protocols.amqp.unacked import Taken, Taking, Unacked
 
 if TYPE_CHECKING:
-    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.channel import Channel, Handler
 
 
 class Settling:
@@ -127,7 +127,7 @@ def _ignore(reply: Reply) -> None:
     """A message that cannot be settled any more is somebody else's now: nobody is told."""
 
 
-HANDLERS: Final = {
+HANDLERS: "Final[Mapping[str, Handler]]" = {
     "basic.nack": nack,
     "basic.reject": reject,
     "basic.recover": recover,

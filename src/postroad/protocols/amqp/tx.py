@@ -4,7 +4,7 @@ It stands between publishing, settling and the core. The rule kept here: what is
 batch, which is done as a whole or not at all, however many queues and messages it is about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from postroad.limits import BATCH_COMMANDS_MAX
@@ -21,7 +21,7 @@ from postroad.protocols.amqp.settling import settle_of
 from postroad.protocols.amqp.unacked import Taking
 
 if TYPE_CHECKING:
-    from postroad.protocols.amqp.channel import Channel
+    from postroad.protocols.amqp.channel import Channel, Handler
 
 _NO_ROOM: Final = (Why.QUEUE_FULL, Why.NO_SPACE, Why.TOO_LARGE, Why.DOES_NOT_FIT, Why.STOPPING)
 
@@ -177,4 +177,8 @@ def _column(one: Any, other: Any, counts: tuple[int, int], nothing: object) -> A
     return [*(one or [nothing] * counts[0]), *(other or [nothing] * counts[1])]
 
 
-HANDLERS: Final = {"tx.select": select, "tx.commit": commit, "tx.rollback": rollback}
+HANDLERS: "Final[Mapping[str, Handler]]" = {
+    "tx.select": select,
+    "tx.commit": commit,
+    "tx.rollback": rollback,
+}
