@@ -102,23 +102,23 @@ class Channel:
 
     def _step(self, script: Script, command: Command | None) -> None:
         """Ask what the script wants to know; without a command it has ended."""
-        if command is None:
-            self._script = None
+        if command is None or self.closed:
             return
         self._script = script
         self.link.ask(command, self._go_on)
 
     def _go_on(self, reply: Reply) -> None:
-        script = self._script
+        script, self._script = self._script, None
         if script is None:
             return
         try:
-            self._step(script, script.send(reply))
+            command = script.send(reply)
         except StopIteration:
-            self._script = None
+            command = None
         except Fault as fault:
-            self._script = None
+            command = None
             self.fault(fault, self._method)
+        self._step(script, command)
         while self._held_back and self._script is None and not self.closed:
             self.link.held_back -= 1
             self._begin(self._held_back.popleft())
