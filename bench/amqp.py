@@ -48,9 +48,9 @@ def ask(one: socket.socket, sent: bytes, wanted: bytes) -> None:
     assert got[7:11] == wanted, got[:200]
 
 
-def publishes(body_bytes: int) -> bytes:
-    """Persistent messages to the queue, as bytes."""
-    method = encode_method(1, "basic.publish", routing_key=QUEUE)
+def publishes(body_bytes: int, exchange: str = "") -> bytes:
+    """Persistent messages to the queue, or to an exchange, as bytes."""
+    method = encode_method(1, "basic.publish", exchange=exchange, routing_key=QUEUE)
     properties = write_properties(Properties(delivery_mode=2))
     return encode_content(1, method, properties, b"x" * body_bytes, FRAME_MAX) * BATCH
 
@@ -107,6 +107,58 @@ def both(host: str, port: int, body_bytes: int, seconds: float) -> tuple[int, in
     one.close()
     two.close()
     return stream.confirmed, consumer.acked, took_s
+
+
+def backlog(host: str, port: int, body_bytes: int, count: int) -> float:
+    """Let messages wait, then consume them with an ack each: how many a second."""
+    one = connect(host, port)
+    confirmed(one, publishes(body_bytes), count)
+    one.close()
+    two = connect(host, port)
+    ask(two, encode_method(1, "basic.qos", prefetch_count=PREFETCH), b"\0\x3c\0\x0b")
+    consumer = Consumer(two, body_bytes)
+    two.settimeout(20)
+    begin = time.perf_counter()
+    two.sendall(encode_method(1, "basic.consume", queue=QUEUE, consumer_tag="c", nowait=True))
+    while consumer.delivered < count:
+        consumer.read()
+        two.sendall(consumer.acks)
+        consumer.acks = b""
+    ask(two, encode_method(1, "queue.declare", queue=QUEUE, passive=True), b"\0\x32\0\x0b")
+    took_s = time.perf_counter() - begin
+    two.close()
+    return count / took_s
+
+
+def fanout(host: str, port: int, body_bytes: int, count: int, queues: int) -> float:
+    """Publish in batches to so many queues through one exchange: seconds for each message."""
+    one = connect(host, port)
+    declare = encode_method(1, "exchange.declare", exchange="all", type="fanout", durable=True)
+    ask(one, declare, b"\0\x28\0\x0b")
+    for number in range(queues):
+        name = f"{QUEUE}-{number}"
+        ask(one, encode_method(1, "queue.declare", queue=name, durable=True), b"\0\x32\0\x0b")
+        ask(one, encode_method(1, "queue.bind", queue=name, exchange="all"), b"\0\x32\0\x15")
+    begin = time.perf_counter()
+    confirmed(one, publishes(body_bytes, "all"), count)
+    took_s = time.perf_counter() - begin
+    one.close()
+    return took_s / count
+
+
+def confirmed(one: socket.socket, batch: bytes, count: int) -> None:
+    """Publish batches until at least `count` messages are confirmed."""
+    ask(one, encode_method(1, "confirm.select"), b"\0\x55\0\x0b")
+    stream = Publisher(one, batch)
+    while stream.confirmed < count:
+        stream.is_going_on = stream.sent < count
+        wants_write = [one] if stream.may_send() else []
+        readable, writable, _ = select.select([one], wants_write, [], 20)
+        assert readable or writable, "the server does not answer"
+        if readable:
+            stream.read()
+        if writable:
+            stream.write()
 
 
 class Publisher:

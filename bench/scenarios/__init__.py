@@ -19,6 +19,8 @@ SCENARIOS = {
     "sqs-boto": "bench.scenarios.sqs_boto",
     "sqs-groups": "bench.scenarios.sqs_groups",
     "sqs-idle": "bench.scenarios.sqs_idle",
+    "amqp-raw": "bench.scenarios.amqp_raw",
+    "amqp-rabbitmq": "bench.scenarios.amqp_rabbitmq",
     "soak": "bench.scenarios.soak",
 }
 
@@ -28,5 +30,5 @@ PURE_TOO = ("embedded", "publishers")
 FULL_ONLY = ("soak",)
 """Scenarios that run only when named: an hour at full scale."""
 
-LIMIT_S = {"memory": 1_800, "soak": 4_500, "topics": 1_800}
+LIMIT_S = {"memory": 1_800, "soak": 4_500, "topics": 1_800, "amqp-rabbitmq": 1_800}
 """Seconds a scenario may take where 600 are not enough."""

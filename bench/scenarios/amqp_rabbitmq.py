@@ -1,0 +1,137 @@
+"""The same client programs against our server and against RabbitMQ, in one run.
+
+The rule kept here: both servers run at once and take turns, so that what else the machine does
+meets both.
+"""
+
+import multiprocessing
+import statistics
+from collections.abc import Callable
+from multiprocessing.pool import Pool
+from typing import TypeVar
+
+from bench.amqp import backlog, fanout
+from bench.figures import Figure
+from bench.rabbit import found, one_by_one, outstanding, rabbitmq
+from bench.server import postroad
+
+T = TypeVar("T")
+Server = tuple[str, int, int]
+
+RUNS = 3
+MESSAGES = 8_000
+SINGLES = 1_500
+WINDOW = 500
+SIZES = (100, 1024)
+WAITING = 1_000_000
+QUEUES = 100
+
+
+def run(scale: float) -> list[Figure]:
+    """Our rates and latencies beside RabbitMQ's; then what many messages and many queues cost."""
+    figures = _beside(scale) if found() else []
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        figures += _backlog(pool, scale)
+        figures += _fanout(pool, scale)
+    return figures
+
+
+def _beside(scale: float) -> list[Figure]:
+    figures = []
+    with (
+        rabbitmq() as theirs,
+        postroad("amqp") as ours,
+        multiprocessing.get_context("fork").Pool(1) as pool,
+    ):
+        for size in SIZES:
+            figures += _rates(pool, ours, theirs, size, max(WINDOW, int(MESSAGES * scale)))
+        for size in SIZES:
+            figures += _latencies(pool, ours, theirs, size, max(100, int(SINGLES * scale)))
+    return figures
+
+
+def _rates(pool: Pool, ours: Server, theirs: Server, size: int, count: int) -> list[Figure]:
+    mine, yours = _in_turn(
+        ours,
+        theirs,
+        lambda one: pool.apply(outstanding, (*one[:2], count, b"x" * size, WINDOW)),
+    )
+    who = f"aio-pika, {size} B, {WINDOW} outstanding"
+    figures = []
+    for number, what in enumerate(("publish with confirms", "consume with an ack each")):
+        ratios = [a[number] / b[number] for a, b in zip(mine, yours, strict=True)]
+        figures += [
+            Figure(f"{who}: {what}: postroad / RabbitMQ", "times", ratios, at_least=1),
+            Figure(f"{who}: {what}: postroad", "messages/s", [a[number] for a in mine]),
+            Figure(f"{who}: {what}: RabbitMQ", "messages/s", [b[number] for b in yours]),
+        ]
+    return figures
+
+
+def _latencies(pool: Pool, ours: Server, theirs: Server, size: int, count: int) -> list[Figure]:
+    mine, yours = _in_turn(
+        ours,
+        theirs,
+        lambda one: pool.apply(one_by_one, (*one[:2], count, b"x" * size)),
+    )
+    p50_ours = [statistics.median(took) * 1e3 for took in mine]
+    p50_theirs = [statistics.median(took) * 1e3 for took in yours]
+    shares = [a / b for a, b in zip(p50_ours, p50_theirs, strict=True)]
+    who = f"pika, {size} B, one confirm at a time, p50"
+    return [
+        Figure(f"{who}: postroad / RabbitMQ", "times", shares, at_most=1),
+        Figure(f"{who}: postroad", "ms", p50_ours),
+        Figure(f"{who}: RabbitMQ", "ms", p50_theirs),
+    ]
+
+
+def _in_turn(
+    ours: Server, theirs: Server, measure: Callable[[Server], T]
+) -> tuple[list[T], list[T]]:
+    mine, yours = [], []
+    for _ in range(RUNS):
+        mine.append(measure(ours))
+        yours.append(measure(theirs))
+    return mine, yours
+
+
+def _backlog(pool: Pool, scale: float) -> list[Figure]:
+    """What is consumed a second, with few and with a million messages waiting."""
+    waiting = max(20_000, int(WAITING * scale))
+    with postroad("amqp") as (host, port, _):
+        few = [pool.apply(backlog, (host, port, 100, 20_000)) for _ in range(RUNS)]
+        many = [pool.apply(backlog, (host, port, 100, waiting))]
+    return [
+        Figure(
+            f"AMQP, raw client: consumed with {waiting:,} waiting / with 20,000",
+            "times",
+            [many[0] / statistics.median(few)],
+            at_least=0.9,
+            full=scale >= 1,
+        ),
+        Figure(f"AMQP, raw client: consumed with {waiting:,} waiting", "messages/s", many),
+        Figure("AMQP, raw client: consumed with 20,000 waiting", "messages/s", few),
+    ]
+
+
+def _fanout(pool: Pool, scale: float) -> list[Figure]:
+    """What a publish to many queues costs, against one to one queue."""
+    count = max(2_000, int(20_000 * scale))
+    figures = []
+    for size in SIZES:
+        ratios = []
+        for _ in range(RUNS):
+            with postroad("amqp") as (host, port, _pid):
+                one = pool.apply(fanout, (host, port, size, count, 1))
+            with postroad("amqp") as (host, port, _pid):
+                many = pool.apply(fanout, (host, port, size, count, QUEUES))
+            ratios.append(many / one)
+        figures.append(
+            Figure(
+                f"AMQP, raw client, {size} B: a publish to {QUEUES} queues / to one",
+                "times",
+                ratios,
+                at_most=4,
+            )
+        )
+    return figures
