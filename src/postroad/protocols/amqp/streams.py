@@ -66,6 +66,7 @@ class StreamConsumer:
         self._render = Renderer(queue, False).render
         self._reading = False
         self._over = False
+        self._ask = 0
 
     def settled(self, count: int) -> None:
         """So many more may be sent."""
@@ -80,7 +81,8 @@ class StreamConsumer:
         self._reading = True
         spans = [Span(self.source.queue, number, at) for number, at in self.places.items()]
         fetch = Fetch(tuple(spans), self.credit, AMQP_STREAM_BYTES, wait_ms=AMQP_STREAM_WAIT_MS)
-        link.ask(fetch, self._fetched)
+        # It waits for as long as nothing is appended: nobody is kept waiting by that.
+        self._ask = link.ask(fetch, self._fetched, many=True)
 
     def stop(self) -> Script:
         """Read nothing more; there is nothing to ask for that."""
@@ -93,6 +95,7 @@ class StreamConsumer:
 
     def _fetched(self, reply: Reply) -> None:
         self._reading = False
+        self.channel.link.done(self._ask)
         if self._over or self.channel.closed:
             return
         if isinstance(reply, Refused):
