@@ -144,6 +144,7 @@ SNS_BATCH_ENTRIES_MAX = 10
 SNS_BATCH_ID_CHARS_MAX = 80
 SNS_PAGE = 100  # topics or subscriptions in one answer
 SNS_LOOK = 1_000  # bindings looked at by one command of a program
+SNS_PAGE_LOOK = 5_000  # bindings looked at for a page, those of other protocols included
 SNS_TAGS_MAX = 50
 SNS_DEDUP_WINDOW_MS = 300_000  # a FIFO topic takes a message of one id once in this time
 SNS_POLICY_CHARS_MAX = 30_720  # a topic's Policy

@@ -31,6 +31,8 @@ PUSHED = ("http", "https")
 """Protocols whose messages wait in a queue of the subscription's own."""
 FORM_JSON = FORM_MARK + "json"
 """A message in an envelope."""
+AUTHENTICATED = EXTRA + "Authenticated"
+"""The extra of a subscription that was confirmed with a signature."""
 ENVELOPED = EXTRA + "enveloped"
 """The extra of a topic that says that some subscription may want envelopes."""
 
@@ -41,9 +43,19 @@ def form_key(protocol: str, *, raw: bool) -> str:
 
 
 class Subscription:
-    """A subscription as it is. `target`: the queue it fills; `attributes`: those that were set."""
+    """A subscription as it is. `target`: the queue it fills; `attributes`: those that were set;
+    `authenticated`: whoever confirmed it had a key."""
 
-    __slots__ = ("attributes", "binding", "endpoint", "pending", "protocol", "target", "topic")
+    __slots__ = (
+        "attributes",
+        "authenticated",
+        "binding",
+        "endpoint",
+        "pending",
+        "protocol",
+        "target",
+        "topic",
+    )
 
     def __init__(self, info: BindingInfo) -> None:
         extras = info.extras
@@ -53,6 +65,7 @@ class Subscription:
         self.protocol = extras[EXTRA + "Protocol"]
         self.endpoint = extras.get(EXTRA + "Endpoint", "")
         self.pending = info.key == FORM_CLOSED
+        self.authenticated = self.protocol not in PUSHED or extras.get(AUTHENTICATED) == "true"
         self.attributes = {
             name: extras[EXTRA + name]
             for name in SUBSCRIPTION_ATTRIBUTES
@@ -73,11 +86,14 @@ def is_subscription(info: BindingInfo) -> bool:
     return EXTRA + "Protocol" in info.extras
 
 
-def bindings_of(tx: Asking, topic: str | None, after: int = 0) -> Iterator[BindingInfo]:
-    """The bindings of a topic, or all there are, in order of their numbers."""
+def bindings_of(
+    tx: Asking, topic: str | None, after: int = 0, target: str | None = None
+) -> Iterator[BindingInfo]:
+    """The bindings of a topic, or all there are, in order of their numbers; `target`: only those to
+    this queue."""
     more = True
     while more:
-        reply = tx.ask(ListBindings(topic, after=after, count=SNS_LOOK))
+        reply = tx.ask(ListBindings(topic, target, after=after, count=SNS_LOOK))
         if not isinstance(reply, BindingsListed):
             return
         yield from reply.bindings
@@ -86,9 +102,12 @@ def bindings_of(tx: Asking, topic: str | None, after: int = 0) -> Iterator[Bindi
             after = reply.bindings[-1].binding
 
 
-def subscriptions_of(tx: Asking, topic: str | None, after: int = 0) -> Iterator[Subscription]:
-    """The subscriptions to a topic, or all there are, in the order they were made."""
-    for info in bindings_of(tx, topic, after):
+def subscriptions_of(
+    tx: Asking, topic: str, *, target: str | None = None
+) -> Iterator[Subscription]:
+    """The subscriptions to a topic in the order they were made; `target`: only those of this
+    queue."""
+    for info in bindings_of(tx, topic, target=target):
         if is_subscription(info):
             yield Subscription(info)
 

@@ -40,7 +40,8 @@ from postroad.protocols.sns.topic_attributes import policy_for_endpoints
 
 def same_subscription(tx: Asking, topic: str, protocol: str, endpoint: str) -> Subscription | None:
     """The subscription that there is already of an endpoint to a topic."""
-    for one in subscriptions_of(tx, topic):
+    found = subscriptions_of(tx, topic, target=read_queue(endpoint))
+    for one in found:
         if one.protocol == protocol and one.endpoint == endpoint:
             return one
     return None

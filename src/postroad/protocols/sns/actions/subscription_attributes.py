@@ -46,7 +46,7 @@ def get_subscription_attributes(call: Call, given: inputs.OneSubscription) -> Sc
                 "Protocol": one.protocol,
                 "Endpoint": one.endpoint,
                 "PendingConfirmation": str(one.pending).lower(),
-                "ConfirmationWasAuthenticated": str(one.protocol not in PUSHED).lower(),
+                "ConfirmationWasAuthenticated": str(one.authenticated).lower(),
                 "SubscriptionPrincipal": f"arn:aws:iam::{owner}:root",
                 RAW: "false",
                 **one.attributes,

@@ -5,11 +5,10 @@ subscription.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
-from postroad.limits import SNS_PAGE
+from postroad.limits import SNS_PAGE, SNS_PAGE_LOOK
 from postroad.model.batch import Asking
-from postroad.model.exchanges import ChangeBinding, RemoveBinding
+from postroad.model.exchanges import BindingInfo, ChangeBinding, RemoveBinding
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sns import inputs
@@ -24,14 +23,16 @@ from postroad.protocols.sns.arns import (
 from postroad.protocols.sns.envelope import GOODBYE
 from postroad.protocols.sns.errors import bad, no_subscription
 from postroad.protocols.sns.mapping import (
+    AUTHENTICATED,
     PUSHED,
     Subscription,
+    bindings_of,
     find_subscription,
     form_key,
-    subscriptions_of,
+    is_subscription,
 )
 from postroad.protocols.sns.pages import number_after, token_after
-from postroad.protocols.sns.spec import EXTRA, PROTOCOLS
+from postroad.protocols.sns.spec import PROTOCOLS
 from postroad.protocols.sns.subscribing import (
     ask_endpoint,
     make,
@@ -121,7 +122,7 @@ def confirm_subscription(call: Call, given: inputs.ConfirmSubscription) -> Scrip
             return no_subscription()
         if one.pending:
             key = form_key(one.protocol, raw=one.raw)
-            extras: dict[str, str | None] = {EXTRA + "Authenticated": "true" if signed else None}
+            extras: dict[str, str | None] = {AUTHENTICATED: "true" if signed else None}
             tx.ask(ChangeBinding(binding, extras=extras, key=key))
         return {"SubscriptionArn": call.subscription_arn(topic.name, binding)}
 
@@ -154,7 +155,7 @@ def list_subscriptions(call: Call, given: inputs.Page) -> Script | Fault:
     after = number_after(given.NextToken)
     if isinstance(after, Fault):
         return after
-    return run(lambda tx: _page(call, subscriptions_of(tx, None, after)))
+    return run(lambda tx: _page(call, bindings_of(tx, None, after)))
 
 
 def list_subscriptions_by_topic(call: Call, given: inputs.ListByTopic) -> Script | Fault:
@@ -170,17 +171,24 @@ def list_subscriptions_by_topic(call: Call, given: inputs.ListByTopic) -> Script
         described = find_topic(tx, topic.name)
         if isinstance(described, Fault):
             return described
-        return _page(call, subscriptions_of(tx, topic.name, after))
+        return _page(call, bindings_of(tx, topic.name, after))
 
     return run(program)
 
 
-def _page(call: Call, found: Iterator[Subscription]) -> Shape:
-    page = list(islice(found, SNS_PAGE + 1))
-    listed = [_listed(call, one) for one in page[:SNS_PAGE]]
+def _page(call: Call, found: Iterator[BindingInfo]) -> Shape:
+    """A page, which may be short: only so many bindings are looked at for it, for those of other
+    protocols may be very many."""
+    listed: list[Shape] = []
     answer: Shape = {"Subscriptions": listed}
-    if len(page) > SNS_PAGE:
-        answer["NextToken"] = token_after(str(page[SNS_PAGE - 1].binding))
+    last = 0
+    for looked, info in enumerate(found):
+        if len(listed) == SNS_PAGE or looked == SNS_PAGE_LOOK:
+            answer["NextToken"] = token_after(str(last))
+            break
+        last = info.binding
+        if is_subscription(info):
+            listed.append(_listed(call, Subscription(info)))
     return answer
 
 
