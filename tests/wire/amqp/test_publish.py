@@ -78,7 +78,7 @@ def test_expiration_is_how_long_a_message_lives(room: AmqpRoom) -> None:
     assert bodies(client.consume("q")) == [b"long"]
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "10s", "", "4294967296"])
+@pytest.mark.parametrize("text", ["soon", "-1", "10s", "", "315360000001"])
 def test_an_expiration_that_is_no_time_closes_the_channel(room: AmqpRoom, text: str) -> None:
     client = room.client()
     client.declare("q")
