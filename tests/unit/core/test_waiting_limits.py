@@ -6,7 +6,7 @@ from tests.unit.core.road import Road, bodies_of
 
 
 def is_full(r: Road, body: bytes) -> bool:
-    reply = r.ask(Publish("q", [body]))
+    reply = r.ask(Publish(("q",), [body]))
     return isinstance(reply, Refused) and reply.why is Why.QUEUE_FULL
 
 
