@@ -47,6 +47,9 @@ class QueueOptions(TypedDict, total=False):
     expires_ms: int | None
     keep_settled_ms: int | None
     delete_when_unused: bool
+    dead_letter_exchange: str | None
+    dead_letter_routing_key: str | None
+    dead_letter_strict: bool
     limits_waiting: bool
 
 
