@@ -152,10 +152,11 @@ async def _outstanding(url: str, count: int, body: bytes, window: int) -> tuple[
             done.set()
 
     begin = time.perf_counter()
-    await queue.consume(take)
+    consumer = await queue.consume(take)
     await asyncio.wait_for(done.wait(), 120)
     await channel.declare_queue("many", passive=True)
     consumed_s = time.perf_counter() - begin
-    await queue.delete(if_unused=False, if_empty=False)
+    await queue.cancel(consumer)
+    await queue.delete()
     await connection.close()
     return total / published_s, total / consumed_s
