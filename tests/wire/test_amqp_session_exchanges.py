@@ -29,7 +29,7 @@ def client(room: AmqpRoom) -> Client:
     return room.client()
 
 
-def declare(client: Client, exchange: str = "e", kind: str = "direct", **args: Any) -> str:
+def declare(client: Client, exchange: Any = "e", kind: Any = "direct", **args: Any) -> str:
     """The text of the refusal, or the name of the answer."""
     (said,) = call(client, "exchange.declare", exchange=exchange, type=kind, **args)
     return str(said.args.get("reply_text", said.name))
@@ -141,12 +141,13 @@ def test_the_standard_exchanges_are_declared_as_they_are(client: Client) -> None
 
 
 def test_nobody_waits_who_does_not_want_to(client: Client) -> None:
-    for name, args in (
+    methods: list[tuple[str, dict[str, Any]]] = [
         ("exchange.declare", {"exchange": "e", "type": "fanout"}),
         ("exchange.bind", {"destination": "e", "source": "amq.fanout"}),
         ("exchange.unbind", {"destination": "e", "source": "amq.fanout"}),
         ("exchange.delete", {"exchange": "e"}),
-    ):
+    ]
+    for name, args in methods:
         assert client.call(name, nowait=True, **args) == [], name
 
 
@@ -174,7 +175,7 @@ def test_exchanges_are_bound_to_exchanges(client: Client) -> None:
     declare(client)
     client.declare("q")
     client.call("queue.bind", queue="q", exchange="e", routing_key="k")
-    key = {"destination": "e", "source": "amq.fanout"}
+    key: dict[str, Any] = {"destination": "e", "source": "amq.fanout"}
     assert names(client.call("exchange.bind", **key)) == ["exchange.bind-ok"]
     client.publish("k", b"x", exchange="amq.fanout")
     assert names(client.call("exchange.unbind", **key)) == ["exchange.unbind-ok"]

@@ -275,7 +275,7 @@ def test_an_auto_delete_queue_goes_with_its_last_consumer(client: Client) -> Non
 
 def test_a_queue_is_bound_and_unbound(client: Client) -> None:
     declare(client)
-    key = {"queue": "q", "exchange": "amq.direct", "routing_key": "k"}
+    key: dict[str, Any] = {"queue": "q", "exchange": "amq.direct", "routing_key": "k"}
     assert names(client.call("queue.bind", **key)) == ["queue.bind-ok"]
     assert client.call("queue.bind", nowait=True, **key) == []
     client.publish("k", b"x", exchange="amq.direct")

@@ -1,5 +1,7 @@
 """Queues of type stream: declared, bound and deleted as queues are, and kept as topics."""
 
+from typing import Any
+
 import pytest
 
 from postroad.model.topics import DescribeTopic, TopicDescribed
@@ -47,7 +49,7 @@ def test_a_stream_lives_for_all_and_for_long(client: Client) -> None:
 
 def test_a_stream_is_bound_and_deleted_as_a_queue_is(client: Client) -> None:
     declare(client, durable=True, arguments={"x-queue-type": "stream"})
-    key = {"queue": "q", "exchange": "amq.topic", "routing_key": "#"}
+    key: dict[str, Any] = {"queue": "q", "exchange": "amq.topic", "routing_key": "#"}
     assert names(client.call("queue.bind", **key)) == ["queue.bind-ok"]
     client.publish("a.b", b"1", exchange="amq.topic")
     assert names(client.call("queue.unbind", **key)) == ["queue.unbind-ok"]

@@ -6,7 +6,7 @@ from postroad.protocols.amqp.methods import encode_method as method
 from tests.wire.amqp.room import Client, Said
 
 
-def declare(client: Client, queue: str = "q", **args: Any) -> Said:
+def declare(client: Client, queue: Any = "q", **args: Any) -> Said:
     """The answer to a declare; a channel that was closed is open again."""
     (said,) = call(client, "queue.declare", queue=queue, **args)
     return said
