@@ -23,6 +23,7 @@ from tests.sim.checkers.later import LaterRules
 from tests.sim.checkers.limits import BoundRules, PauseRules, RateRules
 from tests.sim.checkers.lists import ListRules, is_about_lists
 from tests.sim.checkers.lives import IdleRules, OwnerRules, SingleRules
+from tests.sim.checkers.mates import MateRules
 from tests.sim.checkers.offsets import OffsetRules
 from tests.sim.checkers.past import PastRules
 from tests.sim.checkers.registers import NEVER
@@ -61,7 +62,7 @@ class Checker:
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
             *(ListRules(self), FieldRules(), GraveRules()),
-            *(CrewRules(self), RoundRules(), OffsetRules(self)),
+            *(CrewRules(self), RoundRules(), OffsetRules(self), MateRules(self)),
         )
         for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))
@@ -234,7 +235,9 @@ class Checker:
 
     def _will_empty(self, ask: Asked) -> None:
         name = ask.command.name
-        ask.sure = self.known.at_home(name)
+        # What is leased outlives a purge of what is ready, and who has it nobody knows for certain.
+        some = isinstance(ask.command, asks.PurgeQueue) and ask.command.ready_only
+        ask.sure = [] if some else self.known.at_home(name)
         ask.copies = self.known.maybe_in(name)
         for copy in ask.copies:
             copy.ends += 1

@@ -155,7 +155,10 @@ class View:
     @property
     def fleeting(self) -> bool:
         """Whether it may go without anybody's ask."""
-        return any(one.exclusive or one.expires_ms is not None for one in self.settings)
+        return any(
+            one.exclusive or one.expires_ms is not None or one.delete_when_unused
+            for one in self.settings
+        )
 
     @property
     def lease_ms(self) -> int:

@@ -5,7 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.sim.workloads import crews, graves, limits, lists, lives, past, rounds, schemas, ways
+from tests.sim.workloads import (
+    crews,
+    graves,
+    limits,
+    lists,
+    lives,
+    mates,
+    past,
+    rounds,
+    schemas,
+    ways,
+)
 from tests.sim.workloads.batches import next_of_batches
 from tests.sim.workloads.exchanges import next_of_exchanges
 from tests.sim.workloads.fields import FieldWork
@@ -55,6 +66,7 @@ THEMES = {
     "ways": Theme(by_chance(ways.next_way), (18, 38), ways.NEEDS),
     "crews": Theme(crews.CrewWork, (25,), crews.NEEDS),
     "graves": Theme(by_chance(graves.next_of_graves), (8,), graves.NEEDS),
+    "mates": Theme(mates.MateWork, (4,), mates.NEEDS),
     "rounds": Theme(rounds.RoundWork, (31, 35), rounds.NEEDS),
 }
 """A seed that is in no row has queues alone: to add a theme, take some that are free, and the
