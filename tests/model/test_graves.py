@@ -14,7 +14,7 @@ from postroad.model import commands
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo, Unbind
 from postroad.model.message import Death
 from postroad.model.policy import QueueSettings
-from postroad.model.properties import Properties, amqp_head, write_properties
+from postroad.model.properties import Properties, routed_head, write_properties
 from tests.unit.core.road import Road, replayed
 
 NAMES = ("a", "b", "c", "d")
@@ -78,7 +78,7 @@ class Graves(RuleBasedStateMachine):
     @rule(key=st.sampled_from(NAMES), copy=st.sampled_from([None, "red", "blue"]))
     def publish_by_name(self, key: str, copy: str | None) -> None:
         headers = None if copy is None else {"CC": [copy]}
-        head = amqp_head("", key, write_properties(Properties(headers=headers)))  # type: ignore[arg-type]
+        head = routed_head("", key, write_properties(Properties(headers=headers)))  # type: ignore[arg-type]
         self.road.ask(PublishTo("", (key,), [b"%d" % self.published], [head]))
         way = ("", (key,) if copy is None else (key, copy))
         self.held[key].append(Naive(b"%d" % self.published, self.road.now, way))

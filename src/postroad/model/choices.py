@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from postroad.model.message import HEAD_PLAIN, headers_of, typed_headers_of
-from postroad.model.properties import HEAD_AMQP, edited
+from postroad.model.properties import HEAD_ROUTED, edited
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -58,7 +58,7 @@ class Edit(Struct, frozen=True, array_like=True, gc=False):
                 plain.pop(name, None)
             plain.update(headers_of(self.headers))
             return bytes((HEAD_PLAIN,)) + _pack(plain) if plain else b""
-        if head[0] == HEAD_AMQP:
+        if head[0] == HEAD_ROUTED:
             return edited(head, headers_of(self.headers), self.removed)
         typed = _unpack(head[1:])
         for name in self.removed:

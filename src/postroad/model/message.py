@@ -9,7 +9,7 @@ from typing import cast
 import msgspec
 from msgspec import Struct
 
-from postroad.model.properties import HEAD_AMQP, plain_of, read_properties, shown_of
+from postroad.model.properties import HEAD_ROUTED, plain_of, read_properties, shown_of
 
 HEAD_PLAIN = 1
 """Head form: msgpack map, header name -> text, bytes, number, truth value or nothing; names that
@@ -29,7 +29,7 @@ OWN_PRIORITY = "\0priority"
 
 HeaderValue = str | bytes | int | float | bool | None
 
-_AMQP = bytes((HEAD_AMQP,))
+_ROUTED = bytes((HEAD_ROUTED,))
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
@@ -111,7 +111,7 @@ class Delivery(Struct, gc=False):
     def headers(self) -> dict[str, HeaderValue]:
         """The headers in plain form, whichever protocol the message came by; AMQP's properties
         are among them."""
-        if self.head[:1] == _AMQP:
+        if self.head[:1] == _ROUTED:
             return shown_of(self.head)
         return headers_of(self.head)
 
@@ -165,7 +165,7 @@ def own_of(head: bytes, name: str) -> str | None:
     if head[0] == HEAD_PLAIN:
         kept = _unpack_plain(head[1:]).get(name)
         return kept if isinstance(kept, str) else None
-    if head[0] == HEAD_AMQP:
+    if head[0] == HEAD_ROUTED:
         return _priority_of(head) if name == OWN_PRIORITY else None
     pair = _unpack_typed(head[1:]).get(name)
     return pair[1] if pair is not None and isinstance(pair[1], str) else None
@@ -197,7 +197,7 @@ def key_of(head: bytes) -> tuple[bytes | None, bool]:
         kept = _unpack_plain(head[1:])
         key = kept.get(OWN_KEY)
         ends = kept.get(OWN_TOMBSTONE) is True
-    elif head[0] == HEAD_AMQP:
+    elif head[0] == HEAD_ROUTED:
         return None, False
     else:
         key, ends = _unpack_typed(head[1:]).get(OWN_KEY, ("", None))[1], False
@@ -216,7 +216,7 @@ def headers_of(head: bytes) -> dict[str, HeaderValue]:
     alone, which decides where it goes."""
     if not head:
         return {}
-    if head[0] == HEAD_AMQP:
+    if head[0] == HEAD_ROUTED:
         return plain_of(head)
     if head[0] == HEAD_PLAIN:
         plain = _unpack_plain(head[1:])
@@ -231,7 +231,7 @@ def typed_headers_of(head: bytes) -> dict[str, tuple[str, str | bytes]]:
         return {}
     if head[0] == HEAD_TYPED:
         return _unpack_typed(head[1:])
-    if head[0] == HEAD_AMQP:
+    if head[0] == HEAD_ROUTED:
         return {name: _typed(one) for name, one in shown_of(head).items() if one is not None}
     return {name: _typed(one) for name, one in _unpack_plain(head[1:]).items() if one is not None}
 

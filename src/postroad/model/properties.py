@@ -12,7 +12,7 @@ from struct import Struct, error
 from postroad.model.fields import FieldTable, FieldValue, Stamp, read_table, write_table
 from postroad.model.value import value
 
-HEAD_AMQP = 3
+HEAD_ROUTED = 3
 """Head form: exchange and routing key, each after a byte with its length; then the property flags
 and the properties of a content header."""
 
@@ -62,10 +62,10 @@ SHOWN = {
 """Properties that other protocols see among the headers: AMQP's name -> the attribute's."""
 
 
-def amqp_head(exchange: str, routing_key: str, properties: bytes = NO_PROPERTIES) -> bytes:
+def routed_head(exchange: str, routing_key: str, properties: bytes = NO_PROPERTIES) -> bytes:
     """The stored head of a message published to an exchange, with its properties as bytes. Raises
     ValueError where a name is longer than 255 bytes."""
-    return bytes((HEAD_AMQP,)) + _short(exchange) + _short(routing_key) + properties
+    return bytes((HEAD_ROUTED,)) + _short(exchange) + _short(routing_key) + properties
 
 
 def routing_of(head: bytes) -> tuple[str, str] | None:
@@ -78,13 +78,13 @@ def routing_of(head: bytes) -> tuple[str, str] | None:
 
 
 def properties_at(head: bytes) -> int:
-    """Where the property flags begin in a head of the form `HEAD_AMQP`."""
+    """Where the property flags begin in a head of the form `HEAD_ROUTED`."""
     middle = 2 + head[1]
     return middle + 1 + head[middle]
 
 
 def read_properties(head: bytes) -> Properties:
-    """The properties in a head of the form `HEAD_AMQP`. Raises ValueError."""
+    """The properties in a head of the form `HEAD_ROUTED`. Raises ValueError."""
     return parse_properties(head, properties_at(head))
 
 
@@ -109,7 +109,7 @@ def write_properties(properties: Properties) -> bytes:
 
 
 def table_of(head: bytes) -> FieldTable:
-    """The headers table of a head of the form `HEAD_AMQP`; empty where none can be read."""
+    """The headers table of a head of the form `HEAD_ROUTED`; empty where none can be read."""
     at = properties_at(head)
     flags = _FLAGS.unpack_from(head, at)[0]
     if not flags & 0x2000:
@@ -125,13 +125,13 @@ def table_of(head: bytes) -> FieldTable:
 
 
 def plain_of(head: bytes) -> dict[str, PlainValue]:
-    """The headers table of a head of the form `HEAD_AMQP` in plain form: tables and arrays in it
+    """The headers table of a head of the form `HEAD_ROUTED` in plain form: tables and arrays in it
     as JSON text."""
     return {name: plain_value(one) for name, one in table_of(head).items()}
 
 
 def shown_of(head: bytes) -> dict[str, PlainValue]:
-    """Headers and properties of a head of the form `HEAD_AMQP` in plain form, as other protocols
+    """Headers and properties of a head of the form `HEAD_ROUTED` in plain form, as other protocols
     show them."""
     try:
         properties = read_properties(head)
@@ -157,7 +157,7 @@ def plain_value(one: FieldValue) -> PlainValue:
 
 
 def edited(head: bytes, headers: dict[str, PlainValue], removed: tuple[str, ...]) -> bytes:
-    """A head of the form `HEAD_AMQP` with headers set and removed; a name that is a property's
+    """A head of the form `HEAD_ROUTED` with headers set and removed; a name that is a property's
     means the property."""
     try:
         properties = read_properties(head)

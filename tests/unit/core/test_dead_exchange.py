@@ -8,7 +8,7 @@ from postroad.model import commands
 from postroad.model.batch import Batch
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo, Routed
 from postroad.model.message import Death, Delivery, Note
-from postroad.model.properties import Properties, amqp_head, write_properties
+from postroad.model.properties import Properties, routed_head, write_properties
 from postroad.model.replies import Refused, Why
 from postroad.model.topics import DeclareTopic, Fetch, Fetched, Span
 from tests.unit.core.road import Road, bodies_of
@@ -23,7 +23,7 @@ def bind(r: Road, target: str, key: str = "", source: str = "graves", **more: ob
 
 
 def head(exchange: str, key: str, headers: dict[str, object] | None = None) -> bytes:
-    return amqp_head(exchange, key, write_properties(Properties(headers=headers)))  # type: ignore[arg-type]
+    return routed_head(exchange, key, write_properties(Properties(headers=headers)))  # type: ignore[arg-type]
 
 
 def publish(r: Road, body: bytes, head: bytes, to: str = "q") -> None:

@@ -14,7 +14,7 @@ from postroad.model.message import (
 )
 from postroad.model.properties import (
     Properties,
-    amqp_head,
+    routed_head,
     read_properties,
     routing_of,
     write_properties,
@@ -42,8 +42,8 @@ PROPERTIES = Properties(
     app_id="a",
     cluster_id="x",
 )
-HEAD = amqp_head("crates", "de.köln", write_properties(PROPERTIES))
-BARE = amqp_head("", "q")
+HEAD = routed_head("crates", "de.köln", write_properties(PROPERTIES))
+BARE = routed_head("", "q")
 PLAIN_HEADERS = {
     "count": 1, "who": "me", "deep": '{"list":[1,"two",null],"bin":"\ufffd"}', "no": None,
 }  # fmt: skip
@@ -106,12 +106,15 @@ def test_an_edit_keeps_all_it_does_not_name() -> None:
 
 
 def test_an_edit_of_nothing_left_leaves_no_headers() -> None:
-    only = amqp_head("", "q", write_properties(Properties(headers={"a": 1})))
+    only = routed_head("", "q", write_properties(Properties(headers={"a": 1})))
     assert read_properties(Edit(removed=("a",)).of_head(only)) == Properties()
 
 
 def test_a_broken_head_is_shown_without_headers_and_never_raises() -> None:
-    for broken in (amqp_head("", "q", b"\x20\0\0\0\0\x09"), amqp_head("", "q", b"\xff\xfc\x09")):
+    for broken in (
+        routed_head("", "q", b"\x20\0\0\0\0\x09"),
+        routed_head("", "q", b"\xff\xfc\x09"),
+    ):
         assert headers_of(broken) == {}
         assert delivery(broken).headers == {}
         assert own_of(broken, OWN_PRIORITY) is None

@@ -21,7 +21,7 @@ from mypy_extensions import i16, i32, i64
 
 from postroad.limits import FIELD_DEPTH_MAX
 from postroad.model.message import Delivery
-from postroad.model.properties import amqp_head
+from postroad.model.properties import routed_head
 from postroad.protocols.amqp.frames import AckRun, Event, PublishRun
 
 _METHOD: Final[i64] = 1
@@ -323,7 +323,7 @@ def deliver_frames(
         head = message.head
         if message.note is not None or message.delivery_count > 1 or head[:1] != b"\x03":
             exchange, routing_key, properties = render(message)
-            head = amqp_head(exchange, routing_key, properties)
+            head = routed_head(exchange, routing_key, properties)
         sender.send(tag, message.again, head, message.body)
         tag += 1
     return sender.writer.getvalue()

@@ -19,10 +19,10 @@ from postroad.model.message import (
     typed_headers_of,
 )
 from postroad.model.properties import (
-    HEAD_AMQP,
+    HEAD_ROUTED,
     SHOWN,
     Properties,
-    amqp_head,
+    routed_head,
     properties_at,
     read_properties,
     routing_of,
@@ -31,8 +31,8 @@ from postroad.model.properties import (
 from postroad.protocols.amqp.deaths import with_deaths
 from postroad.protocols.amqp.marks import with_field
 
-_AMQP: Final = bytes((HEAD_AMQP,))
-_NO_NAMES: Final = amqp_head("", "", b"")
+_AMQP: Final = bytes((HEAD_ROUTED,))
+_NO_NAMES: Final = routed_head("", "", b"")
 _PERSISTENT: Final = 2
 _SHORT_BYTES_MAX: Final = 255
 _NAME_BYTES_MAX: Final = 255
@@ -123,7 +123,7 @@ def with_offset(delivery: Delivery, queue: str) -> Delivery:
     """A message of a stream with header `x-stream-offset`."""
     head = delivery.head
     if head[:1] != _AMQP:
-        head = amqp_head(*render(delivery, queue))
+        head = routed_head(*render(delivery, queue))
     return Delivery(
         delivery.queue,
         delivery.offset,

@@ -7,7 +7,7 @@ this protocol takes them from this one place.
 from postroad.model.properties import (
     NO_PROPERTIES,
     Properties,
-    amqp_head,
+    routed_head,
     parse_properties,
     properties_at,
     read_properties,
@@ -18,7 +18,7 @@ from postroad.model.properties import (
 __all__ = [
     "NO_PROPERTIES",
     "Properties",
-    "amqp_head",
+    "routed_head",
     "parse_properties",
     "properties_at",
     "read_properties",

@@ -10,7 +10,7 @@ from postroad.model.message import (
     plain_head,
     typed_head,
 )
-from postroad.model.properties import Properties, amqp_head, parse_properties, write_properties
+from postroad.model.properties import Properties, routed_head, parse_properties, write_properties
 from postroad.protocols.amqp.mapping import Renderer, field_of, render, with_offset
 
 
@@ -76,12 +76,12 @@ def test_attributes_have_the_type_their_name_says(
 
 def test_what_came_by_amqp_goes_as_it_came() -> None:
     packed = write_properties(Properties(type="t", headers={"a": [1, {"b": None}]}))
-    head = amqp_head("x", "key", packed)
+    head = routed_head("x", "key", packed)
     assert render(delivery(head), "q") == ("x", "key", packed)
 
 
 def test_how_often_a_message_came_back_is_told_where_the_queue_counts() -> None:
-    head = amqp_head("x", "key", write_properties(Properties(type="t")))
+    head = routed_head("x", "key", write_properties(Properties(type="t")))
     cases: list[tuple[int, FieldTable | None]] = [(1, None), (3, {"x-delivery-count": 2})]
     for count, headers in cases:
         rendered = Renderer("q", True).render(delivery(head, count))
@@ -90,7 +90,7 @@ def test_how_often_a_message_came_back_is_told_where_the_queue_counts() -> None:
 
 
 def test_a_message_of_a_stream_says_where_it_stands() -> None:
-    for head in (amqp_head("x", "k"), plain_head({"a": 1}), b""):
+    for head in (routed_head("x", "k"), plain_head({"a": 1}), b""):
         moved = with_offset(delivery(head), "q")
         assert field_of(moved.head, "x-stream-offset") == 5
 
@@ -98,6 +98,6 @@ def test_a_message_of_a_stream_says_where_it_stands() -> None:
 def test_one_header_is_found_in_any_form() -> None:
     assert field_of(plain_head({"a": 1}), "a") == 1
     packed = write_properties(Properties(headers={"a": 1}))
-    assert field_of(amqp_head("x", "k", packed), "a") == 1
+    assert field_of(routed_head("x", "k", packed), "a") == 1
     assert field_of(b"", "a") is None
-    assert field_of(amqp_head("x", "k"), "a") is None
+    assert field_of(routed_head("x", "k"), "a") is None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from postroad.model.properties import Properties, amqp_head, read_properties, write_properties
+from postroad.model.properties import Properties, routed_head, read_properties, write_properties
 from postroad.protocols.amqp.marks import (
     Marks,
     with_exchange,
@@ -31,7 +31,7 @@ FULL = Properties(
 
 
 def head_of(properties: Properties) -> bytes:
-    return amqp_head("x", "key", write_properties(properties))
+    return routed_head("x", "key", write_properties(properties))
 
 
 def test_what_is_set_is_found() -> None:
