@@ -101,7 +101,7 @@ def names(given: object) -> tuple[str, ...]:
     """Read names: a TOML array of texts, or texts with commas between."""
     parts = given.split(",") if isinstance(given, str) else given
     if not isinstance(parts, list):
-        raise ValueError("give names with commas between")
+        parts = []
     found = tuple(one.strip() if isinstance(one, str) else "" for one in parts)
     if not found or "" in found:
         raise ValueError("give names with commas between")

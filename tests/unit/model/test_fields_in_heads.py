@@ -14,8 +14,8 @@ from postroad.model.message import (
 )
 from postroad.model.properties import (
     Properties,
-    routed_head,
     read_properties,
+    routed_head,
     routing_of,
     write_properties,
 )

@@ -22,9 +22,9 @@ from postroad.model.properties import (
     HEAD_ROUTED,
     SHOWN,
     Properties,
-    routed_head,
     properties_at,
     read_properties,
+    routed_head,
     routing_of,
     write_properties,
 )

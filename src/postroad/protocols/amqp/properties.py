@@ -7,10 +7,10 @@ this protocol takes them from this one place.
 from postroad.model.properties import (
     NO_PROPERTIES,
     Properties,
-    routed_head,
     parse_properties,
     properties_at,
     read_properties,
+    routed_head,
     routing_of,
     write_properties,
 )
@@ -18,10 +18,10 @@ from postroad.model.properties import (
 __all__ = [
     "NO_PROPERTIES",
     "Properties",
-    "routed_head",
     "parse_properties",
     "properties_at",
     "read_properties",
+    "routed_head",
     "routing_of",
     "write_properties",
 ]

@@ -10,7 +10,7 @@ from postroad.model.message import (
     plain_head,
     typed_head,
 )
-from postroad.model.properties import Properties, routed_head, parse_properties, write_properties
+from postroad.model.properties import Properties, parse_properties, routed_head, write_properties
 from postroad.protocols.amqp.mapping import Renderer, field_of, render, with_offset
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from postroad.model.properties import Properties, routed_head, read_properties, write_properties
+from postroad.model.properties import Properties, read_properties, routed_head, write_properties
 from postroad.protocols.amqp.marks import (
     Marks,
     with_exchange,
