@@ -35,7 +35,7 @@ EXISTS = "exists"
 OPERATOR_NAMES = frozenset((*OPERATORS, EXISTS))
 """Names of operators: what has one is no alternative of an `$or`."""
 
-_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError)
 
 _policy = msgspec.json.Decoder(float_hook=Decimal).decode
 _json = msgspec.json.Decoder().decode

@@ -15,7 +15,7 @@ def full(r: Road, **settings: object) -> None:
         overflow="reject-dead-letter",
         dead_letter_exchange="",
         dead_letter_routing_key="dead",
-        **settings,
+        **settings,  # type: ignore[arg-type]
     )
     r.declare("dead")
     r.fill(2)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,13 @@ NOTIFICATION: dict[str, object] = {
 }
 
 
-def request(document: dict[str, object] | None) -> PushRequest:
-    return PushRequest("http://127.0.0.1/", {}, json.dumps(document).encode(), document)
+def request(document: Mapping[str, object] | None) -> PushRequest:
+    return PushRequest(
+        "http://127.0.0.1/",
+        {},
+        json.dumps(document).encode(),
+        None if document is None else dict(document),
+    )
 
 
 def check(certificate: bytes, document: dict[str, object], by: SHA1 | SHA256) -> None:

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from postroad.model.commands import Command
-from postroad.model.replies import Reply
-from postroad.protocols.amqp.consuming import Consumers
+from postroad.model.commands import Command, Receive
+from postroad.model.replies import Received, Reply
+from postroad.protocols.amqp.consuming import Consumers, ignore, released
 from postroad.protocols.amqp.errors import COMMAND_INVALID, ConnectionFault, Fault
 from postroad.protocols.amqp.frames import AckRun, MethodFrame, PublishRun
 from postroad.protocols.amqp.link import Link, Script
@@ -37,6 +37,7 @@ class Channel:
         self.consumers = Consumers(self)
         self._handlers = handlers
         self._script: Script | None = None
+        self._asked: Command | None = None
         self._method = ""
         self._held_back: deque[Work] = deque()
 
@@ -60,6 +61,10 @@ class Channel:
     def tick(self, now_ms: int) -> None:
         """Time went by."""
         self.settling.tick(now_ms)
+
+    def is_busy(self) -> bool:
+        """Whether a method is at work."""
+        return self._script is not None
 
     def give_up(self) -> tuple[Work, ...]:
         """Return what was held back and will not be done."""
@@ -104,12 +109,13 @@ class Channel:
         """Ask what the script wants to know; without a command it has ended."""
         if command is None or self.closed:
             return
-        self._script = script
+        self._script, self._asked = script, command
         self.link.ask(command, self._go_on)
 
     def _go_on(self, reply: Reply) -> None:
         script, self._script = self._script, None
         if script is None:
+            self._give_back(reply)
             return
         try:
             command = script.send(reply)
@@ -122,3 +128,9 @@ class Channel:
         while self._held_back and self._script is None and not self.closed:
             self.link.held_back -= 1
             self._begin(self._held_back.popleft())
+
+    def _give_back(self, reply: Reply) -> None:
+        """The channel closed while a method waited for a message: nobody will settle it."""
+        asked = self._asked
+        if isinstance(asked, Receive) and isinstance(reply, Received) and reply.messages:
+            self.link.ask(released(asked.queue, reply.messages), ignore)

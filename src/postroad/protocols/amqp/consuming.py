@@ -220,17 +220,19 @@ class Consumer:
     def _return(self, messages: list[Delivery]) -> None:
         """The client never saw these."""
         if self.leased and messages:
-            self.channel.link.ask(
-                Settle(
-                    self.source.queue,
-                    [one.offset for one in messages],
-                    [one.lease for one in messages],
-                    [one.delivery_count for one in messages],
-                    RELEASE,
-                    queue_id=messages[0].queue,
-                ),
-                ignore,
-            )
+            self.channel.link.ask(released(self.source.queue, messages), ignore)
+
+
+def released(queue: str, messages: list[Delivery]) -> Settle:
+    """The command that gives back what the client never saw."""
+    return Settle(
+        queue,
+        [one.offset for one in messages],
+        [one.lease for one in messages],
+        [one.delivery_count for one in messages],
+        RELEASE,
+        queue_id=messages[0].queue,
+    )
 
 
 def ignore(reply: Reply) -> None:

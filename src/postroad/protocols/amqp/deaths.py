@@ -23,6 +23,8 @@ REASONS: Final = {
 }
 DEATHS: Final = "x-death"
 COPIES: Final = "CC"
+SHORT_BYTES_MAX: Final = 255
+COUNT_MAX: Final = 2**63 - 1
 
 Name = Callable[[str], str]
 """AMQP's name of a queue or an exchange, from the core's."""
@@ -32,14 +34,27 @@ def with_deaths(note: Note, exchange: str, key: str, properties: bytes) -> tuple
     """Exchange, routing key and properties of a message that died, from those it was published
     with; properties that nobody can read are left out."""
     if note.exchange is not None:
-        exchange = local_name(note.exchange)
-        key = note.keys[0] if note.keys else key
+        exchange = _short(local_name(note.exchange))
+        key = _short(note.keys[0]) if note.keys else key
     try:
         known = parse_properties(properties)
     except ValueError:
         known = Properties()
     headers = died(known.headers or {}, note, known.expiration, local_name)
-    return exchange, key, write_properties(replace(known, headers=headers, expiration=None))
+    try:
+        written = write_properties(replace(known, headers=headers, expiration=None))
+    except ValueError:
+        # What is no UTF-8 can be longer once it was read than a name may be. Without its properties
+        # the message can be had; with an exception here nobody would ever get it.
+        headers = died({}, note, known.expiration, local_name)
+        written = write_properties(Properties(headers=headers))
+    return exchange, key, written
+
+
+def _short(name: str) -> str:
+    """A name or a key as a short string holds it: those of other protocols, and keys in arguments
+    and headers, may be longer."""
+    return name if len(name) < 64 else name.encode()[:SHORT_BYTES_MAX].decode(errors="ignore")
 
 
 def died(headers: FieldTable, note: Note, expiration: str | None, name: Name) -> FieldTable:
@@ -107,7 +122,7 @@ def _which(entry: FieldTable) -> tuple[FieldValue, FieldValue]:
 
 def _sum(known: FieldTable, entry: FieldTable) -> Long:
     counts = [one.get("count") for one in (known, entry)]
-    return Long(sum(one for one in counts if isinstance(one, int)))
+    return Long(min(sum(one for one in counts if isinstance(one, int)), COUNT_MAX))
 
 
 def _copies_are_gone(copies: FieldValue, note: Note) -> bool:

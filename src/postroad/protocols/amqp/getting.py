@@ -52,8 +52,7 @@ def _get(channel: "Channel", queue: str, no_ack: bool) -> Script:
     if no_ack:
         tag = channel.settling.unacked.skip(1)
     else:
-        source = Source(0, core, timeout_ms=link.config.consumer_timeout_ms)
-        source.queue_id = messages[0].queue
+        source = _source_of(channel, core, messages[0].queue)
         tag = channel.settling.unacked.add(source, messages, link.now_ms)
     described = yield DescribeQueue(core)
     ready, counts = 0, False
@@ -78,6 +77,21 @@ def _get(channel: "Channel", queue: str, no_ack: bool) -> Script:
             link.frame_max,
         )
     )
+
+
+def _source_of(channel: "Channel", core: str, queue_id: int) -> Source:
+    """Where what is got from a queue comes from: one for each queue, so that an ack finds its own,
+    and not one for each message."""
+    settling = channel.settling
+    if not settling.unacked.count:
+        settling.got_from.clear()
+    source = settling.got_from.get(core)
+    if source is None or source.queue_id != queue_id:
+        timeout_ms = channel.link.config.consumer_timeout_ms
+        source = Source(channel.consumers.next_number(), core, timeout_ms=timeout_ms)
+        source.queue_id = queue_id
+        settling.got_from[core] = source
+    return source
 
 
 HANDLERS: "Final[Mapping[str, Handler]]" = {"basic.get": get}

@@ -60,6 +60,7 @@ class AmqpSession:
         self._connection = Connection(self, config)
         self._channels: dict[int, Channel] = {}
         self._closing: set[int] = set()
+        self._goodbye: MethodFrame | None = None
         self._early: deque[Event] = deque()
         self._number = 0
         self._thens: dict[int, Then] = {}
@@ -92,6 +93,7 @@ class AmqpSession:
             then(reply)
         except Fault as fault:
             self._connection.fail(ConnectionFault(INTERNAL_ERROR, fault.text), "")
+        self._part()
         return self._output()
 
     def tick(self, now_ms: int) -> Output:
@@ -219,8 +221,13 @@ class AmqpSession:
 
     def _take_work(self, work: MethodFrame | PublishRun | AckRun, state: State) -> None:
         number = work.channel
+        if self._goodbye is not None:
+            return
         if number == 0 and isinstance(work, MethodFrame):
-            self._connection.take(work)
+            if work.name == "connection.close" and self._is_busy():
+                self._goodbye = work
+            else:
+                self._connection.take(work)
             return
         if state is not State.RUNNING:
             # While ours closes, everything but the word that it may is of no interest.
@@ -237,6 +244,17 @@ class AmqpSession:
             if isinstance(work, PublishRun):
                 self._connection.publishes = True
             channel.take(work)
+
+    def _is_busy(self) -> bool:
+        """Whether some channel has a method at work, and maybe publishes behind it."""
+        return any(channel.is_busy() for channel in self._channels.values())
+
+    def _part(self) -> None:
+        """Let the client go that said so, once all it sent before is under way."""
+        goodbye = self._goodbye
+        if goodbye is not None and not self._is_busy():
+            self._goodbye = None
+            self._connection.take(goodbye)
 
     def _open(self, number: int, work: MethodFrame | PublishRun | AckRun) -> None:
         """Take the first method of a channel, or one of a channel that we have closed."""

@@ -17,18 +17,19 @@ from postroad.protocols.amqp.errors import (
 )
 from postroad.protocols.amqp.frames import AckRun
 from postroad.protocols.amqp.methods import encode_method
-from postroad.protocols.amqp.unacked import Taken, Taking, Unacked
+from postroad.protocols.amqp.unacked import Source, Taken, Taking, Unacked
 
 if TYPE_CHECKING:
     from postroad.protocols.amqp.channel import Channel, Handler
 
 
 class Settling:
-    """The settling side of a channel."""
+    """The settling side of a channel. `got_from`: queue -> the source of what basic.get got."""
 
     def __init__(self, channel: "Channel") -> None:
         self.channel = channel
         self.unacked = Unacked()
+        self.got_from: dict[str, Source] = {}
 
     def ack(self, run: AckRun) -> None:
         """Do a run of acks. Raises what closes the channel."""

@@ -19,7 +19,8 @@ _HELD: Final = 2
 
 
 class Source:
-    """Where deliveries of a channel come from: a consumer, or `number` 0 for basic.get.
+    """Where deliveries of a channel come from: a consumer, or a queue for basic.get. `number`:
+    no two of a channel have the same.
 
     `queue`, `queue_id`: core name and number of the queue its leases are of; `stream`: nothing is
     leased. `timeout_ms`: how long the peer may take to settle, 0 for ever.
@@ -245,11 +246,9 @@ class Unacked:
 
     def _take_tag(self, tag: int, mark: int, taking: Taking) -> bool:
         stretch = self._stretch_of(tag)
-        if stretch is None:
+        if stretch is None or not self._is_open(tag):
             return False
         at = tag - stretch.first
-        if at >= len(stretch.marks) or stretch.marks[at] != _OPEN:
-            return False
         stretch.take_one(at, mark, taking.part(self._source_at(stretch, at)))
         if mark == _GONE:
             self._count_off(stretch, 1)
@@ -271,11 +270,9 @@ class Unacked:
         return True
 
     def _take_to(self, tag: int, mark: int, taking: Taking) -> bool:
-        """All up to a tag; one that was not given yet, or that has nothing open up to it, is
-        unknown."""
-        if tag >= self.next_tag:
+        """All up to a tag, which must be open itself."""
+        if tag and not self._is_open(tag):
             return False
-        seen = tag == 0
         for stretch in list(self._stretches):
             if tag and stretch.first > tag:
                 break
@@ -283,10 +280,16 @@ class Unacked:
             if tag:
                 stop = min(stop, tag - stretch.first + 1)
             taken = self._take_span(stretch, stop, mark, taking)
-            seen = seen or taken > 0
             if mark == _GONE:
                 self._count_off(stretch, taken)
-        return seen
+        return True
+
+    def _is_open(self, tag: int) -> bool:
+        stretch = self._stretch_of(tag)
+        if stretch is None:
+            return False
+        at = tag - stretch.first
+        return at < len(stretch.marks) and stretch.marks[at] == _OPEN
 
     def _take_span(self, stretch: _Stretch, stop: int, mark: int, taking: Taking) -> int:
         start = stretch.start

@@ -9,6 +9,7 @@ from hmac import compare_digest
 from typing import Final
 
 _NUMBER_DIGITS: Final = 12
+_NUMBER_DIGITS_MAX: Final = 16
 _SEQUENCE_BASE: Final = 10**19
 
 
@@ -43,12 +44,8 @@ class Names:
 
     def binding_of(self, topic: str, subscription_id: str) -> int | None:
         """The binding that a subscription's id means; `None` when it is not one of ours."""
-        digits = subscription_id.rpartition("-")[2]
-        if not digits.isascii() or not digits.isalnum():
-            return None
-        try:
-            binding = int(digits, 16)
-        except ValueError:
+        binding = _number(subscription_id.rpartition("-")[2])
+        if binding is None:
             return None
         return binding if self.subscription_id(topic, binding) == subscription_id else None
 
@@ -60,15 +57,22 @@ class Names:
 
     def confirmed_by(self, topic: str, token: str) -> int | None:
         """The binding that a token confirms; `None` when it is not one of ours."""
-        digits = token.partition("x")[0]
-        if not digits.isascii() or not digits.isalnum():
-            return None
-        try:
-            binding = int(digits, 16)
-        except ValueError:
+        binding = _number(token.partition("x")[0])
+        if binding is None:
             return None
         given, right = token.encode("utf-8", "replace"), self.token(topic, binding).encode()
         return binding if compare_digest(given, right) else None
+
+
+def _number(digits: str) -> int | None:
+    """The number of a binding. Longer ones are refused unread: a name of a million digits would
+    have to be written out to be compared."""
+    if len(digits) > _NUMBER_DIGITS_MAX or not digits.isascii() or not digits.isalnum():
+        return None
+    try:
+        return int(digits, 16)
+    except ValueError:
+        return None
 
 
 def sequence_number(number: int) -> str:

@@ -7,6 +7,8 @@ from postroad.core.exchanges.records import BindingChanged
 from postroad.model.envelope import OWN_ENVELOPE
 from postroad.model.exchanges import (
     FORM_CLOSED,
+    BindingInfo,
+    BindingsListed,
     ChangeBinding,
     ListBindings,
     ListExchanges,
@@ -66,12 +68,18 @@ def test_one_form_is_no_part_of_another_whose_name_is_longer(switch: Switch) -> 
     assert holders(switch, "\0json.htt") == set()
 
 
+def bindings(switch: Switch, command: ListBindings) -> list[BindingInfo]:
+    listed = switch.road.ask(command)
+    assert isinstance(listed, BindingsListed)
+    return listed.bindings
+
+
 def test_a_binding_gets_another_key(switch: Switch) -> None:
-    (closed,) = switch.road.ask(ListBindings("news", "closed")).bindings  # type: ignore[union-attr]
+    (closed,) = bindings(switch, ListBindings("news", "closed"))
     assert switch.road.ask(ChangeBinding(closed.binding, key="\0json.sqs")) == Done()
     assert holders(switch, JSON) == {"json", "web", "closed"}
     assert holders(switch, "\0raw") == {"plain", "raw"}
-    listed = switch.road.ask(ListBindings("news")).bindings  # type: ignore[union-attr]
+    listed = bindings(switch, ListBindings("news"))
     assert [one.target for one in listed] == ["plain", "raw", "json", "web", "closed"]
     switch.road.check()
 
