@@ -27,7 +27,7 @@ from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.core.state import State
 from postroad.core.topics.topic import Topic
-from postroad.limits import ROUTED_ENTRIES_MAX
+from postroad.limits import DURATION_MS_MAX, ROUTED_ENTRIES_MAX
 from postroad.model.exchanges import PublishTo
 from postroad.model.message import OWN_KEY, Note, own_of
 from postroad.model.names import named_in, namespace_of
@@ -219,7 +219,8 @@ class Funeral:
         earlier = self.world.state.exchanges.by_name.get(came_by or "")
         if earlier is not None and earlier.settings.delayed:
             return 0
-        delay = delay_in(head)
+        # Nobody refuses here what would have been too long for a publish.
+        delay = min(delay_in(head) or 0, DURATION_MS_MAX)
         return now + delay if delay else 0
 
     def records(self, now: int) -> list[facts.Record]:

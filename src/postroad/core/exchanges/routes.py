@@ -9,6 +9,7 @@ from postroad.core.topics.topic import Topic
 from postroad.limits import (
     HEAD_CACHED_BYTES_MAX,
     HEAD_ROUTES_CACHED_MAX,
+    KEYS_CACHED_MAX,
     ROUTE_QUEUES_CACHED_MAX,
     ROUTES_CACHED_MAX,
 )
@@ -62,13 +63,15 @@ class Routes:
 
     def keep_by_key(self, exchange: int, keys: Keys, route: Route | None) -> None:
         """Remember what the keys lead to; `None`: they do not decide alone."""
+        if len(keys) > KEYS_CACHED_MAX:
+            return
         if len(self.by_key) >= ROUTES_CACHED_MAX:
             self.by_key = {}
         self.by_key[exchange, keys] = route
 
     def keep_by_head(self, exchange: int, keys: Keys, head: bytes, route: Route) -> None:
         """Remember what keys and head lead to."""
-        if len(head) > HEAD_CACHED_BYTES_MAX:
+        if len(head) > HEAD_CACHED_BYTES_MAX or len(keys) > KEYS_CACHED_MAX:
             return
         if len(self.by_head) >= HEAD_ROUTES_CACHED_MAX:
             self.by_head = {}

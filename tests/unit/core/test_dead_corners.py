@@ -1,0 +1,39 @@
+"""Corners of dead letters and of what is remembered for them: what no client may bring about."""
+
+import pytest
+
+from postroad.limits import DURATION_MS_MAX
+from postroad.model.exchanges import Bind, PublishTo, Routed
+from postroad.model.fields import Stamp
+from tests.unit.core.graveyard import bind, graves, head, publish, reject
+from tests.unit.core.road import Road
+
+
+@pytest.mark.parametrize("delay", [2**63 - 1, Stamp(2**64 - 1), DURATION_MS_MAX + 1])
+def test_a_delayed_exchange_lets_a_dead_letter_wait_a_century_at_most(delay: int) -> None:
+    r = Road()
+    graves(r, "fanout", delayed=True)
+    r.declare(dead_letter_exchange="graves")
+    r.declare("dead")
+    bind(r, "dead")
+    publish(r, b"x", head("", "q", {"x-delay": delay}))
+    reject(r)
+    assert r.counts("dead") == (0, 1, 0, 0)
+    r.wait(DURATION_MS_MAX)
+    assert r.counts("dead") == (1, 0, 0, 0)
+    r.check()
+
+
+def test_the_way_of_a_message_with_many_routing_keys_is_not_remembered() -> None:
+    r = Road()
+    graves(r)
+    r.declare()
+    assert r.ask(Bind("graves", "q", key="k-99")) is not None
+    many = tuple(f"k-{one}" for one in range(100))
+    routes = r.state.exchanges.routes
+    for _ in range(2):
+        routed = r.ask(PublishTo("graves", ("none",), [b"x"], more_keys=[many]))
+        assert isinstance(routed, Routed)
+        assert not routed.unroutable
+    assert all(len(keys) < 100 for _, keys in routes.by_key)
+    assert r.counts() == (2, 0, 0, 0)
