@@ -254,6 +254,12 @@ BAD: list[tuple[str, str]] = [
 ]
 
 
+@pytest.mark.parametrize("number", ["1e-99999999999999999999", "0e99999999999999999999"])
+def test_a_number_beyond_all_arithmetic_is_refused(number: str) -> None:
+    with pytest.raises(BadFilter, match="a filter is JSON"):
+        Filter(f'{{"a": [{{"numeric": [">", {number}]}}]}}')
+
+
 @pytest.mark.parametrize(("text", "says"), BAD)
 def test_a_policy_that_cannot_be_is_refused_in_one_line(text: str, says: str) -> None:
     with pytest.raises(BadFilter, match=says) as refused:

@@ -51,6 +51,15 @@ def test_a_tag_is_settled_once() -> None:
     assert unacked.take([0], [True], False).unknown == -1
 
 
+def test_a_tag_that_was_settled_settles_nothing_before_it() -> None:
+    unacked = Unacked()
+    unacked.add(Source(1, "a"), deliveries(0, 3), NOW_MS)
+    unacked.take([2], [False], False)
+    taking = unacked.take([2], [True], False)
+    assert (taking.unknown, tags_of(taking)) == (2, [])
+    assert unacked.count == 2
+
+
 def test_what_is_held_can_be_put_back() -> None:
     unacked = Unacked()
     unacked.add(Source(1, "a"), deliveries(0, 4), NOW_MS)
@@ -149,11 +158,11 @@ def test_columns_say_what_a_dictionary_says(plan: list[Any]) -> None:
             held.clear()
         else:
             what, tag, multiple = step
-            given_out = tag < unacked.next_tag
             meant = [
                 one
                 for one in known
-                if given_out and (one == tag or (multiple and (one < tag or not tag)))
+                if (tag in known or not tag)
+                and (one == tag or (multiple and (one < tag or not tag)))
             ]
             taking = unacked.take([tag], [multiple], what == "hold")
             assert (taking.unknown == -1) == (bool(meant) or (multiple and not tag))
