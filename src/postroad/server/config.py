@@ -112,8 +112,8 @@ SETTINGS: Final = (
     ),
     Setting(
         "sqs", "sqs.listen", "127.0.0.1:9324", kinds.address, "HOST:PORT|off",
-        "Where Amazon SQS and SNS clients, health checks and metrics are served; port 0 picks a free"
-        " one.",
+        "Where Amazon SQS and SNS clients, health checks and metrics are served; port 0 picks a"
+        " free one.",
     ),
     Setting(
         "sqs_region", "sqs.region", "us-east-1", kinds.text, "NAME",
