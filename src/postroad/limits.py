@@ -178,6 +178,7 @@ PUSH_TOTAL_S_MAX = 3_600  # all waits of one delivery policy together
 PUSH_TIMEOUT_MS = 15_000  # one POST to an HTTP endpoint, its answer included
 PUSH_ANSWER_BYTES_MAX = 64 * 1024  # read of an answer, so that its connection can be used again
 PUSHES_MAX = 128  # POSTs under way at once
+PUSH_PLACE_MS = 30_000  # waited for one of them: with the POST, less than the lease
 PUSHES_PER_ENDPOINT = 16  # of one subscription, so that none takes all the places
 PUSH_LOOK_MS = 1_000  # how soon a new HTTP subscription is seen
 PUSH_QUEUES_PAGE = 1_000  # HTTP subscriptions looked up by one ask

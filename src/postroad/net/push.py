@@ -11,9 +11,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 from postroad.errors import PostroadError
-from postroad.limits import PUSH_LOOK_MS, PUSH_QUEUES_PAGE, PUSHES_MAX, PUSHES_PER_ENDPOINT
+from postroad.limits import (
+    PUSH_LOOK_MS,
+    PUSH_PLACE_MS,
+    PUSH_QUEUES_PAGE,
+    PUSHES_MAX,
+    PUSHES_PER_ENDPOINT,
+)
 from postroad.model.commands import (
     ACK,
+    RELEASE,
     Attach,
     Command,
     DeleteQueue,
@@ -25,7 +32,7 @@ from postroad.model.commands import (
 from postroad.model.message import Delivery
 from postroad.model.replies import Described, Detached, Listed, Received, Refused, Reply
 from postroad.net.hub import Road
-from postroad.net.poster import Poster
+from postroad.net.poster import NO_ANSWER, Poster
 from postroad.protocols.sns.push import (
     PREFIX,
     Endpoint,
@@ -61,16 +68,19 @@ class Pusher:
         poster: Poster,
         sign: Sign | None = None,
         look_ms: int = PUSH_LOOK_MS,
+        place_ms: int = PUSH_PLACE_MS,
     ) -> None:
         """`poster` makes the calls; `sign`: how envelopes are signed, if they are; `look_ms`: how
-        soon a new subscription is seen."""
+        soon a new subscription is seen; `place_ms`: how long a message waits for a place."""
         self.road = road
         self.sign = sign
         self.posted = 0
         self.failed = 0
+        self.put_off = 0
         self.places = asyncio.Semaphore(PUSHES_MAX)
         self._poster = poster
         self._look_ms = look_ms
+        self._place_ms = place_ms
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -112,12 +122,24 @@ class Pusher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def post(self, request: PushRequest) -> int:
-        """POST when there is a place for it; the status of the answer, or 0."""
-        async with self.places:
+    async def post(self, request: PushRequest) -> int | None:
+        """POST when there is a place for it; the status of the answer, or 0; `None`: there was no
+        place in time, and nothing was posted."""
+        try:
+            async with asyncio.timeout(self._place_ms / 1_000):
+                await self.places.acquire()
+        except TimeoutError:
+            self.put_off += 1
+            return None
+        try:
             if self.sign is not None:
                 request = await self.sign(request)
             status = await self._poster.post(request.url, request.headers, request.body)
+        except Exception:  # noqa: BLE001  (a bug costs this attempt, and its message goes on)
+            _log.exception("a message could not be posted")
+            status = NO_ANSWER
+        finally:
+            self.places.release()
         self.posted += 1
         self.failed += not 200 <= status < 300
         return status
@@ -194,6 +216,10 @@ class Feed:
 
     async def _push(self, endpoint: Endpoint, message: Delivery) -> None:
         status = await self._pusher.post(request_of(endpoint, message))
+        if status is None:
+            # It was no attempt, so it must not use one up, as a lease that lapses would.
+            self._settle(message, Verdict(RELEASE, heard=self._credit > 1))
+            return
         follows = verdict(endpoint, message, status)
         if follows.outcome != ACK:
             _log.info("%s did not take message %d: %d", self.queue, message.offset, status)

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import importlib.util
 import logging
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -91,10 +92,13 @@ class Signatures:
 
         try:
             kept = self._file.read_bytes()
-        except FileNotFoundError:
+            key = load_pem_private_key(kept, None)
+        except (OSError, ValueError) as error:
+            if not isinstance(error, FileNotFoundError):
+                _log.warning("a new key signs from now on, for there is none to be read: %s", error)
             kept = _new_key()
             self._keep(kept)
-        key = load_pem_private_key(kept, None)
+            key = load_pem_private_key(kept, None)
         assert isinstance(key, RSAPrivateKey), "no other key is made here"
         self.certificate = _certificate(kept)
         self._key = key
@@ -103,7 +107,10 @@ class Signatures:
         fresh = self._file.with_suffix(".new")
         try:
             fresh.touch(mode=0o600)
-            fresh.write_bytes(text)
+            with fresh.open("wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self._file)
         except OSError as error:
             _log.warning("the key that signs is lost at the next stop: %s", error)

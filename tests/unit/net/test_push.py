@@ -14,6 +14,7 @@ from postroad.model.policy import QueueSettings
 from postroad.model.replies import Described, Received, Reply
 from postroad.net.poster import NO_ANSWER, Poster
 from postroad.net.push import Pusher
+from postroad.protocols.sns.push import PushRequest
 from tests.unit.net.hooks import Hook, hooked
 
 QUEUE = "sns.push/orders/0123456789abcdef"
@@ -25,9 +26,10 @@ WITHIN_S = 10.0
 class Broker:
     """An engine in memory with one HTTP subscription."""
 
-    def __init__(self, driver: AsyncDriver, hook: Hook) -> None:
+    def __init__(self, driver: AsyncDriver, hook: Hook, pusher: Pusher) -> None:
         self.driver = driver
         self.hook = hook
+        self.pusher = pusher
 
     async def subscribe(self, **extras: str) -> None:
         settings = QueueSettings(dead_letter_queue=DEAD)
@@ -74,11 +76,13 @@ class Broker:
         await self.until(is_so)
 
 
-def run(story: Callable[[Broker], Awaitable[None]], timeout_ms: int = 5_000) -> Hook:
+def run(
+    story: Callable[[Broker], Awaitable[None]], timeout_ms: int = 5_000, place_ms: int = 5_000
+) -> Hook:
     async def body(hook: Hook) -> None:
         driver = await AsyncDriver.open(None)
-        pusher = Pusher(driver, Poster(timeout_ms=timeout_ms), look_ms=1)
-        broker = Broker(driver, hook)
+        pusher = Pusher(driver, Poster(timeout_ms=timeout_ms), look_ms=1, place_ms=place_ms)
+        broker = Broker(driver, hook, pusher)
         try:
             await broker.subscribe()
             pusher.start()
@@ -212,7 +216,7 @@ def test_what_is_under_way_at_a_stop_is_given_back() -> None:
     async def story(hook: Hook) -> tuple[Reply, int]:
         driver = await AsyncDriver.open(None)
         pusher = Pusher(driver, Poster(), look_ms=1)
-        broker = Broker(driver, hook)
+        broker = Broker(driver, hook, pusher)
         await broker.subscribe()
         hook.go_on.clear()
         pusher.start()
@@ -258,3 +262,33 @@ def test_an_address_that_cannot_be_called_gives_no_answer() -> None:
             await poster.close()
 
     assert asyncio.run(story()) == [NO_ANSWER] * 4
+
+
+def test_waiting_for_a_place_uses_up_no_attempt() -> None:
+    async def story(broker: Broker) -> None:
+        places = broker.pusher.places
+        broker.pusher.places = asyncio.Semaphore(0)
+        broker.hook.answer = lambda _: 503
+        await broker.put(b"one")
+
+        async def often() -> bool:
+            return broker.pusher.put_off >= 5
+
+        await broker.until(often)
+        assert broker.hook.posts == []
+        broker.pusher.places = places
+        await broker.until_held(1, DEAD)
+
+    assert len(run(story, place_ms=1).posts) == 3
+
+
+def test_a_request_that_cannot_be_made_is_an_attempt_that_failed() -> None:
+    async def story(broker: Broker) -> None:
+        async def fail(_: PushRequest) -> PushRequest:
+            raise RuntimeError("no key")
+
+        broker.pusher.sign = fail
+        await broker.put(b"one")
+        await broker.until_held(1, DEAD)
+
+    assert run(story).posts == []

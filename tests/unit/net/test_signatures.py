@@ -84,3 +84,12 @@ def test_what_is_no_envelope_is_not_signed(tmp_path: Path) -> None:
         asked = request(document)
         assert asyncio.run(Signatures(tmp_path).sign(asked)) is asked
     assert not (tmp_path / KEY_FILE).exists()
+
+
+@pytest.mark.parametrize("left", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA"])
+def test_a_key_that_cannot_be_read_is_replaced(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / KEY_FILE).write_bytes(left)
+    signatures = Signatures(tmp_path)
+    made = asyncio.run(signatures.sign(request(NOTIFICATION)))
+    assert made.document is not None
+    check(Signatures(tmp_path).certificate, made.document, SHA1())
