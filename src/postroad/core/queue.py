@@ -33,7 +33,8 @@ class Queue(Row):
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
     change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
     (holder, count) of leases that ended since the machine last looked; `changes`: facts since the
-    start. These are volatile. `list_end`: where the main lane ends (LEFT or RIGHT of
+    start; `aside`: at which of them the bytes of what is dead and of what is leased were last
+    counted, and these. These are volatile. `list_end`: where the main lane ends (LEFT or RIGHT of
     `core.lists`), 0 where it is no list; `passing`: it goes when it is empty.
     """
 
@@ -74,6 +75,7 @@ class Queue(Row):
         self.undurable: list[tuple[int, int]] = []
         self.ended: list[tuple[int, int]] = []
         self.heaped_due = self.changes = 0
+        self.aside = (-1, 0, 0)
         set_lanes(self.pages, settings)
 
     def page_of(self, offset: int) -> Page | None:

@@ -1,6 +1,6 @@
 """Limits of what waits: leased messages are beside them, as in RabbitMQ."""
 
-from postroad.model.commands import Publish
+from postroad.model.commands import RELEASE, Publish
 from postroad.model.replies import Refused, Why
 from tests.unit.core.road import Road, bodies_of
 
@@ -49,4 +49,22 @@ def test_bytes_that_are_leased_count_neither_for_what_comes_nor_for_what_goes() 
     assert r.counts() == (1, 0, 1, 0)
     r.publish(b"z" * 8)
     assert bodies_of(r.receive(count=9)) == [b"z" * 8]
+    r.check()
+
+
+def test_leased_bytes_are_counted_once_between_two_changes_and_anew_after_each() -> None:
+    r = Road()
+    r.declare(bytes_max=10, limits_waiting=True)
+    r.publish(b"x" * 8)
+    leased = r.receive()
+    r.publish(b"y" * 8)
+    assert is_full(r, b"z" * 8)
+    counted = r.queue().aside
+    assert counted == (r.queue().changes, 0, 8)
+    assert is_full(r, b"z" * 8)
+    assert r.queue().aside is counted
+    r.settle(leased, RELEASE)
+    assert is_full(r, b"z")
+    r.receive(count=2)
+    assert not is_full(r, b"z" * 10)
     r.check()

@@ -24,9 +24,9 @@ def overflow_records(queue: Queue, moved: bool = False) -> list[facts.Record]:
     queues would never come to rest. Behind exchanges circles end by themselves.
     """
     settings = queue.settings
-    over, over_bytes = _over(queue)
     if settings.overflow in OVERFLOWS_REFUSING:
-        over = over_bytes = 0
+        return []
+    over, over_bytes = _over(queue)
     if not over and not over_bytes:
         return []
     by_exchange = settings.dead_letter_exchange is not None
@@ -61,10 +61,8 @@ def _over(queue: Queue) -> tuple[int, int]:
         over = max(0, queue.pages.length - queue.pages.dead - beside - settings.length_max)
     if settings.bytes_max is not None:
         over_bytes = max(0, queue.pages.bytes - settings.bytes_max)
-        if over_bytes and queue.pages.dead:
-            over_bytes = max(0, over_bytes - _dead_bytes(queue))
-        if over_bytes and settings.limits_waiting:
-            over_bytes = max(0, over_bytes - _leased_bytes(queue))
+        if over_bytes and (queue.pages.dead or settings.limits_waiting):
+            over_bytes = max(0, over_bytes - sum(_aside(queue)))
     return over, over_bytes
 
 
@@ -76,11 +74,11 @@ def has_room(queue: Queue, count: int, size: int) -> bool:
     if queue.pages.dead and settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
         held -= queue.pages.dead
         if settings.bytes_max is not None:
-            held_bytes -= _dead_bytes(queue)
+            held_bytes -= _aside(queue)[0]
     if settings.limits_waiting:
         held -= queue.leased
         if settings.bytes_max is not None:
-            held_bytes -= _leased_bytes(queue)
+            held_bytes -= _aside(queue)[1]
     if settings.length_max is not None and held + count > settings.length_max:
         return False
     return settings.bytes_max is None or held_bytes + size <= settings.bytes_max
@@ -98,6 +96,17 @@ def refused_records(
         records.append(facts.Condemned(queue.id, offset, count, b"", facts.OVERFLOW))
         offset += count
     return records
+
+
+def _aside(queue: Queue) -> tuple[int, int]:
+    """The bytes of what is dead, and of what is leased where that is beside the limits. Counted
+    once between two changes: each of a thousand publishes may ask."""
+    counted, dead, leased = queue.aside
+    if counted != queue.changes:
+        dead = _dead_bytes(queue) if queue.pages.dead else 0
+        leased = _leased_bytes(queue) if queue.settings.limits_waiting else 0
+        queue.aside = (queue.changes, dead, leased)
+    return dead, leased
 
 
 def _dead_bytes(queue: Queue) -> int:
