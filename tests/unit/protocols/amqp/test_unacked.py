@@ -158,11 +158,11 @@ def test_columns_say_what_a_dictionary_says(plan: list[Any]) -> None:
             held.clear()
         else:
             what, tag, multiple = step
+            is_known = tag in known or not tag
             meant = [
                 one
                 for one in known
-                if (tag in known or not tag)
-                and (one == tag or (multiple and (one < tag or not tag)))
+                if is_known and (one == tag or (multiple and (one < tag or not tag)))
             ]
             taking = unacked.take([tag], [multiple], what == "hold")
             assert (taking.unknown == -1) == (bool(meant) or (multiple and not tag))
