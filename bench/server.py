@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,21 @@ START_S = 20
 @contextmanager
 def postroad(protocol: str = "sqs") -> Iterator[tuple[str, int, int]]:
     """`postroad serve` with its defaults: host and port of a protocol, process id."""
+    with serving() as (listening, pid):
+        host, port = listening[protocol].rsplit(":", 1)
+        yield host, int(port), pid
+
+
+def figure(listening: dict[str, str], name: str) -> float:
+    """What a metric of a server says now."""
+    with urllib.request.urlopen(f"http://{listening['sqs']}/metrics", timeout=START_S) as page:
+        lines = page.read().decode().splitlines()
+    return float(next(line for line in lines if line.startswith(f"postroad_{name} ")).split()[1])
+
+
+@contextmanager
+def serving() -> Iterator[tuple[dict[str, str], int]]:
+    """`postroad serve` with its defaults: protocol -> host:port, and its process id."""
     with scratch() as path:
         endpoints = path / "endpoints.json"
         command = [sys.executable, "-m", "postroad", "serve", str(path / "data")]
@@ -35,9 +51,7 @@ def postroad(protocol: str = "sqs") -> Iterator[tuple[str, int, int]]:
         ]
         with _process(command) as process:
             _until(endpoints.exists, process)
-            listening = json.loads(endpoints.read_text(encoding="utf-8"))
-            host, port = listening[protocol].rsplit(":", 1)
-            yield host, int(port), process.pid
+            yield json.loads(endpoints.read_text(encoding="utf-8")), process.pid
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TypeVar
 from bench.amqp import backlog, fanout
 from bench.figures import Figure
 from bench.rabbit import found, one_by_one, outstanding, rabbitmq
-from bench.server import postroad
+from bench.server import figure, postroad, serving
 
 T = TypeVar("T")
 Server = tuple[str, int, int]
@@ -115,23 +115,28 @@ def _backlog(pool: Pool, scale: float) -> list[Figure]:
 
 
 def _fanout(pool: Pool, scale: float) -> list[Figure]:
-    """What a publish to many queues costs, against one to one queue."""
+    """What a publish to many queues costs in time and in bytes, against one to one queue."""
     count = max(2_000, int(20_000 * scale))
     figures = []
     for size in SIZES:
-        ratios = []
+        times, stored = [], []
         for _ in range(RUNS):
-            with postroad("amqp") as (host, port, _pid):
-                one = pool.apply(fanout, (host, port, size, count, 1))
-            with postroad("amqp") as (host, port, _pid):
-                many = pool.apply(fanout, (host, port, size, count, QUEUES))
-            ratios.append(many / one)
-        figures.append(
-            Figure(
-                f"AMQP, raw client, {size} B: a publish to {QUEUES} queues / to one",
-                "times",
-                ratios,
-                at_most=4,
-            )
-        )
+            one_s, one_bytes = _published(pool, size, count, 1)
+            many_s, many_bytes = _published(pool, size, count, QUEUES)
+            times.append(many_s / one_s)
+            stored.append(many_bytes / one_bytes)
+        who = f"AMQP, raw client, {size} B: a publish to {QUEUES} queues / to one"
+        figures += [
+            Figure(f"{who}: time", "times", times, at_most=4),
+            Figure(f"{who}: bytes in the journal", "times", stored, at_most=1.2),
+        ]
     return figures
+
+
+def _published(pool: Pool, size: int, count: int, queues: int) -> tuple[float, float]:
+    """Seconds for each message, and what went to the journal for all of them."""
+    with serving() as (listening, _pid):
+        host, port = listening["amqp"].rsplit(":", 1)
+        before = figure(listening, "journal_bytes_total")
+        took_s = pool.apply(fanout, (host, int(port), size, count, queues))
+        return took_s, figure(listening, "journal_bytes_total") - before

@@ -284,3 +284,23 @@ def test_a_publish_that_the_disk_has_no_room_for_may_be_repeated(rig: Rig) -> No
     rig.road.core.world.short_of_space = False
     assert rig.ask("Publish", TopicArn=topic, **message).status == 200
     assert len(bodies(rig, "line.fifo")) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http:///path",
+        "http://a b/",
+        "http://h/\x01",
+        "http://h:x/",
+        "http://h:99999/",
+        "http://[::1/",
+        "http://h/" + "y" * 3_000,
+        "http://é/",
+    ],
+)
+def test_an_url_that_nobody_can_call_is_no_endpoint(url: str) -> None:
+    rig = Rig()
+    rig.ask("CreateTopic", Name="news")
+    assert rig.ask("Subscribe", TopicArn=TOPIC, Protocol="http", Endpoint=url).status == 400

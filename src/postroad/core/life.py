@@ -12,6 +12,7 @@ from postroad.core.decide.declare import decide_delete
 from postroad.core.decision import World
 from postroad.core.demand import Demand
 from postroad.core.queue import Queue
+from postroad.limits import FORSAKEN_SLICE
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.exchanges import Bind, Unbind
@@ -115,15 +116,25 @@ class Life:
         return any(id in (task.source, task.target) for task in tasks)
 
     def forsaken(self, now: int) -> list[facts.Record]:
-        """Queues go whose last consumer has left them, where they say so."""
+        """Queues go whose last consumer has left them, where they say so: some of them, that which
+        was left last among them."""
         records: list[facts.Record] = []
-        for id in list(self.demand.forsaken):
+        ended: set[int] = set()
+        left = self.demand.forsaken
+        for _ in range(min(len(left), FORSAKEN_SLICE)):
+            id = left.popitem()[0]
             queue = self.world.state.queues.get(id)
             if queue is None or self.demand.attached(id):
                 continue
-            if queue.settings.delete_when_unused:
-                records.extend(self._deletion(queue, now))
-        self.demand.forsaken.clear()
+            if not queue.settings.delete_when_unused:
+                continue
+            for record in self._deletion(queue, now):
+                # A move from one of them to another ends once.
+                if isinstance(record, facts.MoveTaskEnded):
+                    if record.task in ended:
+                        continue
+                    ended.add(record.task)
+                records.append(record)
         return records
 
     def refusal(self, ask: Ask) -> Refused | None:

@@ -1,7 +1,8 @@
 """Answers and errors of the Query protocol as XML.
 
 It is the counterpart of `query`: plain shapes out, spelled by the service's own table. The rule
-kept here: nothing leaves unescaped.
+kept here: nothing leaves unescaped, and a character that XML cannot carry leaves as U+FFFD, so that
+no text that somebody set can spoil the whole answer.
 """
 
 from base64 import b64encode
@@ -12,8 +13,15 @@ from postroad.model.value import value
 from postroad.protocols.aws.faults import Fault
 
 _DECLARATION: Final = '<?xml version="1.0"?>\n'
+_NOT_CARRIED: Final = (
+    *(code for code in range(0x20) if chr(code) not in "\t\n\r"),
+    *range(0xD800, 0xE000),
+    0xFFFE,
+    0xFFFF,
+)
 _ESCAPES: Final = str.maketrans(
     {
+        **{chr(code): "\ufffd" for code in _NOT_CARRIED},
         "&": "&amp;",
         "<": "&lt;",
         ">": "&gt;",

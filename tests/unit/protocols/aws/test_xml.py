@@ -54,6 +54,14 @@ def test_any_text_that_xml_carries_comes_back_as_it_was(text: str) -> None:
     assert (found.text or "") == text
 
 
+@given(st.text(st.characters(categories=("Cc", "Cs", "Cn", "Lu"))))
+def test_an_answer_is_well_formed_whatever_is_in_it(text: str) -> None:
+    root = parsed(answer({"A": text, "Names": [text], "Tags": {text: text}}))
+    found = root.find(f"{{{SPACE}}}DoResult/{{{SPACE}}}A")
+    assert found is not None
+    assert len(found.text or "") == len(text)
+
+
 @given(st.text())
 def test_an_error_is_well_formed_whatever_the_client_sent(text: str) -> None:
     root = parsed(encode_error(invalid("Name", text, "No."), namespace=SPACE, request_id="id"))

@@ -5,8 +5,10 @@ subscription.
 """
 
 from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
 
-from postroad.limits import SNS_PAGE, SNS_PAGE_LOOK
+from postroad.limits import SNS_ENDPOINT_CHARS_MAX, SNS_PAGE, SNS_PAGE_LOOK
 from postroad.model.batch import Asking
 from postroad.model.exchanges import BindingInfo, ChangeBinding, RemoveBinding
 from postroad.protocols.aws.faults import Fault
@@ -42,6 +44,7 @@ from postroad.protocols.sns.subscribing import (
 from postroad.protocols.sns.subscription_attributes import Wanted, read_attributes
 
 _PENDING = "pending confirmation"
+_VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
 
 def subscribe(call: Call, given: inputs.Subscribe) -> Script | Fault:
@@ -80,8 +83,10 @@ def _bad_endpoint(topic: Topic, protocol: str, endpoint: str) -> Fault | None:
     if protocol not in PROTOCOLS:
         return bad(f"Does not support this protocol string: {protocol[:80]}")
     if protocol in PUSHED:
-        if not endpoint.startswith(f"{protocol}://") or not endpoint.isascii():
+        if not endpoint.startswith(f"{protocol}://"):
             return bad("Endpoint must match the specified protocol")
+        if not _callable(endpoint):
+            return bad("Endpoint", "it is no URL that can be called")
         if is_fifo(topic.name):
             return bad("Endpoint", "FIFO topics can be subscribed by SQS queues only")
         return None
@@ -92,6 +97,17 @@ def _bad_endpoint(topic: Topic, protocol: str, endpoint: str) -> Fault | None:
         reason = "FIFO SQS Queues can not be subscribed to standard SNS topics"
         return bad("Invalid parameter: Endpoint", reason)
     return None
+
+
+def _callable(url: str) -> bool:
+    """Whether an URL may lead somewhere: it is short, of visible characters, and has a host."""
+    if len(url) > SNS_ENDPOINT_CHARS_MAX or not _VISIBLE.issuperset(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _as_reason(text: str) -> str:
