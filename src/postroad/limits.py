@@ -284,5 +284,7 @@ AMQP_HELD_BACK_MAX = 64  # frames behind a method at work; with more no more is 
 AMQP_EXPIRATION_MS_MAX = 315_360_000_000  # ten years, as RabbitMQ has it
 AMQP_CREDIT = 400  # deliveries ahead of a client that set no prefetch: four pushes
 AMQP_CREDIT_BYTES = 4 * 1024 * 1024  # the same in bodies, where those of late were large
+AMQP_TX_BYTES_MAX = 128 * 1024 * 1024  # of messages that a channel has not committed
+AMQP_TX_MESSAGE_BYTES = 256  # what one of them takes beside its body and its head
 AMQP_STREAM_BYTES = 1024 * 1024  # read for a consumer of a stream at once
 AMQP_STREAM_WAIT_MS = 60_000  # one wait for more of a stream; then it is asked again
