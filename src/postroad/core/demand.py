@@ -194,6 +194,7 @@ class Demand:
         if not ring.consumers:
             del self.consumers[consumer.queue]
             if consumer.queue in self.forsakable:
+                self.forsaken.pop(consumer.queue, None)
                 self.forsaken[consumer.queue] = None
 
     def pool(self, caller: Caller, number: int) -> Pool | None:

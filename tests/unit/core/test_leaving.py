@@ -4,6 +4,7 @@ import pytest
 
 from postroad.core import records as facts
 from postroad.core.bits import PAGE
+from postroad.limits import FORSAKEN_SLICE
 from postroad.model.commands import (
     RETRY,
     Attach,
@@ -191,3 +192,36 @@ def test_consumers_and_receives_keep_a_queue_from_expiring() -> None:
     assert "q" in r.state.by_name
     r.wait(200)
     assert "q" not in r.state.by_name
+
+
+def test_many_queues_that_are_left_at_once_go_some_in_each_turn() -> None:
+    r = Road()
+    leaver, other = r.connect(7), r.connect(8)
+    count = 2 * FORSAKEN_SLICE + 2
+    for one in range(count):
+        r.declare(f"q{one}", delete_when_unused=True)
+        r.ask(Attach(f"q{one}", one, 1), leaver if one else other)
+    r.core.forget(leaver)
+    assert r.ask(Detach(0), other) == Done()
+    assert "q0" not in r.state.by_name
+    left = len(r.state.queues)
+    while left:
+        r.tick()
+        assert left - FORSAKEN_SLICE <= len(r.state.queues) < left
+        left = len(r.state.queues)
+    r.check()
+
+
+def test_a_move_between_two_queues_that_go_together_ends_once() -> None:
+    r = Road()
+    leaver = r.connect(7)
+    for one, name in enumerate("ab"):
+        r.declare(name, delete_when_unused=True)
+        r.ask(Attach(name, one, 0), leaver)
+    r.publish(b"x", b"y", to=("a",))
+    r.ask(StartMoveTask("a", "b", 1))
+    r.core.forget(leaver)
+    records = r.tick()
+    assert sum(isinstance(one, facts.MoveTaskEnded) for one in records) == 1
+    assert not r.state.queues
+    r.check()
