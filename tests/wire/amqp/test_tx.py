@@ -2,6 +2,7 @@
 
 import pytest
 
+from postroad.limits import AMQP_TX_BYTES_MAX, BATCH_COMMANDS_MAX
 from tests.wire.amqp.room import AmqpRoom, Client, ack, bodies, names, published
 
 
@@ -113,3 +114,45 @@ def test_confirms_and_transactions_do_not_mix(client: Client) -> None:
 def test_only_a_channel_in_tx_mode_commits(client: Client) -> None:
     [said] = client.call("tx.commit")
     assert said.reply_text == "PRECONDITION_FAILED - channel is not transactional"
+
+
+def test_any_number_of_acks_is_committed(client: Client) -> None:
+    count = BATCH_COMMANDS_MAX + 1
+    client.publish("q", *[b"x"] * count)
+    client.call("tx.select")
+    client.consume("q")
+    for tag in range(1, count + 1):
+        client.feed(ack(tag))
+    assert names(client.call("tx.commit")) == ["tx.commit-ok"]
+    client.hang_up()
+    assert names(client.room.client().call("basic.get", queue="q")) == ["basic.get-empty"]
+
+
+def test_a_transaction_holds_a_bounded_number_of_bytes(client: Client) -> None:
+    client.call("tx.select")
+    body = bytes(AMQP_TX_BYTES_MAX // 10)
+    assert client.publish("q", *[body] * 9) == []
+    [said] = client.publish("q", body)
+    assert (said.name, said.reply_code) == ("channel.close", 506)
+    client.call("channel.open", channel=2)
+    assert ready(client) == 0
+
+
+def test_what_was_rolled_back_takes_no_room(client: Client) -> None:
+    client.call("tx.select")
+    body = bytes(AMQP_TX_BYTES_MAX // 10)
+    for _ in range(3):
+        assert client.publish("q", *[body] * 9) == []
+        assert names(client.call("tx.rollback")) == ["tx.rollback-ok"]
+
+
+def test_publishes_that_differ_are_committed_together(client: Client) -> None:
+    client.call("tx.select")
+    client.publish("q", b"1")
+    client.publish("q", b"2", priority=3)
+    client.publish("q", b"3", headers={"CC": ["other"]})
+    client.publish("q", b"4", b"5")
+    client.declare("other")
+    assert names(client.call("tx.commit")) == ["tx.commit-ok"]
+    assert bodies(client.consume("q")) == [b"1", b"2", b"3", b"4", b"5"]
+    assert bodies(client.consume("other", "two")) == [b"3"]

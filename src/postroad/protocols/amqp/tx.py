@@ -7,7 +7,7 @@ batch, which is done as a whole or not at all, however many queues and messages 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from postroad.limits import BATCH_COMMANDS_MAX
+from postroad.limits import AMQP_TX_BYTES_MAX, AMQP_TX_MESSAGE_BYTES, BATCH_COMMANDS_MAX
 from postroad.model.batch import Batch, BatchDone
 from postroad.model.commands import Command
 from postroad.model.exchanges import PublishTo, Routed
@@ -18,7 +18,7 @@ from postroad.protocols.amqp.link import Script
 from postroad.protocols.amqp.methods import encode_method
 from postroad.protocols.amqp.publishing import fault_of, send_returns
 from postroad.protocols.amqp.settling import settle_of
-from postroad.protocols.amqp.unacked import Taking
+from postroad.protocols.amqp.unacked import Taken, Taking
 
 if TYPE_CHECKING:
     from postroad.protocols.amqp.channel import Channel, Handler
@@ -27,37 +27,50 @@ _NO_ROOM: Final = (Why.QUEUE_FULL, Why.NO_SPACE, Why.TOO_LARGE, Why.DOES_NOT_FIT
 
 
 class Transaction:
-    """What a channel did since its last commit or rollback: `publishes` with the runs they came
-    in, `settles` with their outcomes."""
+    """What a channel did since its last commit or rollback: `publishes` to one exchange after
+    another, with the runs they came in, and `settles` with their outcomes."""
 
     def __init__(self) -> None:
-        self.publishes: list[tuple[list[PublishRun], PublishTo]] = []
+        self.publishes: list[tuple[list[PublishRun], list[PublishTo]]] = []
         self.settles: list[tuple[Taking, int]] = []
+        self._bytes = 0
 
     def publish(self, run: PublishRun, command: PublishTo) -> None:
-        """Keep a publish; it joins the one before where both are to one exchange."""
-        if self.publishes and self.publishes[-1][1].exchange == command.exchange:
-            runs, before = self.publishes[-1]
-            self.publishes[-1] = ([*runs, run], _joined(before, command))
-        else:
-            self.publishes.append(([run], command))
+        """Keep a publish; those in a row to one exchange are committed as one. Raises what closes
+        the channel when it is more than a server may hold for a client."""
+        self._bytes += sum(map(len, command.bodies)) + sum(map(len, command.heads or ()))
+        self._bytes += AMQP_TX_MESSAGE_BYTES * len(command.bodies)
+        if self._bytes > AMQP_TX_BYTES_MAX:
+            text = f"a transaction has at most {AMQP_TX_BYTES_MAX:,} bytes of messages"
+            raise ChannelFault(RESOURCE_ERROR, text)
+        if not self.publishes or self.publishes[-1][1][0].exchange != command.exchange:
+            self.publishes.append(([], []))
+        runs, commands = self.publishes[-1]
+        runs.append(run)
+        commands.append(command)
 
     def settle(self, taking: Taking, outcome: int) -> None:
         """Keep what was settled; it is held until then."""
         self.settles.append((taking, outcome))
 
     def commands(self) -> list[Command]:
-        """All of it."""
-        found: list[Command] = [command for _, command in self.publishes]
+        """All of it: a command for each row of publishes to one exchange, and for each outcome of
+        what came from one source."""
+        found: list[Command] = [_joined(commands) for _, commands in self.publishes]
+        parts: dict[tuple[int, int], Taken] = {}
         for taking, outcome in self.settles:
-            leased = [part for part in taking.parts if not part.source.stream]
-            found.extend(settle_of(part, outcome) for part in leased)
+            for part in taking.parts:
+                if not part.source.stream:
+                    joined = parts.setdefault((part.source.number, outcome), Taken(part.source))
+                    joined.extend(part)
+        found.extend(settle_of(part, outcome) for (_, outcome), part in parts.items())
         return found
 
     def begin_anew(self) -> None:
         """Forget all of it."""
         self.publishes = []
         self.settles = []
+        self._bytes = 0
 
 
 def select(channel: "Channel", _args: dict[str, Any]) -> None:
@@ -109,6 +122,8 @@ def _commit(channel: "Channel", tx: Transaction) -> Script:
             raise _fault_of(channel, tx, reply) or _incomplete()
         assert isinstance(reply, BatchDone), "a batch is done or refused"
         replies = reply.replies
+        if any(isinstance(one, Refused) for one in replies[: len(tx.publishes)]):
+            raise _incomplete()
     _tell(channel, tx, replies)
     for taking, _ in tx.settles:
         channel.settling.unacked.let_go(taking)
@@ -145,11 +160,12 @@ def _tell(channel: "Channel", tx: Transaction, replies: Sequence[Reply]) -> None
             first = stop
 
 
-def _joined(one: PublishTo, other: PublishTo) -> PublishTo:
-    """Two publishes to one exchange as one."""
-    counts = (len(one.bodies), len(other.bodies))
+def _joined(commands: Sequence[PublishTo]) -> PublishTo:
+    """Publishes to one exchange as one."""
+    if len(commands) == 1:
+        return commands[0]
     columns = {
-        name: _column(getattr(one, name), getattr(other, name), counts, nothing)
+        name: _column(commands, name, nothing)
         for name, nothing in (
             ("ttls_ms", None),
             ("priorities", 0),
@@ -158,10 +174,10 @@ def _joined(one: PublishTo, other: PublishTo) -> PublishTo:
         )
     }
     return PublishTo(
-        one.exchange,
-        [*_each(one), *_each(other)],
-        [*one.bodies, *other.bodies],
-        [*(one.heads or ()), *(other.heads or ())],
+        commands[0].exchange,
+        [key for one in commands for key in _each(one)],
+        [body for one in commands for body in one.bodies],
+        [head for one in commands for head in one.heads or ()],
         **columns,
     )
 
@@ -171,10 +187,14 @@ def _each(command: PublishTo) -> list[str]:
     return keys * len(command.bodies) if len(keys) == 1 else keys
 
 
-def _column(one: Any, other: Any, counts: tuple[int, int], nothing: object) -> Any:
-    if one is None and other is None:
+def _column(commands: Sequence[PublishTo], name: str, nothing: object) -> Any:
+    columns = [getattr(one, name) for one in commands]
+    if all(column is None for column in columns):
         return None
-    return [*(one or [nothing] * counts[0]), *(other or [nothing] * counts[1])]
+    joined: list[Any] = []
+    for one, column in zip(commands, columns, strict=True):
+        joined.extend([nothing] * len(one.bodies) if column is None else column)
+    return joined
 
 
 HANDLERS: "Final[Mapping[str, Handler]]" = {

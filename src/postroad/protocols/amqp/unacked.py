@@ -45,6 +45,13 @@ class Taken:
         self.leases: array[int] = array("q")
         self.counts: array[int] = array("q")
 
+    def extend(self, other: "Taken") -> None:
+        """Join others of the same source."""
+        self.tags.extend(other.tags)
+        self.offsets.extend(other.offsets)
+        self.leases.extend(other.leases)
+        self.counts.extend(other.counts)
+
 
 class Taking:
     """What is settled together: a part per source, in the order they were met. `unknown`: the tag
