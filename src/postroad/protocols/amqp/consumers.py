@@ -80,7 +80,8 @@ def _consume(channel: "Channel", args: dict[str, Any], queue: str, tag: str) -> 
     source = Source(consumers.next_number(), core, timeout_ms=timeout_ms)
     source.queue_id = described.queue
     consumer = Consumer(channel, tag, queue, source, leased)
-    consumer.windowed = not leased or not consumers.prefetch
+    consumer.windowed = not leased or not 0 < consumers.prefetch <= AMQP_CREDIT
+    consumer.limit = consumers.prefetch if leased and consumers.prefetch else None
     if kept.get(TYPE_ARGUMENT) == QUORUM:
         consumer.count_returns()
     credit = AMQP_CREDIT if consumer.windowed else consumers.prefetch

@@ -1,7 +1,7 @@
 """Consumers of a channel: from consume to cancel, and every delivery in between.
 
-It stands between a channel and the core. The rule kept here: a consumer with a prefetch has what
-the core leases to it; one without gets ahead of its client only by a window, which grows while
+It stands between a channel and the core. The rule kept here: a consumer with a small prefetch has
+what the core leases to it; any other gets ahead of its client only by a window, which grows while
 the client reads. What comes for a consumer that is gone goes back at once.
 """
 
@@ -101,7 +101,8 @@ class Consumers:
 
 class Consumer:
     """A consumer of a queue. `queue`: its AMQP name. `leased`: its deliveries wait to be settled.
-    `windowed`: it has no prefetch."""
+    `windowed`: it has no prefetch, or one that is larger than what a client that does not read may
+    be sent. `limit`: how many may be unsettled, where it is so large."""
 
     def __init__(
         self, channel: "Channel", tag: str, queue: str, source: Source, leased: bool
@@ -113,10 +114,12 @@ class Consumer:
         self.number = source.number
         self.leased = leased
         self.windowed = False
+        self.limit: int | None = None
         self.quiet = False
         self.ask = 0
         self._tag = tag.encode()
         self._credit = 0
+        self._unsettled = 0
         self._attached = False
         self._render = Renderer(queue, False).render
 
@@ -157,13 +160,14 @@ class Consumer:
         if not self.windowed or not self.leased:
             return
         self._credit += count
+        self._unsettled -= count
         if self._credit > 2 * AMQP_CREDIT:
             self._grant(AMQP_CREDIT - self._credit)
 
     def go_on(self) -> None:
         """The client reads again."""
-        if self.windowed and self._credit < AMQP_CREDIT:
-            self._grant(AMQP_CREDIT - self._credit)
+        if self.windowed:
+            self._open(AMQP_CREDIT)
 
     def stop(self) -> Script:
         """Detach; what was delivered stays to be settled."""
@@ -201,6 +205,7 @@ class Consumer:
         )
         if self.windowed:
             self._credit -= count
+            self._unsettled += count
             self._top_up(messages)
 
     def _top_up(self, messages: list[Delivery]) -> None:
@@ -210,6 +215,12 @@ class Consumer:
         size = sum([len(one.body) for one in messages])
         if size > AMQP_CREDIT_BYTES // AMQP_CREDIT * len(messages):
             window = max(1, AMQP_CREDIT_BYTES * len(messages) // size)
+        self._open(window)
+
+    def _open(self, window: int) -> None:
+        """Let so many be on their way, and no more than the prefetch has room for."""
+        if self.limit is not None:
+            window = min(window, self.limit - self._unsettled)
         if self._credit < window:
             self._grant(window - self._credit)
 
