@@ -105,6 +105,7 @@ SETTLED_SAMPLES_MAX = 64  # instants known of 4,096 settled neighbours: 8 bytes 
 LAPSE_SLICE = 1_000  # messages that come back in one turn, but for the last lease's
 PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one turn
 DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
+REFUSED_KEPT_MAX = 100_000  # dead messages in a full queue; with more it keeps none it refuses
 DEAD_WAIT_MS = 1_000  # what is dead and has nowhere to go, though it may not be lost, tries again
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 FORSAKEN_SLICE = 64  # queues that go in one turn because their last consumers left

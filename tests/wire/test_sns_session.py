@@ -6,6 +6,8 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import pytest
 
+from postroad.limits import SNS_STEP
+from postroad.model.commands import DescribeQueue, ListQueues
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.replies import Reply
 from postroad.protocols.aws.session import AwsSession
@@ -304,3 +306,40 @@ def test_an_url_that_nobody_can_call_is_no_endpoint(url: str) -> None:
     rig = Rig()
     rig.ask("CreateTopic", Name="news")
     assert rig.ask("Subscribe", TopicArn=TOPIC, Protocol="http", Endpoint=url).status == 400
+
+
+def counted(rig: Rig, action: str, **parameters: str) -> int:
+    """How many steps of the broker an action took."""
+    session = rig.new_session()
+    asks = list(session.receive(posted(action, **parameters), START_MS).asks)
+    count = 0
+    while asks:
+        number, command = asks.pop(0)
+        count += 1
+        reply = rig.road.ask(command)
+        assert reply is not None
+        asks += session.answer(number, reply, START_MS).asks
+    return count
+
+
+def test_what_touches_all_subscriptions_of_a_topic_is_done_in_steps() -> None:
+    rig = Rig()
+    rig.ask("CreateTopic", Name="news")
+    endpoints = [f"http://h/{at}" for at in range(SNS_STEP + 1)]
+    for one in endpoints:
+        rig.ask("Subscribe", TopicArn=TOPIC, Protocol="http", Endpoint=one)
+    policy = '{"http":{"defaultHealthyRetryPolicy":{"numRetries":2}}}'
+    given = {"AttributeName": "DeliveryPolicy", "AttributeValue": policy}
+    assert counted(rig, "SetTopicAttributes", TopicArn=TOPIC, **given) == 2
+    listed: Any = rig.road.ask(ListQueues("sns.push/news/"))
+    told: list[Any] = [rig.road.ask(DescribeQueue(name)) for name in listed.names]
+    assert len(told) == len(endpoints)
+    assert all("numRetries" in one.extras["sns.DeliveryPolicy"] for one in told)
+    found = rig.ask("GetTopicAttributes", TopicArn=TOPIC)
+    assert b"<key>SubscriptionsPending</key><value>%d</value>" % len(endpoints) in found.body
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="http", Endpoint=endpoints[0])
+    assert rig.road.ask(ListQueues("sns.push/news/")) == listed
+    assert counted(rig, "DeleteTopic", TopicArn=TOPIC) == 2
+    gone: Any = rig.road.ask(ListQueues("sns.push/news/"))
+    assert gone.names == []
+    assert rig.ask("GetTopicAttributes", TopicArn=TOPIC).status == 404

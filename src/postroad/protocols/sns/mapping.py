@@ -112,6 +112,18 @@ def subscriptions_of(
             yield Subscription(info)
 
 
+def some_subscriptions(
+    tx: Asking, topic: str, after: int, most: int
+) -> tuple[list[Subscription], int | None]:
+    """The subscriptions among so many bindings of a topic, and after which the next are found;
+    `None`: these are the last."""
+    reply = tx.ask(ListBindings(topic, after=after, count=most))
+    if not isinstance(reply, BindingsListed):
+        return [], None
+    found = [Subscription(info) for info in reply.bindings if is_subscription(info)]
+    return found, reply.bindings[-1].binding if reply.more else None
+
+
 def find_subscription(tx: Asking, topic: str, binding: int) -> Subscription | None:
     """The subscription that a binding is."""
     reply = tx.ask(ListBindings(topic, after=binding - 1, count=1))

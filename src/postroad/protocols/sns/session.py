@@ -26,7 +26,7 @@ class SnsService:
 
     def __init__(self, config: SnsConfig) -> None:
         self._config = config
-        # Each action is one program, so that none can change what another finds half-way.
+        # An action is one program, or steps that each look anew: none relies on what another left.
         self.side_by_side: tuple[type, ...] = (Run,)
 
     def wants(self, request: Request, form: Form) -> bool:

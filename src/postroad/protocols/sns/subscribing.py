@@ -4,11 +4,12 @@ It stands between the actions and the core. The rule kept here: a subscription o
 of its own from the first, and its binding stays closed until the endpoint has said yes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 from postroad.limits import SNS_PUSH_LEASE_MS
 from postroad.model.batch import Asking
-from postroad.model.commands import ChangeQueue, DeclareQueue
+from postroad.model.commands import ChangeQueue, DeclareQueue, ListQueues
 from postroad.model.exchanges import (
     FORM_CLOSED,
     Bind,
@@ -19,7 +20,7 @@ from postroad.model.exchanges import (
     PublishTo,
 )
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Refused, Why
+from postroad.model.replies import Listed, Refused, Why
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sns.actions.call import Call
 from postroad.protocols.sns.arns import Topic, read_queue
@@ -40,11 +41,27 @@ from postroad.protocols.sns.topic_attributes import policy_for_endpoints
 
 def same_subscription(tx: Asking, topic: str, protocol: str, endpoint: str) -> Subscription | None:
     """The subscription that there is already of an endpoint to a topic."""
-    found = subscriptions_of(tx, topic, target=read_queue(endpoint))
-    for one in found:
-        if one.protocol == protocol and one.endpoint == endpoint:
-            return one
+    for target in _targets(tx, topic, protocol, endpoint):
+        for one in subscriptions_of(tx, topic, target=target):
+            if one.protocol == protocol and one.endpoint == endpoint:
+                return one
     return None
+
+
+def _targets(tx: Asking, topic: str, protocol: str, endpoint: str) -> Sequence[str]:
+    """The queues that subscriptions of an endpoint may fill; few, however many there are."""
+    if protocol not in PUSHED:
+        return [read_queue(endpoint) or ""]
+    listed = tx.ask(ListQueues(_delivery_queue(topic, endpoint)))
+    return listed.names if isinstance(listed, Listed) else []
+
+
+def _delivery_queue(topic: str, endpoint: str) -> str:
+    """What the name of the delivery queue of an endpoint begins with. The rest is new each time,
+    so that a queue which still waits to be told of its end is not taken for that of a new
+    subscription."""
+    digest = blake2b(endpoint.encode(), digest_size=8).hexdigest()
+    return f"sns.push/{topic}/{digest}."
 
 
 def make(
@@ -55,7 +72,8 @@ def make(
     key = FORM_CLOSED if protocol in PUSHED else form_key(protocol, raw=wanted.raw)
     target = read_queue(address) or ""
     if protocol in PUSHED:
-        target = f"sns.push/{described.name}/{call.config.names.fresh_id(call.now_ms)[-16:]}"
+        fresh = call.config.names.fresh_id(call.now_ms)[-12:]
+        target = _delivery_queue(described.name, address) + fresh
         made = tx.ask(
             DeclareQueue(target, _settings(wanted), extras=_told(described, endpoint, wanted))
         )

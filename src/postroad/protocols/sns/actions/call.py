@@ -1,7 +1,8 @@
 """What every action has at hand: the request it serves, and the program that does its work.
 
 The rule kept here: what an action does to topics and subscriptions it does in one program, so that
-it is one step and nobody sees the half of it.
+it is one step and nobody sees the half of it; only what goes over all subscriptions of a topic is
+done in several, each of which looks anew.
 """
 
 from collections.abc import Callable
@@ -60,6 +61,21 @@ def run(program: Callable[[Asking], Shape | Fault]) -> Script:
     assert isinstance(reply, RunDone), reply
     result: Shape | Fault = reply.result  # type: ignore[assignment]
     return result
+
+
+def run_in_steps(program: Callable[[Asking, int], Shape | Fault | int]) -> Script:
+    """What a program returned that is run step by step, because others would wait too long for it
+    in one: first with 0, then with each number it returns, until it returns something else."""
+    after = 0
+    while True:
+        reply = yield Run(lambda tx, at=after: program(tx, at))
+        if isinstance(reply, Refused):
+            return refusal(reply)
+        assert isinstance(reply, RunDone), reply
+        result: Shape | Fault | int = reply.result  # type: ignore[assignment]
+        if not isinstance(result, int):
+            return result
+        after = result
 
 
 def find_topic(tx: Asking, name: str) -> ExchangeDescribed | Fault:

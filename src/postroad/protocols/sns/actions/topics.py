@@ -3,7 +3,9 @@
 The rule kept here: a topic is a fanout exchange, whoever made it.
 """
 
-from postroad.limits import SNS_LOOK, SNS_PAGE
+from collections.abc import Mapping
+
+from postroad.limits import SNS_LOOK, SNS_PAGE, SNS_STEP, SNS_STEP_LOOK
 from postroad.model.batch import Asking
 from postroad.model.commands import ChangeQueue, DeleteQueue
 from postroad.model.exchanges import (
@@ -21,10 +23,10 @@ from postroad.model.replies import Listed, Refused
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.aws.session import Script, Shape
 from postroad.protocols.sns import inputs
-from postroad.protocols.sns.actions.call import Call, done, find_topic, run
+from postroad.protocols.sns.actions.call import Call, done, find_topic, run, run_in_steps
 from postroad.protocols.sns.arns import Topic, is_fifo, read_topic, spellable
 from postroad.protocols.sns.errors import bad, fault, refusal
-from postroad.protocols.sns.mapping import PUSHED, subscriptions_of
+from postroad.protocols.sns.mapping import PUSHED, some_subscriptions
 from postroad.protocols.sns.pages import after_token, token_after
 from postroad.protocols.sns.sifting import SPACE, sequence_key
 from postroad.protocols.sns.spec import DELIVERY, EXTRA, FIFO, TOPIC_ATTRIBUTES
@@ -93,17 +95,24 @@ def delete_topic(_call: Call, given: inputs.OneTopic) -> Script | Fault:
     if isinstance(topic, Fault):
         return topic
 
-    def program(tx: Asking) -> Shape | Fault:
+    begun: list[int] = []
+
+    def step(tx: Asking, after: int) -> Shape | Fault | int:
         described = find_topic(tx, topic.name)
-        if isinstance(described, Fault):
+        # Another of this name was made in between: what was to be deleted is gone.
+        if isinstance(described, Fault) or (begun and begun[0] != described.exchange):
             return {}
-        for one in subscriptions_of(tx, topic.name):
+        begun.append(described.exchange)
+        some, last = some_subscriptions(tx, topic.name, after, SNS_STEP)
+        for one in some:
             if one.protocol in PUSHED:
                 tx.ask(DeleteQueue(one.target))
+        if last is not None:
+            return last
         tx.ask(KvDelete(SPACE, [sequence_key(described.exchange)]))
         return done(tx.ask(DeleteExchange(topic.name)))
 
-    return run(program)
+    return run_in_steps(step)
 
 
 def list_topics(call: Call, given: inputs.Page) -> Script | Fault:
@@ -136,17 +145,22 @@ def get_topic_attributes(call: Call, given: inputs.OneTopic) -> Script | Fault:
     if isinstance(topic, Fault):
         return topic
 
-    def program(tx: Asking) -> Shape | Fault:
+    pending: list[bool] = []
+
+    def step(tx: Asking, after: int) -> Shape | Fault | int:
         described = find_topic(tx, topic.name)
         if isinstance(described, Fault):
             return described
-        pending = [one.pending for one in subscriptions_of(tx, topic.name)]
+        some, last = some_subscriptions(tx, topic.name, after, SNS_STEP_LOOK)
+        pending.extend(one.pending for one in some)
+        if last is not None:
+            return last
         counts = (pending.count(False), pending.count(True))
         owner = call.config.account
         arn = call.topic_arn(topic.name)
         return {"Attributes": all_attributes(topic.name, arn, owner, described.extras, counts)}
 
-    return run(program)
+    return run_in_steps(step)
 
 
 def set_topic_attributes(_call: Call, given: inputs.SetTopicAttributes) -> Script | Fault:
@@ -161,26 +175,32 @@ def set_topic_attributes(_call: Call, given: inputs.SetTopicAttributes) -> Scrip
     if isinstance(extras, Fault):
         return extras
 
-    def program(tx: Asking) -> Shape | Fault:
+    def step(tx: Asking, after: int) -> Shape | Fault | int:
         described = find_topic(tx, topic.name)
         if isinstance(described, Fault):
             return described
-        changes = {one: kept or None for one, kept in extras.items()}
-        reply = tx.ask(ChangeExchange(topic.name, extras=changes))
-        if name == DELIVERY:
-            _tell_endpoints(tx, topic, extras)
-        return done(reply)
+        kept: Mapping[str, str] = described.extras
+        if not after:
+            changes = {one: text or None for one, text in extras.items()}
+            changed = tx.ask(ChangeExchange(topic.name, extras=changes))
+            if isinstance(changed, Refused):
+                return refusal(changed)
+            kept = extras
+        last = _tell_some(tx, topic, kept, after) if name == DELIVERY else None
+        return {} if last is None else last
 
-    return run(program)
+    return run_in_steps(step)
 
 
-def _tell_endpoints(tx: Asking, topic: Topic, extras: dict[str, str]) -> None:
+def _tell_some(tx: Asking, topic: Topic, extras: Mapping[str, str], after: int) -> int | None:
     """The delivery queues of subscriptions without a delivery policy of their own have the
-    topic's."""
+    topic's. Returns after which subscription to go on."""
     policy = policy_for_endpoints(extras)
-    for one in subscriptions_of(tx, topic.name):
+    some, last = some_subscriptions(tx, topic.name, after, SNS_STEP)
+    for one in some:
         if one.protocol in PUSHED and DELIVERY not in one.attributes:
             tx.ask(ChangeQueue(one.target, extras={EXTRA + DELIVERY: policy}))
+    return last
 
 
 def tag_resource(_call: Call, given: inputs.TagResource) -> Script | Fault:
