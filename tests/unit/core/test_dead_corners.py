@@ -3,8 +3,10 @@
 import pytest
 
 from postroad.limits import DURATION_MS_MAX
+from postroad.model import commands
 from postroad.model.exchanges import Bind, PublishTo, Routed
 from postroad.model.fields import Stamp
+from postroad.model.replies import Refused
 from tests.unit.core.graveyard import bind, graves, head, publish, reject
 from tests.unit.core.road import Road
 
@@ -37,3 +39,25 @@ def test_the_way_of_a_message_with_many_routing_keys_is_not_remembered() -> None
         assert not routed.unroutable
     assert all(len(keys) < 100 for _, keys in routes.by_key)
     assert r.counts() == (2, 0, 0, 0)
+
+
+def test_a_full_queue_keeps_no_end_of_what_it_refuses_while_dead_letters_cannot_leave() -> None:
+    r = Road()
+    r.declare(length_max=1, overflow="reject-dead-letter", dead_letter_queue="missing")
+    r.publish(b"x")
+    many = [b""] * 40_000
+    skips = PublishTo("", ("q",), many, skip_full=True)
+    for _ in range(3):
+        assert isinstance(r.ask(commands.Publish(("q",), many)), Refused)
+    assert r.counts() == (1, 0, 0, 120_000)
+    assert isinstance(r.ask(commands.Publish(("q",), many)), Refused)
+    routed = r.ask(skips)
+    assert isinstance(routed, Routed)
+    assert len(routed.full) == 40_000
+    assert r.counts() == (1, 0, 0, 120_000)
+    r.declare("missing")
+    r.settle_down()
+    assert r.counts("missing")[0] == 120_000
+    assert isinstance(r.ask(commands.Publish(("q",), [b"y"])), Refused)
+    r.settle_down()
+    assert r.counts("missing")[0] == 120_001

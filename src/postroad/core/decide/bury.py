@@ -13,7 +13,7 @@ from postroad.core.bits import PAGE, pack_mask
 from postroad.core.decide.carry import fetch
 from postroad.core.decide.deaths import died, is_circle, keys_of, way_of
 from postroad.core.decide.load import Load, chunk_records
-from postroad.core.decide.overflow import has_room, refused_records
+from postroad.core.decide.overflow import has_room, keeps_refused, refused_records
 from postroad.core.decision import Decision, Missing, World
 from postroad.core.exchanges.append import append_part
 from postroad.core.exchanges.binding import Exchange
@@ -31,7 +31,7 @@ from postroad.limits import DURATION_MS_MAX, ROUTED_ENTRIES_MAX
 from postroad.model.exchanges import PublishTo
 from postroad.model.message import OWN_KEY, Note, own_of
 from postroad.model.names import named_in, namespace_of
-from postroad.model.policy import OVERFLOW_REJECT_DEAD_LETTER, OVERFLOWS_REFUSING
+from postroad.model.policy import OVERFLOWS_REFUSING
 
 
 def bury_records(
@@ -193,7 +193,7 @@ class Funeral:
     def _without_full(self, route: Route, full: list[Queue]) -> Route:
         """What those have no room for is lost to them, or dies there too."""
         for queue in full:
-            if queue.settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
+            if keeps_refused(queue):
                 self.crowded.setdefault(queue.id, []).append(len(self.bodies))
         kept = {one.id: one for one in route.queues if one not in full}
         topics = {topic.id: topic for topic in route.topics}

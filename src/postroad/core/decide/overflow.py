@@ -10,6 +10,7 @@ from postroad.core.bits import PAGE, pack_mask, runs, take_lowest
 from postroad.core.decide.load import Load, chunk_records
 from postroad.core.page import Page
 from postroad.core.queue import Queue
+from postroad.limits import REFUSED_KEPT_MAX
 from postroad.model.policy import (
     OVERFLOW_DEAD_LETTER_OLDEST,
     OVERFLOW_REJECT_DEAD_LETTER,
@@ -82,6 +83,13 @@ def has_room(queue: Queue, count: int, size: int) -> bool:
     if settings.length_max is not None and held + count > settings.length_max:
         return False
     return settings.bytes_max is None or held_bytes + size <= settings.bytes_max
+
+
+def keeps_refused(queue: Queue) -> bool:
+    """Whether what a full queue refuses goes to its dead letters. Where these cannot leave and are
+    many already, it is refused and no more, or a bounded queue would grow by what it refuses."""
+    refusing = queue.settings.overflow == OVERFLOW_REJECT_DEAD_LETTER
+    return refusing and queue.pages.dead < REFUSED_KEPT_MAX
 
 
 def refused_records(

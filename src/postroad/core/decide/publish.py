@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from postroad.core.decide.dedup import Taken, take
 from postroad.core.decide.load import load_of, load_together
-from postroad.core.decide.overflow import has_room, refused_records
+from postroad.core.decide.overflow import has_room, keeps_refused, refused_records
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.records import Record
@@ -66,8 +66,11 @@ def with_the_dead(
         return refusal
     records: list[Record] = []
     for queue in queues:
-        dies = queue.settings.overflow == OVERFLOW_REJECT_DEAD_LETTER
-        if dies and _is_full(queue, command, (0, 0)) and _bytes_of(command) <= PUBLISH_BYTES_MAX:
+        if (
+            keeps_refused(queue)
+            and _is_full(queue, command, (0, 0))
+            and _bytes_of(command) <= PUBLISH_BYTES_MAX
+        ):
             first = world.state.shelves[queue.id].next
             load = load_of(world, command, now)
             records.extend(refused_records(queue, load, first, queue.next_offset, now))

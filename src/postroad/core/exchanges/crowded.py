@@ -4,13 +4,13 @@ One rule: each message is looked at in its turn, as if it came alone; what one q
 the others get all the same. Compiled by mypyc where possible.
 """
 
-from postroad.core.decide.overflow import has_room
+from postroad.core.decide.overflow import has_room, keeps_refused
 from postroad.core.exchanges.groups import Plan
 from postroad.core.exchanges.routes import Route
 from postroad.core.queue import Queue
 from postroad.core.state import State
 from postroad.model.exchanges import PublishTo
-from postroad.model.policy import OVERFLOW_REJECT_DEAD_LETTER, OVERFLOWS_REFUSING
+from postroad.model.policy import OVERFLOWS_REFUSING
 
 
 class Crowded:
@@ -59,7 +59,7 @@ def leave_out_full(state: State, routes: list[Route], command: PublishTo) -> Cro
                 taken[queue.id] = (count + 1, held + size)
                 continue
             full.append(queue)
-            if queue.settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
+            if keeps_refused(queue):
                 crowded.dying.setdefault(queue.id, []).append(at)
         if full:
             crowded.full.append(at)
