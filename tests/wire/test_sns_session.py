@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from postroad.limits import SNS_STEP
-from postroad.model.commands import DescribeQueue, ListQueues
+from postroad.model.commands import DeclareQueue, DescribeQueue, ListQueues, Receive
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.replies import Reply
 from postroad.protocols.aws.session import AwsSession
@@ -343,3 +343,17 @@ def test_what_touches_all_subscriptions_of_a_topic_is_done_in_steps() -> None:
     gone: Any = rig.road.ask(ListQueues("sns.push/news/"))
     assert gone.names == []
     assert rig.ask("GetTopicAttributes", TopicArn=TOPIC).status == 404
+
+
+def test_an_envelope_says_how_its_topic_has_it_signed() -> None:
+    rig = Rig()
+    rig.ask("CreateTopic", Name="news")
+    rig.road.ask(DeclareQueue("mail"))
+    rig.ask("Subscribe", TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+    given = {"AttributeName": "SignatureVersion", "AttributeValue": "2"}
+    rig.ask("Publish", TopicArn=TOPIC, Message="first")
+    assert rig.ask("SetTopicAttributes", TopicArn=TOPIC, **given).status == 200
+    rig.ask("Publish", TopicArn=TOPIC, Message="second")
+    found: Any = rig.road.ask(Receive("mail", 2))
+    versions = [msgspec.json.decode(one.body)["SignatureVersion"] for one in found.messages]
+    assert versions == ["1", "2"]

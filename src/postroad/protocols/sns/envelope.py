@@ -27,11 +27,13 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @value
 class Stamp:
-    """What all envelopes of a publish say: of which topic, when, and where this server is."""
+    """What all envelopes of a publish say: of which topic, when, where this server is, and how they
+    are signed."""
 
     topic_arn: str
     now_ms: int
     base_url: str
+    signature_version: str = "1"
 
 
 def timestamp(now_ms: int) -> str:
@@ -102,7 +104,7 @@ def envelope_head(own: Mapping[str, tuple[str, str | bytes]]) -> bytes:
 
 def _signature(stamp: Stamp) -> dict[str, object]:
     return {
-        "SignatureVersion": "1",
+        "SignatureVersion": stamp.signature_version,
         "Signature": NOT_SIGNED,
         "SigningCertURL": f"{stamp.base_url}/SimpleNotificationService.pem",
     }

@@ -96,12 +96,13 @@ FIFO: Final = "FifoTopic"
 BY_CONTENT: Final = "ContentBasedDeduplication"
 THROUGHPUT: Final = "FifoThroughputScope"
 DISPLAY: Final = "DisplayName"
+SIGNATURE_VERSION: Final = "SignatureVersion"
 TOPIC_ATTRIBUTES: Final[dict[str, str | tuple[str, ...]]] = {
     DISPLAY: TEXT,
     "Policy": JSON,
     DELIVERY: JSON,
     "KmsMasterKeyId": TEXT,
-    "SignatureVersion": ("1", "2"),
+    SIGNATURE_VERSION: ("1", "2"),
     "TracingConfig": ("PassThrough", "Active"),
     FIFO: TRUTH,
     BY_CONTENT: TRUTH,

@@ -22,9 +22,9 @@ from postroad.model.exchanges import (
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Listed, Refused, Why
 from postroad.protocols.aws.faults import Fault
-from postroad.protocols.sns.actions.call import Call
+from postroad.protocols.sns.actions.call import Call, find_topic
 from postroad.protocols.sns.arns import Topic, read_queue
-from postroad.protocols.sns.envelope import CONFIRMATION, Stamp, confirmation, confirmation_head
+from postroad.protocols.sns.envelope import CONFIRMATION, confirmation, confirmation_head
 from postroad.protocols.sns.errors import fault, refusal
 from postroad.protocols.sns.mapping import (
     ENVELOPED,
@@ -120,7 +120,8 @@ def ask_endpoint(call: Call, tx: Asking, topic: Topic, one: Subscription) -> Non
 def tell_endpoint(call: Call, tx: Asking, topic: Topic, one: Subscription, kind: str) -> None:
     """Put a confirmation into the queue of a subscription."""
     names = call.config.names
-    stamp = Stamp(topic.arn, call.now_ms, call.base_url)
+    described = find_topic(tx, topic.name)
+    stamp = call.stamp(topic.arn, {} if isinstance(described, Fault) else described.extras)
     token = names.token(topic.name, one.binding)
     body = confirmation(kind, stamp, names.fresh_id(call.now_ms), token)
     tx.ask(PublishTo("", [one.target], [body], [confirmation_head(kind)]))

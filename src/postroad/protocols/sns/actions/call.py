@@ -5,7 +5,7 @@ it is one step and nobody sees the half of it; only what goes over all subscript
 done in several, each of which looks anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from postroad.model.batch import Asking, Run, RunDone
 from postroad.model.exchanges import FANOUT, DescribeExchange, ExchangeDescribed
@@ -16,7 +16,9 @@ from postroad.protocols.aws.signature import region_of
 from postroad.protocols.http.wire import Request
 from postroad.protocols.sns.arns import queue_arn, topic_arn
 from postroad.protocols.sns.config import SnsConfig
+from postroad.protocols.sns.envelope import Stamp
 from postroad.protocols.sns.errors import no_topic, refusal
+from postroad.protocols.sns.spec import EXTRA, SIGNATURE_VERSION
 
 
 class Call:
@@ -47,6 +49,11 @@ class Call:
     def queue_arn(self, name: str) -> str:
         """The ARN of a queue."""
         return queue_arn(self.region, self.config.account, name)
+
+    def stamp(self, topic_arn: str, extras: Mapping[str, str]) -> Stamp:
+        """What envelopes of a topic with these extras say."""
+        version = extras.get(EXTRA + SIGNATURE_VERSION) or "1"
+        return Stamp(topic_arn, self.now_ms, self.base_url, version)
 
     def subscription_arn(self, topic: str, binding: int) -> str:
         """The ARN of the subscription that a binding is."""

@@ -14,7 +14,6 @@ from postroad.protocols.sns import inputs
 from postroad.protocols.sns.actions.call import Call, find_topic, run
 from postroad.protocols.sns.arns import Topic, is_fifo, read_topic
 from postroad.protocols.sns.drafts import Draft, draft_of
-from postroad.protocols.sns.envelope import Stamp
 from postroad.protocols.sns.errors import bad, fault
 from postroad.protocols.sns.mapping import ENVELOPED
 from postroad.protocols.sns.publishing import Letter, Publishing, Sent, letter_of
@@ -101,7 +100,7 @@ def _publish(
             letters.append(one)
             one = one.sent
         sent.append(one)
-    stamp = Stamp(topic.arn, call.now_ms, call.base_url)
+    stamp = call.stamp(topic.arn, described.extras)
     publishing = Publishing(tx, topic.name, stamp, enveloped=ENVELOPED in described.extras)
     wrong = publishing.deliver(letters)
     if wrong is None:
