@@ -164,6 +164,7 @@ BINDINGS_LISTED_MAX = 1_000  # in one answer
 BINDING_SLICE = 500  # bindings of what is gone that are removed in one turn
 ROUTES_CACHED_MAX = 65_536  # decided routes by exchange and routing key; then all are forgotten
 KEYS_CACHED_MAX = 8  # routing keys of one message; with more the way is looked up each time
+KEYS_CACHED_CHARS_MAX = 512  # of all of them together: the same
 ROUTE_QUEUES_CACHED_MAX = 1_000_000  # queues in all decided routes together: 50 MB at most
 HEAD_ROUTES_CACHED_MAX = 8_192  # the same where headers decide
 HEAD_CACHED_BYTES_MAX = 512  # a longer head is looked at each time, so that the cache stays small

@@ -9,6 +9,7 @@ from postroad.core.topics.topic import Topic
 from postroad.limits import (
     HEAD_CACHED_BYTES_MAX,
     HEAD_ROUTES_CACHED_MAX,
+    KEYS_CACHED_CHARS_MAX,
     KEYS_CACHED_MAX,
     ROUTE_QUEUES_CACHED_MAX,
     ROUTES_CACHED_MAX,
@@ -63,7 +64,7 @@ class Routes:
 
     def keep_by_key(self, exchange: int, keys: Keys, route: Route | None) -> None:
         """Remember what the keys lead to; `None`: they do not decide alone."""
-        if len(keys) > KEYS_CACHED_MAX:
+        if not _is_short(keys):
             return
         if len(self.by_key) >= ROUTES_CACHED_MAX:
             self.by_key = {}
@@ -71,8 +72,15 @@ class Routes:
 
     def keep_by_head(self, exchange: int, keys: Keys, head: bytes, route: Route) -> None:
         """Remember what keys and head lead to."""
-        if len(head) > HEAD_CACHED_BYTES_MAX or len(keys) > KEYS_CACHED_MAX:
+        if len(head) > HEAD_CACHED_BYTES_MAX or not _is_short(keys):
             return
         if len(self.by_head) >= HEAD_ROUTES_CACHED_MAX:
             self.by_head = {}
         self.by_head[exchange, keys, head] = route
+
+
+def _is_short(keys: Keys) -> bool:
+    """Whether keys may be remembered: a client may send as many and as long ones as it likes."""
+    if len(keys) == 1:
+        return len(keys[0]) <= KEYS_CACHED_CHARS_MAX
+    return len(keys) <= KEYS_CACHED_MAX and sum(map(len, keys)) <= KEYS_CACHED_CHARS_MAX
