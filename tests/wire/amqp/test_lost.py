@@ -116,3 +116,12 @@ def test_a_dead_letter_with_a_key_longer_than_any_is_delivered_with_its_start(
     dead = client.consume("dead", "dead")
     assert bodies(dead) == [b"one"]
     assert dead[-1].routing_key == "ü" * 127
+
+
+def test_publishes_of_two_channels_that_nobody_wants_are_confirmed(room: AmqpRoom) -> None:
+    client = room.client()
+    client.call("channel.open", channel=2)
+    for channel in (1, 2):
+        client.call("confirm.select", channel=channel)
+    lost = [published("k", b"one", exchange="amq.direct", channel=channel) for channel in (1, 2)]
+    assert names(client.feed(b"".join(lost))) == ["basic.ack", "basic.ack"]

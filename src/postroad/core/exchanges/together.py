@@ -58,7 +58,8 @@ def publishes_of(
     command = PublishTo(first.exchange, routing_keys, bodies, told, skip_full=first.skip_full)
     decision = decide_publish_to(world, command, now)
     reply = decision.reply
-    if not isinstance(reply, Routed):
+    # Without a fact nothing is written, and who waits for that would never be answered.
+    if not isinstance(reply, Routed) or not decision.records:
         return None
     return decision.records, _parts(reply, counts)
 
