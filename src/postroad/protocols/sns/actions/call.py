@@ -6,6 +6,7 @@ done in several, each of which looks anew.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from postroad.model.batch import Asking, Run, RunDone
 from postroad.model.exchanges import FANOUT, DescribeExchange, ExchangeDescribed
@@ -70,12 +71,16 @@ def run(program: Callable[[Asking], Shape | Fault]) -> Script:
     return result
 
 
+def _step(program: Callable[[Asking, int], Shape | Fault | int], after: int, tx: Asking) -> object:
+    return program(tx, after)
+
+
 def run_in_steps(program: Callable[[Asking, int], Shape | Fault | int]) -> Script:
     """What a program returned that is run step by step, because others would wait too long for it
     in one: first with 0, then with each number it returns, until it returns something else."""
     after = 0
     while True:
-        reply = yield Run(lambda tx, at=after: program(tx, at))
+        reply = yield Run(partial(_step, program, after))
         if isinstance(reply, Refused):
             return refusal(reply)
         assert isinstance(reply, RunDone), reply
