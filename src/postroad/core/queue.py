@@ -29,13 +29,12 @@ OVERDUE_MS = 1
 class Queue(Row):
     """Settings, pages, leases and extents of one queue.
 
-    `borrowed`: a group on a topic has this queue; its bodies are the log's, its offsets too.
+    `borrowed`: a group on a topic has this queue; its bodies and offsets are the log's. Volatile:
     `undurable`: (first offset, group) of publishes not yet durable; `touched`: group of the last
     change that is no lease; `came_back`: group in which leased messages last came back; `ended`:
-    (holder, count) of leases that ended since the machine last looked; `changes`: facts since the
-    start; `aside`: at which of them the bytes of what is dead and of what is leased were last
-    counted, and these. These are volatile. `list_end`: where the main lane ends (LEFT or RIGHT of
-    `core.lists`), 0 where it is no list; `passing`: it goes when it is empty.
+    (holder, count) of leases that ended unseen; `changes`: facts since the start; `aside`: at which
+    of them dead and leased bytes were counted last, and these. `list_end`: where the main lane
+    ends (LEFT or RIGHT of `core.lists`), 0: no list; `passing`: it goes when it is empty.
     """
 
     def __init__(
@@ -58,11 +57,9 @@ class Queue(Row):
         self.created_ms = 0
         self.changed_ms = 0
         self.next_offset = 0
-        self.purged_before = 0
-        self.aged_before = 0
-        self.deleted = False
+        self.purged_before = self.aged_before = 0
+        self.deleted = self.passing = False
         self.list_end = 0
-        self.passing = False
         self.pages = Pages(id, ledger)
         self.leases = Leases(id, ledger, self.borrowed)
         self.extents = Extents()
