@@ -62,7 +62,7 @@ def test_leased_bytes_are_counted_once_between_two_changes_and_anew_after_each()
     counted = r.queue().aside
     assert counted == (r.queue().changes, 0, 8)
     assert is_full(r, b"z" * 8)
-    assert r.queue().aside is counted
+    assert r.queue().aside == counted
     r.settle(leased, RELEASE)
     assert is_full(r, b"z")
     r.receive(count=2)
