@@ -98,6 +98,7 @@ EXTENTS_LOOK = 4_096  # runs a publish looks at, for some that nobody wants
 MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
 MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
 PEEK_MAX = 1_000  # messages in one look
+FAILURE_CHARS_MAX = 4_096  # of what a dead letter says it died of: a traceback, its end at least
 DEATHS_KEPT = 64  # entries of a message's history of deaths: the first and the newest
 EVENTS_KEPT = 16  # returns told in a message's biography, the newest
 EVENTS_PAGE_MAX = 1_024  # returns remembered of 4,096 neighbours: about 60 KiB
@@ -108,8 +109,10 @@ DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 REFUSED_KEPT_MAX = 100_000  # dead messages in a full queue; with more it keeps none it refuses
 DEAD_WAIT_MS = 1_000  # what is dead and has nowhere to go, though it may not be lost, tries again
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
+PUSH_BYTES = 1024 * 1024  # the same in bytes, or one message: what a block may have
 FORSAKEN_SLICE = 64  # queues that go in one turn because their last consumers left
 STALE_MAX = 64  # entries of a heap more than twice what it is about; then the stale ones go
+DUES_MENDED_MAX = 32  # outdated entries of the calendar of queues that one look puts right
 POOLS_MAX = 4_096  # of one caller: more than channels on one connection
 ROUNDS_MAX = 32  # hand-outs in one turn of the pump
 WAIT_MS_MAX = 86_400_000  # longest standing ask
@@ -128,6 +131,7 @@ BATCH_COMMANDS_MAX = 1_000  # of one batch: a turn of the loop
 BATCH_BYTES_MAX = 512 * 1024 * 1024  # of one batch: it is held in memory until durable
 DELIVERIES_MAX = 65_535  # deliveries are counted in 16 bits a message
 RECEIVE_MAX = 100_000  # messages in one receive: what one reply may hold in memory
+RECEIVE_BYTES = 64 * 1024 * 1024  # the same in bytes, or one message; as much as the cache
 
 # Lists.
 LIST_NAMES_MAX = 1_000  # lists that one pop waits for
@@ -292,3 +296,13 @@ AMQP_TX_BYTES_MAX = 128 * 1024 * 1024  # of messages that a channel has not comm
 AMQP_TX_MESSAGE_BYTES = 256  # what one of them takes beside its body and its head
 AMQP_STREAM_BYTES = 1024 * 1024  # read for a consumer of a stream at once
 AMQP_STREAM_WAIT_MS = 60_000  # one wait for more of a stream; then it is asked again
+
+# The native protocol's clients.
+NATIVE_TIMEOUT_MS = 30_000  # for a reply beyond the wait that was asked for, unless set otherwise
+NATIVE_RETRY_MS = 50  # before the first try to connect anew, at most; doubled for each after it
+NATIVE_RETRY_MS_MAX = 5_000  # between two tries at most
+NATIVE_SILENCE_MS = 10_000  # after so long without a byte a client that waits asks for a sign
+NATIVE_SIGN_MS = 10_000  # and after so long without one the connection is lost
+NATIVE_UNSENT_BYTES_MAX = 1024 * 1024  # not yet taken by the socket; who asks more waits
+NATIVE_READ_BYTES = 256 * 1024  # read by a client at once
+NATIVE_CLOSE_MS = 5_000  # a close waits so long for the replies that are on their way

@@ -1,8 +1,8 @@
 """What a program that uses Postroad may catch.
 
-It stands at the bottom of the road, below everything that raises: broken promises, and what the
-embedded API makes of a refusal. The rule kept here: each message is one line that says what
-happened, to which thing, and what to do.
+It stands at the bottom of the road, below everything that raises: broken promises, what the API
+makes of a refusal, and what becomes of a connection. The rule kept here: each message is one line
+that says what happened, to which thing, and what to do.
 """
 
 from postroad.errors.broken import (
@@ -69,6 +69,14 @@ from postroad.errors.refusals import (
     Unroutable,
     WrongKind,
 )
+from postroad.errors.remote import (
+    BadUrl,
+    ConnectionLost,
+    NotConnected,
+    NotRemote,
+    NotWelcome,
+    TimedOut,
+)
 
 __all__ = [
     "AlreadyOpen",
@@ -77,10 +85,12 @@ __all__ = [
     "BadName",
     "BadReceipt",
     "BadSettings",
+    "BadUrl",
     "BindingNotFound",
     "BrokerClosed",
     "BrokerStopping",
     "Changed",
+    "ConnectionLost",
     "ConsumerExclusive",
     "ConsumerNotFound",
     "Corrupt",
@@ -109,6 +119,9 @@ __all__ = [
     "NameTaken",
     "NoSpace",
     "NotANumber",
+    "NotConnected",
+    "NotRemote",
+    "NotWelcome",
     "OffsetOutOfRange",
     "PartitionNotFound",
     "PostroadError",
@@ -123,6 +136,7 @@ __all__ = [
     "SettingsDiffer",
     "TaskNotFound",
     "TaskRunning",
+    "TimedOut",
     "TooLarge",
     "TooMany",
     "TooManyLeased",
