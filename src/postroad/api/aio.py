@@ -193,6 +193,12 @@ class AsyncBroker:
         """The operations as they are, to be done in a `batch` or by a program of `run`."""
         return self._operations
 
+    async def do(self, operation: Asks[R]) -> R:
+        """The result of an operation of `later`, done alone: for code that is written once for both
+        faces.
+        """
+        return await self._run(operation)
+
     def kv(self, space: str = "default") -> AsyncKv:
         """The keys of a space: bytes, maps, sets and sorted sets, with times to live and
         compare-and-set. A space is made by the first write to it.
