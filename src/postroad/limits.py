@@ -251,6 +251,10 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 # The embedded API.
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
 
+# Workers.
+WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each is a task of the loop, or a thread
+WORKER_PREFETCH_MAX = 10_000  # messages that wait in a worker: others could have them
+
 # Schemas.
 SCHEMA_BYTES_MAX = 64 * 1024  # of one version: far more than people write by hand
 SCHEMA_VERSIONS_MAX = 100  # kept of a queue or topic; then the oldest goes
@@ -291,7 +295,7 @@ AMQP_CLOSE_TICKS_MAX = 5  # a client has so long to say that a connection may cl
 AMQP_HELD_BACK_MAX = 64  # frames behind a method at work; with more no more is read
 AMQP_EXPIRATION_MS_MAX = 315_360_000_000  # ten years, as RabbitMQ has it
 AMQP_CREDIT = 400  # deliveries ahead of a client that set no prefetch: four pushes
-AMQP_CREDIT_BYTES = 4 * 1024 * 1024  # the same in bodies, where those of late were large
+AMQP_UNREAD_BYTES_MAX = 4 * 1024 * 1024  # on the way to all consumers of a connection together
 AMQP_TX_BYTES_MAX = 128 * 1024 * 1024  # of messages that a channel has not committed
 AMQP_TX_MESSAGE_BYTES = 256  # what one of them takes beside its body and its head
 AMQP_STREAM_BYTES = 1024 * 1024  # read for a consumer of a stream at once
@@ -306,3 +310,10 @@ NATIVE_SIGN_MS = 10_000  # and after so long without one the connection is lost
 NATIVE_UNSENT_BYTES_MAX = 1024 * 1024  # not yet taken by the socket; who asks more waits
 NATIVE_READ_BYTES = 256 * 1024  # read by a client at once
 NATIVE_CLOSE_MS = 5_000  # a close waits so long for the replies that are on their way
+
+# The native protocol.
+NATIVE_FRAME_BYTES_MAX = 64 * 1024 * 1024  # four of the largest messages: one frame is held in memory
+NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
+NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
+NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read
+NATIVE_HELLO_MS = 10_000  # a client has so long to say who it is

@@ -77,6 +77,7 @@ from postroad.errors.remote import (
     NotWelcome,
     TimedOut,
 )
+from postroad.errors.tasks import BadWorker, BlocksLoop
 
 __all__ = [
     "AlreadyOpen",
@@ -86,7 +87,9 @@ __all__ = [
     "BadReceipt",
     "BadSettings",
     "BadUrl",
+    "BadWorker",
     "BindingNotFound",
+    "BlocksLoop",
     "BrokerClosed",
     "BrokerStopping",
     "Changed",

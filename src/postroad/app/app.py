@@ -1,0 +1,112 @@
+"""The app: which tasks there are, where their broker is, and what runs around them.
+
+It stands between a program's functions and everything that calls or runs them. The rule kept here:
+importing a module with an app opens nothing.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
+
+from postroad.api.aio import AsyncBroker
+from postroad.api.broker import Broker
+from postroad.api.options import QueueOptions
+from postroad.app.link import Link
+from postroad.app.retry import Retry
+from postroad.app.worker import Worker, WorkerOptions
+from postroad.errors import BadWorker
+
+if TYPE_CHECKING:
+    from postroad.app.jobs import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
+"""What is entered before the first job and left after the last; what it yields is the state."""
+
+
+class Options(TypedDict, total=False):
+    """What one may say about a worker; `WorkerOptions` says what each means."""
+
+    concurrency: int
+    prefetch: int | None
+    retry: Retry
+    timeout_s: float | None
+    lease_s: float
+    rate: str | None
+    dead_letter_queue: str
+    executor: str
+    settings: QueueOptions | None
+    update: bool
+
+
+class App:
+    """The tasks of a program, and their broker.
+
+    `where`: an address such as `postroad://127.0.0.1:7420`, a data directory, or `None`: in memory.
+    """
+
+    def __init__(self, where: str | os.PathLike[str] | None = None) -> None:
+        self.link = Link(where)
+        self.workers: dict[str, Worker[Any, Any]] = {}
+        self.middleware: list[object] = []
+        self.lifespans: list[Lifespan] = []
+
+    @classmethod
+    def of(cls, broker: Broker | AsyncBroker) -> "App":
+        """An app of a broker that is open; closing it stays the caller's part. Call it on the loop
+        of an `AsyncBroker`.
+        """
+        app = cls()
+        app.link = Link(broker)
+        return app
+
+    def worker(
+        self, queue: str, **options: Unpack[Options]
+    ) -> Callable[[Callable[P, R]], Worker[P, R]]:
+        """Make a function the task of a queue: its messages are calls of it. `WorkerOptions` says
+        what one may set. Raises `BadWorker` where the queue has a worker already.
+        """
+        settings = WorkerOptions(**options)
+
+        def declared(function: Callable[P, R]) -> Worker[P, R]:
+            if not callable(function):
+                raise BadWorker(f"a worker is made of a function, not of {function!r}")
+            worker = Worker(self, function, queue, settings)
+            earlier = self.workers.get(queue)
+            if earlier is not None and earlier.name != worker.name:
+                raise BadWorker(
+                    f"queue `{queue}` is worked by `{earlier.name}`, and `{worker.name}` wants it"
+                    " too; give each its own queue"
+                )
+            self.workers[queue] = worker
+            return worker
+
+        return declared
+
+    def use(self, middleware: object) -> None:
+        """Add a middleware; the first added is the outermost."""
+        self.middleware.append(middleware)
+
+    def lifespan(self, function: Lifespan) -> Lifespan:
+        """Add what is entered before the first job and left after the last: a function that returns
+        an async context manager. What the last one yields is `state` of each context.
+        """
+        self.lifespans.append(function)
+        return function
+
+    def job(self, id: str) -> "Job":
+        """The job with this id, to ask for its result from anywhere."""
+        from postroad.app.jobs import Job
+
+        return Job(self, id)
+
+    def close(self) -> None:
+        """Close the broker that calls opened; not on a running loop."""
+        self.link.close()
+
+    async def aclose(self) -> None:
+        """Close whatever broker was opened here, on its loop."""
+        await self.link.aclose()

@@ -1,0 +1,64 @@
+"""What a running task may know of its message, and do with it.
+
+It stands between the run and the functions. The rule kept here: one context is of one delivery, and
+is of no use after it.
+"""
+
+from typing import Any, Protocol
+
+from postroad.app.outcomes import Reject, RetryAfter, RetryNow
+from postroad.model.message import Delivery, HeaderValue
+
+
+class Extends(Protocol):
+    """Who can hold a lease longer."""
+
+    async def extend(self, message: Delivery, seconds: float) -> None:
+        """Let the lease of a message end so many seconds from now."""
+
+
+class Context:
+    """One delivery of one message to a task.
+
+    `message`: as it was delivered. `queue`: its queue's name. `state`: what the app's lifespan
+    yielded, else `None`. `kept`: a dictionary for middleware and the task, of this delivery alone.
+    """
+
+    __slots__ = ("_holder", "_kept", "message", "queue", "state")
+
+    def __init__(self, message: Delivery, queue: str, state: Any, holder: Extends) -> None:
+        self.message = message
+        self.queue = queue
+        self.state = state
+        self._holder = holder
+        self._kept: dict[str, Any] | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which delivery of the message this is, from 1."""
+        return self.message.delivery_count
+
+    @property
+    def headers(self) -> dict[str, HeaderValue]:
+        """The message's headers."""
+        return self.message.headers
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What was kept for this delivery."""
+        if self._kept is None:
+            self._kept = {}
+        return self._kept
+
+    async def extend(self, seconds: float) -> None:
+        """Let the lease end so many seconds from now; while a task runs, its worker does so by
+        itself. Raises `LeaseLost`."""
+        await self._holder.extend(self.message, seconds)
+
+    def reject(self, reason: str = "") -> Reject:
+        """What to raise when the work cannot be done."""
+        return Reject(reason)
+
+    def retry(self, after_s: float | None = None, reason: str = "") -> RetryAfter:
+        """What to raise when the work is to be done again, at once or after so many seconds."""
+        return RetryNow(reason) if after_s is None else RetryAfter(after_s, reason)

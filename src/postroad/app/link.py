@@ -1,0 +1,109 @@
+"""How the calls of an app reach its broker: blocking, or awaited on a loop.
+
+It stands between the app and the two faces. The rule kept here: a broker is opened once, when it is
+first needed, and a call finds the one that is open, whichever thread or loop it comes from.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
+
+from postroad.api.aio import AsyncBroker
+from postroad.api.asks import Asks
+from postroad.api.broker import Broker
+from postroad.api.operations import Operations
+from postroad.errors import BlocksLoop
+
+R = TypeVar("R")
+
+Target = str | os.PathLike[str] | None
+"""Where the broker is: an address, a data directory, or nowhere but in memory."""
+
+
+class Link:
+    """The broker of an app."""
+
+    def __init__(self, target: Target | Broker | AsyncBroker) -> None:
+        """`target` may be a broker that is open: it stays open when the link is closed."""
+        self._target = target if not isinstance(target, Broker | AsyncBroker) else None
+        self._given = isinstance(target, Broker | AsyncBroker)
+        self._lock = Lock()
+        self._blocking = target if isinstance(target, Broker) else None
+        self._served: AsyncBroker | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if isinstance(target, AsyncBroker):
+            self._served = target
+            self._loop = asyncio.get_running_loop()
+
+    def do(self, call: Callable[[Operations], Asks[R]], names: tuple[str, str]) -> R:
+        """The result of an operation that `call` makes; waits for it. Raises `BlocksLoop` on a
+        running loop, with the `names` of the call and of the one to await.
+        """
+        if _running_loop() is not None:
+            raise BlocksLoop(*names)
+        served, loop = self._served, self._loop
+        if served is not None and loop is not None and not loop.is_closed():
+            return asyncio.run_coroutine_threadsafe(served.do(call(served.later)), loop).result()
+        broker = self._opened()
+        return broker.do(call(broker.later))
+
+    async def ado(self, call: Callable[[Operations], Asks[R]]) -> R:
+        """The result of an operation that `call` makes, on any loop."""
+        if self._blocking is not None:
+            broker = self._blocking
+            return await asyncio.to_thread(lambda: broker.do(call(broker.later)))
+        served, loop = await self._serving()
+        if loop is asyncio.get_running_loop():
+            return await served.do(call(served.later))
+        later = asyncio.run_coroutine_threadsafe(served.do(call(served.later)), loop)
+        return await asyncio.wrap_future(later)
+
+    async def serve(self) -> AsyncBroker:
+        """The broker for a run on this loop; calls from elsewhere go through it from now on."""
+        if self._blocking is not None and not self._given and self._target is not None:
+            # A directory is open once: what a program called before it runs its workers is over.
+            blocking, self._blocking = self._blocking, None
+            blocking.close()
+        return (await self._serving())[0]
+
+    def close(self) -> None:
+        """Close the blocking broker, if it was opened here."""
+        if self._blocking is not None and not self._given:
+            blocking, self._blocking = self._blocking, None
+            blocking.close()
+
+    async def aclose(self) -> None:
+        """Close whatever was opened here."""
+        self.close()
+        if self._served is not None and not self._given:
+            served, self._served, self._loop = self._served, None, None
+            await served.close()
+
+    async def _serving(self) -> tuple[AsyncBroker, asyncio.AbstractEventLoop]:
+        if self._served is None or self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.get_running_loop()
+            self._served = await self._open_served()
+        return self._served, self._loop
+
+    async def _open_served(self) -> AsyncBroker:
+        if isinstance(self._target, str) and "://" in self._target:
+            return await AsyncBroker.connect(self._target)
+        return await AsyncBroker.open(self._target)
+
+    def _opened(self) -> Broker:
+        with self._lock:
+            if self._blocking is None:
+                if isinstance(self._target, str) and "://" in self._target:
+                    self._blocking = Broker.connect(self._target)
+                else:
+                    self._blocking = Broker.open(self._target)
+            return self._blocking
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,153 @@
+"""A task: a function, the queue whose messages ask for it, and how its worker runs it.
+
+It stands between the decorator and the run. The rule kept here: the function stays the function it
+was; calling the worker calls it.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+
+from postroad.api.options import QueueOptions
+from postroad.app.rate import per_second_of
+from postroad.app.retry import Retry
+from postroad.errors import BadWorker
+from postroad.limits import DURATION_MS_MAX, WORKER_CONCURRENCY_MAX, WORKER_PREFETCH_MAX
+from postroad.model.value import value
+
+if TYPE_CHECKING:
+    from postroad.app.app import App
+    from postroad.app.bodies import BodyCodec
+    from postroad.app.jobs import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THREAD: Final = "thread"
+PROCESS: Final = "process"
+
+
+@value
+class WorkerOptions:
+    """How a worker runs its task.
+
+    `concurrency`: runs at a time. `prefetch`: messages leased beyond those that run; `None`: as
+    many as it finishes in a moment. `lease_s`: how long a lease lasts when nobody extends it: so
+    soon another worker has the messages of one that died. `timeout_s`: how long a run may take.
+    `dead_letter_queue`: where messages go that failed for good. `executor`: where a plain function
+    runs. `settings`: further settings of the queue. `update`: settings that differ from the queue's
+    are set, not refused.
+    """
+
+    concurrency: int = 10
+    prefetch: int | None = None
+    retry: Retry = Retry()
+    timeout_s: float | None = None
+    lease_s: float = 30.0
+    rate: str | None = None
+    dead_letter_queue: str = ""
+    executor: str = THREAD
+    settings: QueueOptions | None = None
+    update: bool = False
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease time in ms."""
+        return round(self.lease_s * 1_000)
+
+    @property
+    def timeout_ms(self) -> int | None:
+        """The time a run may take, in ms; `None`: any."""
+        return None if self.timeout_s is None else round(self.timeout_s * 1_000)
+
+    def check(self, what: str) -> None:
+        """Raise `BadWorker` about `what` where it makes no sense."""
+        if not 1 <= self.concurrency <= WORKER_CONCURRENCY_MAX:
+            raise BadWorker(f"{what}: `concurrency` is from 1 to {WORKER_CONCURRENCY_MAX:,}")
+        if self.prefetch is not None and not 0 <= self.prefetch <= WORKER_PREFETCH_MAX:
+            raise BadWorker(f"{what}: `prefetch` is from 0 to {WORKER_PREFETCH_MAX:,}")
+        for name, seconds in (("timeout_s", self.timeout_s), ("lease_s", self.lease_s)):
+            if seconds is not None and not 0.001 <= seconds <= DURATION_MS_MAX / 1_000:
+                raise BadWorker(f"{what}: `{name}` is a number of seconds above 0")
+        if self.executor not in (THREAD, PROCESS):
+            raise BadWorker(f"{what}: `executor` is {THREAD} or {PROCESS}")
+        self.retry.check()
+
+
+class Worker(Generic[P, R]):
+    """A task and its queue. Call it to run the function here and now; `delay` and its kin to have a
+    worker run it.
+    """
+
+    def __init__(
+        self, app: "App", function: Callable[P, R], queue: str, options: WorkerOptions
+    ) -> None:
+        """Use `App.worker`."""
+        update_wrapper(self, function)
+        self.app = app
+        self.function = function
+        self.queue = queue
+        self.options = options
+        self.name = f"{function.__module__}:{function.__qualname__}"
+        self.is_coroutine = inspect.iscoroutinefunction(function)
+        options.check(f"worker `{self.name}`")
+        if self.is_coroutine and options.executor == PROCESS:
+            raise BadWorker(f"worker `{self.name}`: a coroutine runs on the loop, in no process")
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function itself."""
+        return self.function(*args, **kwargs)
+
+    @cached_property
+    def codec(self) -> "BodyCodec":
+        """What turns arguments into bodies and back."""
+        from postroad.app.bodies import BodyCodec
+
+        return BodyCodec(self.function)
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """Where messages go that failed for good."""
+        return self.options.dead_letter_queue or f"{self.queue}.dead"
+
+    def queue_options(self) -> QueueOptions:
+        """The settings its queue is declared with."""
+        options: QueueOptions = {
+            "lease_ms": self.options.lease_ms,
+            "deliveries_max": self.options.retry.attempts,
+            "retry": self.options.retry.policy(),
+            "dead_letter_queue": self.dead_letter_queue,
+        }
+        per_second = per_second_of(self.options.rate)
+        if per_second is not None:
+            options["per_second"] = per_second
+        return {**options, **(self.options.settings or {})}
+
+    def delay(self, *args: Any, **kwargs: Any) -> "Job":
+        """Have a worker run the function with these arguments; returns when that is durable."""
+        from postroad.app import calls
+
+        return calls.delay(self, args, kwargs)
+
+    async def adelay(self, *args: Any, **kwargs: Any) -> "Job":
+        """As `delay`, for a running loop."""
+        from postroad.app import calls
+
+        return await calls.adelay(self, args, kwargs)
+
+    def delay_many(self, jobs: Sequence[Any], **options: Any) -> "list[Job]":
+        """As `delay` for each of many arguments."""
+        from postroad.app import calls
+
+        return calls.delay_many(self, jobs, options)
+
+    async def adelay_many(self, jobs: Sequence[Any], **options: Any) -> "list[Job]":
+        """As `delay_many`, for a running loop."""
+        from postroad.app import calls
+
+        return await calls.adelay_many(self, jobs, options)
+
+
+Workers = Mapping[str, Worker[Any, Any]]
+"""Workers by the names of their queues."""
