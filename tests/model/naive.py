@@ -43,6 +43,7 @@ class Held:
     returned: bool = False
     told: list[str] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
+    failure: str = ""
 
 
 class NaiveQueue:
@@ -191,7 +192,12 @@ class NaiveQueue:
             self.kept[offset] = (one, now)
 
     def settle(
-        self, offset: int, outcome: int, after_ms: int | None, dice: tuple[int, bytes]
+        self,
+        offset: int,
+        outcome: int,
+        after_ms: int | None,
+        dice: tuple[int, bytes],
+        failure: str = "",
     ) -> None:
         now, salt = dice
         if outcome == ACK or (outcome == REJECT and self.settings.dead_letter_queue is None):
@@ -207,6 +213,8 @@ class NaiveQueue:
             message = (self.id, offset)
             due_ms = retry_due_ms(self.settings.retry, attempt, now, salt, message)
             self.come_back(offset, True, due_ms)
+        if offset in self.held and self.held[offset].state == "dead":
+            self.held[offset].failure = failure
 
     def pass_time(self, now: int) -> Iterator[Held]:
         """Everything that is due; yields the messages whose leases lapse."""
@@ -257,4 +265,5 @@ def with_death(deaths: list[Death], queue: str, one: Held, now: int) -> list[Dea
         if death not in kept:
             last = Death(queue, one.reason, one.count, death.first_ms, now, death.times + 1)
             last.number = death.number
+    last.failure = one.failure
     return [*kept, last]

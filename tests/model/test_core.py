@@ -268,9 +268,16 @@ class Core(Historian):
         outcome=st.sampled_from([ACK, ACK, RELEASE, RETRY, REJECT]),
         after_ms=st.sampled_from([None, 0, 30]),
         strict=st.booleans(),
+        failure=st.sampled_from(["", "it broke", "it broke again"]),
     )
     def settle(
-        self, picks: list[int], wrong: bool, outcome: int, after_ms: int | None, strict: bool
+        self,
+        picks: list[int],
+        wrong: bool,
+        outcome: int,
+        after_ms: int | None,
+        strict: bool,
+        failure: str,
     ) -> None:
         if not self.receipts:
             return
@@ -280,7 +287,7 @@ class Core(Historian):
         offsets, leases, counts = (list(column) for column in zip(*receipts, strict=True))
         next_offset = self.road.queue(queue.name).next_offset
         command = commands.Settle(
-            queue.name, offsets, leases, counts, outcome, after_ms, strict=strict
+            queue.name, offsets, leases, counts, outcome, after_ms, strict, failure=failure
         )
         reply = self.ask(command)
         failed: list[tuple[int, Why]] = []
@@ -302,7 +309,7 @@ class Core(Historian):
         for offset, in_time in ends.items():
             if in_time:
                 self.credit_back(queue.held[offset])
-            queue.settle(offset, outcome, after_ms, (self.now, SALT))
+            queue.settle(offset, outcome, after_ms, (self.now, SALT), failure)
         self.look()
 
     @deed(3, picks=PICKS, wrong=st.booleans(), lease_ms=st.sampled_from([0, 50, 100, 200]))

@@ -31,6 +31,8 @@ WAYS = st.fixed_dictionaries(
     }
 )
 
+FAILURE = "it broke: the disk is on fire"
+
 
 @dataclass
 class Naive:
@@ -42,6 +44,7 @@ class Naive:
     way: tuple[str, tuple[str, ...]] | None
     count: int = 0
     died: str = ""
+    failure: str = ""
     deaths: list[Death] = field(default_factory=list)
 
 
@@ -89,7 +92,7 @@ class Graves(RuleBasedStateMachine):
     def receive_and_settle(self, name: str, outcome: int) -> None:
         messages = self.road.receive(name, 3)
         if messages:
-            self.road.settle(messages, outcome)
+            self.road.settle(messages, outcome, failure=FAILURE)
         mine = {message.body for message in messages}
         assert len(mine) == min(3, sum(not one.died for one in self.held[name]))
         for one in [one for one in self.held[name] if one.body in mine and not one.died]:
@@ -106,6 +109,7 @@ class Graves(RuleBasedStateMachine):
             one.died = "max-deliveries"
         elif outcome == commands.REJECT:
             one.died = "rejected"
+        one.failure = FAILURE if one.died else ""
 
     @rule(name=QUEUES, key=ROUTING)
     def bind(self, name: str, key: str) -> None:
@@ -214,6 +218,7 @@ class Graves(RuleBasedStateMachine):
             exchange, keys = one.way or (None, ())
             number = len(one.deaths)
             last = Death(name, one.died, one.count, now, 0, 1, exchange, keys, number)
+        last.failure = one.failure
         return [*rest, last]
 
     @staticmethod

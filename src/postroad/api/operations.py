@@ -250,19 +250,23 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
         """
         return self._settle(messages, RELEASE, None)
 
-    def retry(self, messages: Receipts, after_ms: int | None = None) -> Asks[None]:
+    def retry(
+        self, messages: Receipts, after_ms: int | None = None, *, failure: str = ""
+    ) -> Asks[None]:
         """The work failed: ready again after `after_ms`, or when the queue's retry policy says;
         counted as a delivery.
 
-        After `deliveries_max` of them a message is dead. Raises `LeaseLost`.
+        After `deliveries_max` of them a message is dead. `failure`: what went wrong, 4,096
+        characters at most; the dead letter has it as its `failure`, and in the header
+        `postroad-failure`. Raises `LeaseLost`.
         """
-        return self._settle(messages, RETRY, duration(after_ms, "after_ms"))
+        return self._settle(messages, RETRY, duration(after_ms, "after_ms"), failure)
 
-    def reject(self, messages: Receipts) -> Asks[None]:
-        """Give up: to the dead-letter queue now, or dropped where there is none. Raises
-        `LeaseLost`.
+    def reject(self, messages: Receipts, *, failure: str = "") -> Asks[None]:
+        """Give up: to the dead-letter queue now, or dropped where there is none. `failure` as in
+        `retry`. Raises `LeaseLost`.
         """
-        return self._settle(messages, REJECT, None)
+        return self._settle(messages, REJECT, None, failure)
 
     def extend(self, messages: Receipts, lease_ms: int) -> Asks[None]:
         """Let leases end `lease_ms` from now; receipts stay good. Raises `LeaseLost`."""
@@ -296,12 +300,15 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
         command = commands.Peek(queue, start, count, tuple(states))
         return expect((yield command), replies.Peeked, queue).messages
 
-    def _settle(self, messages: Receipts, outcome: int, after_ms: int | None) -> Asks[None]:
+    def _settle(
+        self, messages: Receipts, outcome: int, after_ms: int | None, failure: str = ""
+    ) -> Asks[None]:
         sorted_out = self._sorted(messages)
         asked = []
         for one in sorted_out:
             columns = (one.offsets, one.leases, one.counts)
-            command = commands.Settle(one.queue, *columns, outcome, after_ms, queue_id=one.queue_id)
+            more = (outcome, after_ms, False, one.queue_id, failure)
+            command = commands.Settle(one.queue, *columns, *more)
             asked.append(command)
         if len(asked) == 1:
             reply = yield asked[0]

@@ -39,7 +39,8 @@ class Forgotten(Record, tag=28):
 
 
 class CameBack(Record, tag=29):
-    """As Returned, and when it was, for the biographies."""
+    """As Returned, and when it was, for the biographies. `failure`: what went wrong, kept with
+    those that die of it."""
 
     queue: int
     lease: int
@@ -50,6 +51,7 @@ class CameBack(Record, tag=29):
     counted: bool
     death: int
     now_ms: int
+    failure: str = ""
 
 
 class HolderLeft(Record, tag=30):

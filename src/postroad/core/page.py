@@ -24,8 +24,9 @@ class Page(Row):
     number in rows; `keyed`: which have one; `loaded_hashes`: those numbers, until the lanes have
     taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
     derived, see `Levels`. `front`: messages in the front lane of a list; `middle`: places of those
-    in its middle, by slot; `mids`: derived, which those are. `anew`: messages that are as new,
-    though `counts` and `firsts` do not say so yet, see `tidy`.
+    in its middle, by slot; `mids`: derived, which those are. `failures`: what dead ones
+    died of. `anew`: messages that are as new, though `counts` and `firsts` do not say so yet, see
+    `tidy`.
     """
 
     def __init__(self, queue: int, number: int) -> None:
@@ -44,6 +45,7 @@ class Page(Row):
         self.takers: array[int] | None = None
         self.anew = 0
         self.deaths: dict[int, int] = {}
+        self.failures: dict[int, str] = {}
         self.sizes: array[int] | None = None
         self.keys: array[int] | None = None
         self.keyed = 0
@@ -114,6 +116,10 @@ class Page(Row):
         self.dead &= ~mask
         self.overdue &= ~mask
         self.front &= ~mask
+        if self.failures:
+            gone = [slot for slot in self.failures if (mask >> slot) & 1]
+            for slot in gone:
+                del self.failures[slot]
         if self.delayed & mask:
             self.delayed &= ~mask
             assert self.dues is not None, "what is delayed has its instant"
@@ -165,9 +171,11 @@ class Page(Row):
             self._pack_hashes(),
             b"" if self.priorities is None else bytes(self.priorities),
         ]
-        if self.front or self.middle:
+        if self.front or self.middle or self.failures:
             places = [(slot, key >> 64, key & PLACE) for slot, key in sorted(self.middle.items())]
             columns.extend((_bits(self.front), places))
+        if self.failures:
+            columns.append(sorted(self.failures.items()))
         return msgspec.msgpack.encode(columns)
 
     def key_number(self, slot: int) -> int:
@@ -184,6 +192,16 @@ class Page(Row):
         """So many failed deliveries of a message that came back, whatever there were."""
         assert self.counts is not None, "what came back has a count"
         self.counts[slot] = min(count, DELIVERIES_MAX)
+
+    def note_failure(self, mask: int, failure: str) -> None:
+        """What dead messages died of, in words."""
+        for start, length in runs(mask):
+            for slot in range(start, start + length):
+                self.failures[slot] = failure
+
+    def failure_of(self, slot: int) -> str:
+        """What a dead message died of; empty where nobody said."""
+        return self.failures.get(slot, "")
 
     def begin_anew(self, mask: int) -> None:
         """Messages that were done are as new. A million of them may be in one step, so it is only
@@ -278,6 +296,8 @@ def decode_page(queue: int, number: int, packed: bytes) -> Page:
         page.front = _unbits(fields[14])
         page.middle = {one[0]: (one[1] << 64) | one[2] for one in fields[15]}
         page.mids = sum([1 << slot for slot in page.middle])
+    if len(fields) > 16:
+        page.failures = {pair[0]: pair[1] for pair in fields[16]}
     return page
 
 

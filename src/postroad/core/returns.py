@@ -28,6 +28,10 @@ def come_back(queue: Queue, record: history.CameBack) -> None:
     event.due_ms = record.due_ms
     _remember(queue, record.first, mask, event)
     queue.give_back(record.lease, record.first, mask, record.due_ms, record.counted, record.death)
+    if record.failure:
+        page = queue.page_of(record.first)
+        if page is not None:
+            page.note_failure(mask & page.dead, record.failure)
 
 
 def lapse(queue: Queue, until_ms: int, limit: int) -> None:

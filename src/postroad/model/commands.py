@@ -202,8 +202,9 @@ class Settle:
     what cannot be settled is named in the answer, the rest is done. An ack of a message that is
     gone already is fine. A message whose lease lapsed can still be acked while nobody else has
     leased it since, unless `strict`. `queue_id`: the number of the queue the leases are of; with
-    it a queue made anew under the name is left alone. Answer: `Settled`, or
-    `Refused(NO_SUCH_LEASE)` where another queue has the name now.
+    it a queue made anew under the name is left alone. `failure`: of a retry or a reject, what went
+    wrong, in words for whoever looks at the dead letter; kept with the messages that die of it.
+    Answer: `Settled`, or `Refused(NO_SUCH_LEASE)` where another queue has the name now.
     """
 
     queue: str
@@ -214,6 +215,7 @@ class Settle:
     after_ms: int | None = None
     strict: bool = False
     queue_id: int | None = None
+    failure: str = ""
 
 
 @value

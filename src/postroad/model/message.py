@@ -27,6 +27,9 @@ OWN_TOMBSTONE = "\0tombstone"
 OWN_PRIORITY = "\0priority"
 """Name under which a head keeps the message's priority."""
 
+FAILURE = "postroad-failure"
+"""Name of the header that says what a dead letter died of."""
+
 HeaderValue = str | bytes | int | float | bool | None
 
 _ROUTED = bytes((HEAD_ROUTED,))
@@ -49,7 +52,8 @@ class Death(Struct, array_like=True, gc=False):
     `deliveries`: how often it had been delivered, the last time; `first_ms`: when it died so first;
     `last_ms`: last (0: once only); `times`: how often. `exchange`, `keys`: the exchange and routing
     keys that it had come by when it died so first; `None`: it had come by none. `number`: how many
-    other deaths it had died before that.
+    other deaths it had died before that. `failure`: what went wrong the last time, in the words of
+    who gave the message back; empty where nobody said.
     """
 
     queue: str
@@ -61,6 +65,7 @@ class Death(Struct, array_like=True, gc=False):
     exchange: str | None = None
     keys: tuple[str, ...] = ()
     number: int = 0
+    failure: str = ""
 
     @property
     def at_ms(self) -> int:
@@ -110,10 +115,19 @@ class Delivery(Struct, gc=False):
     @property
     def headers(self) -> dict[str, HeaderValue]:
         """The headers in plain form, whichever protocol the message came by; AMQP's properties
-        are among them."""
-        if self.head[:1] == _ROUTED:
-            return shown_of(self.head)
-        return headers_of(self.head)
+        are among them, and `postroad-failure` where the message has a `failure`."""
+        plain = shown_of(self.head) if self.head[:1] == _ROUTED else headers_of(self.head)
+        if self.note is not None and self.failure:
+            return {**plain, FAILURE: self.failure}
+        return plain
+
+    @property
+    def failure(self) -> str:
+        """What the message died of the last time, in the words of who gave it back; empty where it
+        never died, or nobody said."""
+        if self.note is None or not self.note.deaths:
+            return ""
+        return self.note.deaths[-1].failure
 
     @property
     def key(self) -> str | None:

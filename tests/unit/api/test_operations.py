@@ -21,6 +21,18 @@ def test_what_is_published_is_received_and_gone_once_acked(broker: Broker) -> No
     assert broker.describe("orders").ready == 0
 
 
+def test_a_dead_letter_has_what_its_handler_said_of_it_as_a_header(broker: Broker) -> None:
+    broker.declare("dead")
+    broker.declare("orders", dead_letter_queue="dead", deliveries_max=1)
+    broker.publish("orders", "first", headers={"kind": "test"})
+    broker.retry(broker.receive("orders"), failure="ValueError: no amount")
+    broker.publish("orders", "second")
+    broker.reject(broker.receive("orders"), failure="too late")
+    one, other = sorted(broker.receive("dead", 2, wait_ms=5_000), key=lambda dead: dead.offset)
+    assert one.headers == {"kind": "test", "postroad-failure": "ValueError: no amount"}
+    assert (other.failure, other.headers) == ("too late", {"postroad-failure": "too late"})
+
+
 def test_declaring_again_is_fine_unless_a_named_setting_differs(broker: Broker) -> None:
     assert broker.declare("orders", lease_ms=5_000)
     assert not broker.declare("orders")

@@ -110,7 +110,7 @@ EXAMPLES += [
     history.Kept(7, 2 << 40, 4_096, 4, MASK, NOW),
     history.Recalled(7, 4_096, 4, b""),
     history.Forgotten(7, NOW, 8),
-    history.CameBack(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED, NOW),
+    history.CameBack(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED, NOW, "it broké"),
     history.HolderLeft(7, BIG, 500, False, NOW),
     history.Rescheduled(7, 4_096, 4, MASK, NOW),
     history.MovePlanned(1, True, EVERY_CHOICE, Edit(b"other", plain_head({"a": 1}), ("b",))),
@@ -139,6 +139,19 @@ def test_a_note_of_four_words_for_each_death_is_read_as_before() -> None:
     deaths = [Death("mail", "rejected", 4, NOW), Death("späm", "expired", 0, NOW)]
     assert note == Note(1, 2, NOW, 3, deaths)
     assert [death.at_ms for death in note.deaths] == [NOW, NOW]
+
+
+OLD_CAME_BACK = (
+    "91 9a 1d 07 cf 00 00 02 00 00 00 00 00 cd 10 00 04 c4 01 0b cf 00 00 01 8b cf e5 68 7b c3 02 cf"
+    "00 00 01 8b cf e5 68 7b"
+)
+
+
+def test_a_return_that_says_nothing_of_a_failure_is_read_as_before() -> None:
+    content = bytes.fromhex(OLD_CAME_BACK)
+    came_back = history.CameBack(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED, NOW)
+    assert decode_group(head_of_group(1) + content) == [[came_back]]
+    assert came_back.failure == ""
 
 
 @pytest.mark.parametrize("record", EXAMPLES, ids=KINDS)

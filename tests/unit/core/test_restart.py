@@ -120,6 +120,19 @@ def test_everything_comes_back_from_rows_alone() -> None:
     r.state.check()
 
 
+def test_the_dead_that_wait_still_say_after_a_restart_what_went_wrong() -> None:
+    r = Road()
+    r.declare(dead_letter_queue="later")
+    r.fill(2)
+    r.settle(r.receive(), commands.REJECT, failure="no such address")
+    r.restart(2, r.cut(), len(r.steps))
+    r.declare("later")
+    r.settle_down()
+    (dead,) = r.receive("later")
+    assert dead.failure == "no such address"
+    assert dead.headers == {"postroad-failure": "no such address"}
+
+
 def test_a_deleted_queue_that_is_not_swept_yet_is_swept_after_the_restart() -> None:
     r = Road()
     r.declare("a")

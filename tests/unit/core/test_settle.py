@@ -3,6 +3,7 @@
 from typing import Any
 
 from postroad.core.bits import PAGE
+from postroad.limits import FAILURE_CHARS_MAX
 from postroad.model import commands
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Death, Delivery
@@ -93,6 +94,45 @@ def test_a_rejected_message_goes_to_the_dead_letters_with_its_history() -> None:
     assert dead.identity == (r.queue().id, 0)
     assert dead.delivery_count == 1
     r.check()
+
+
+def test_a_dead_letter_says_what_went_wrong_the_last_time() -> None:
+    r = road(dead_letter_queue="dead", deliveries_max=2)
+    r.declare("dead")
+    r.fill(3)
+    failing, rejected, silent = r.receive(count=3)
+    assert r.settle([failing], RETRY, failure="the first time") == []
+    assert r.settle([rejected], REJECT, failure="not for us") == []
+    assert r.settle([silent], REJECT) == []
+    assert r.settle(r.receive(), RETRY, failure="the second time") == []
+    r.settle_down()
+    told = {one.identity[1]: one.failure for one in r.receive("dead", count=3)}
+    assert told == {0: "the second time", 1: "not for us", 2: ""}
+    r.check()
+
+
+def test_what_went_wrong_is_forgotten_when_the_message_lives_on_or_is_done() -> None:
+    r = road(deliveries_max=2)
+    r.fill(1)
+    assert r.settle(r.receive(), RETRY, failure="the first time") == []
+    page = r.queue().page_of(0)
+    assert page is not None and page.failures == {}
+    assert r.settle(r.receive(), RETRY, failure="the second time") == []
+    assert page.failures == {0: "the second time"}
+    r.settle_down()
+    assert page.failures == {}
+    assert r.counts() == NOTHING
+
+
+def test_what_went_wrong_is_told_in_so_many_characters_or_refused() -> None:
+    r = road(dead_letter_queue="dead")
+    r.fill(1)
+    (one,) = r.receive()
+    columns = ([one.offset], [one.lease], [one.delivery_count])
+    failure = "x" * FAILURE_CHARS_MAX
+    refused = r.ask(commands.Settle("q", *columns, REJECT, failure=failure + "x"))
+    assert isinstance(refused, Refused) and refused.why is Why.BAD_COMMAND
+    assert r.settle([one], REJECT, failure=failure) == []
 
 
 def test_a_message_that_lapsed_can_still_be_acked_while_nobody_else_has_it() -> None:

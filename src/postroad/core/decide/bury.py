@@ -132,6 +132,7 @@ class Funeral:
         way = way_of(self.queue, note, head)
         keys = keys_of(self.queue, way)
         note.deaths = died(self.queue, self.page.deaths[slot], count, note, head, now)
+        note.deaths[-1].failure = self.page.failure_of(slot)
         note.exchange = self.queue.settings.dead_letter_exchange
         note.keys = keys
         route = self._route(keys, head, body)

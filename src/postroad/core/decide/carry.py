@@ -111,6 +111,7 @@ class Cargo:
             count = 0 if piece.counts is None else piece.counts[at]
             head = b"" if bodies.heads is None else bodies.heads[at]
             moved.deaths = died(self.errand.source, page.deaths[slot], count, moved, head, now)
+            moved.deaths[-1].failure = page.failure_of(slot)
         _add(load, bodies, at, self.errand.edit)
         _add_life(load, into, page, moved)
         _add_place(load, page, slot)

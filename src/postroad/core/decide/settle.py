@@ -12,6 +12,7 @@ from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, ref
 from postroad.core.queue import Queue
 from postroad.core.retry import retry_due_ms
 from postroad.core.settled import done_record
+from postroad.limits import FAILURE_CHARS_MAX
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY, Extend, Settle
 from postroad.model.policy import RETRY_ALL, RETRY_FAILED, RETRY_RETURNED
 from postroad.model.replies import Settled, Why
@@ -106,6 +107,9 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
         return refuse(Why.BAD_COMMAND, TOO_LONG)
     if command.outcome not in (ACK, RELEASE, RETRY, REJECT):
         return refuse(Why.BAD_COMMAND, "an outcome is ack, release, retry or reject")
+    if len(command.failure) > FAILURE_CHARS_MAX:
+        text = f"what went wrong is told in at most {FAILURE_CHARS_MAX:,} characters"
+        return refuse(Why.BAD_COMMAND, text)
     acked = command.outcome == ACK
     held = Held(queue, acked, acked and not command.strict, True)
     held.sort(list(command.offsets), list(command.leases), list(command.counts))
@@ -211,20 +215,41 @@ def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[fa
     purged = first < part.queue.purged_before
     if purged or outcome == ACK or (outcome == REJECT and not dead_letters):
         return [done_record(part.queue, lease, part.base, part.mask, now)]
+    failure = command.failure
     if outcome == REJECT:
-        return [history.CameBack(queue, lease, first, span, packed, 0, True, facts.REJECTED, now)]
+        came = (0, True, facts.REJECTED, now, failure)
+        return [history.CameBack(queue, lease, first, span, packed, *came)]
     failed = outcome == RETRY
+    if failure and not (failed and _last_time(part)):
+        failure = ""
     if failed and command.after_ms is not None:
         due = now + command.after_ms if command.after_ms > 0 else 0
-        return [history.CameBack(queue, lease, first, span, packed, due, True, 0, now)]
+        return [history.CameBack(queue, lease, first, span, packed, due, True, 0, now, failure)]
     if settings.retry.when not in (RETRY_ALL, RETRY_FAILED if failed else RETRY_RETURNED):
-        return [history.CameBack(queue, lease, first, span, packed, 0, failed, 0, now)]
-    return _retry_by_policy(world, part, failed, now)
+        return [history.CameBack(queue, lease, first, span, packed, 0, failed, 0, now, failure)]
+    return _retry_by_policy(world, part, failure if failed else None, now)
 
 
-def _retry_by_policy(world: World, part: Part, failed: bool, now: int) -> list[facts.Record]:
-    """Each message waits as long as the queue's policy says; equally long ones are one record."""
+def _last_time(part: Part) -> bool:
+    """Whether one of the messages dies when this delivery counts too."""
+    most = part.queue.settings.deliveries_max
+    page = part.queue.page_of(part.base + lowest(part.mask))
+    if not most or page is None:
+        return False
+    for start, length in runs(part.mask):
+        for slot in range(start, start + length):
+            if page.count_of(slot) + 1 >= most:
+                return True
+    return False
+
+
+def _retry_by_policy(
+    world: World, part: Part, failure: str | None, now: int
+) -> list[facts.Record]:
+    """Each message waits as long as the queue's policy says; equally long ones are one record.
+    `failure` is `None` where the work did not fail."""
     queue = part.queue
+    failed = failure is not None
     page = queue.page_of(part.base + lowest(part.mask))
     assert page is not None, "a leased message has a page"
     salt = world.state.catalog.salt
@@ -239,7 +264,6 @@ def _retry_by_policy(world: World, part: Part, failed: bool, now: int) -> list[f
     for due, mask in by_due.items():
         first, span, packed = pack_mask(mask)
         first += part.base
-        records.append(
-            history.CameBack(queue.id, part.lease, first, span, packed, due, failed, 0, now)
-        )
+        came = (due, failed, 0, now, failure or "")
+        records.append(history.CameBack(queue.id, part.lease, first, span, packed, *came))
     return records

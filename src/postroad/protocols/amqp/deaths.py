@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from postroad.model.fields import FieldTable, FieldValue, Long, Stamp
-from postroad.model.message import Death, Note
+from postroad.model.message import FAILURE, Death, Note
 from postroad.model.names import local_name
 from postroad.model.properties import Properties, parse_properties, write_properties
 
@@ -76,6 +76,8 @@ def died(headers: FieldTable, note: Note, expiration: str | None, name: Name) ->
         for word, text in _summary(one, name).items():
             if which == "last" or not isinstance(claimed, list):
                 told[f"x-{which}-death-{word}"] = text
+    if deaths[-1].failure:
+        told[FAILURE] = deaths[-1].failure
     return told
 
 

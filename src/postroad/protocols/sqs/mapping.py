@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from postroad.model.commands import Extend, Settle
-from postroad.model.message import OWN_DEDUP, OWN_KEY, Delivery, typed_headers_of
+from postroad.model.message import FAILURE, OWN_DEDUP, OWN_KEY, Delivery, typed_headers_of
 from postroad.model.value import value
 from postroad.protocols.aws.session import Shape
 from postroad.protocols.sqs.addresses import arn_of
@@ -70,6 +70,8 @@ class Reader:
         """One message."""
         names = self._config.names
         typed = typed_headers_of(delivery.head) if delivery.head else {}
+        if delivery.failure:
+            typed = {**typed, FAILURE: ("String", delivery.failure)}
         shown = self._shown(typed)
         raw = delivery.body
         try:

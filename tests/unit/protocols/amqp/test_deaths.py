@@ -52,6 +52,14 @@ def dead(queue: str, reason: str, *keys: str, exchange: str = "") -> Death:
     return Death(queue, reason, 1, AT_MS, exchange=exchange, keys=keys)
 
 
+def test_what_a_handler_said_went_wrong_is_a_header() -> None:
+    death = dead("r1", "rejected", "a", exchange="logs")
+    death.failure = "ValueError: no amount"
+    assert told(noted(death))["postroad-failure"] == "ValueError: no amount"
+    later = dead("r2", "expired", "a", exchange="logs")
+    assert "postroad-failure" not in told(noted(death, later))
+
+
 def test_a_rejected_message_with_a_key_of_its_queue_has_no_copies_any_more() -> None:
     note = noted(dead("r1", "rejected", "a", "b", exchange="logs"), exchange="graves", keys=("g1",))
     assert told(note, {"CC": ["b"], "mine": 1}) == {
