@@ -5,6 +5,7 @@ from postroad.model import replies
 from postroad.model.message import Delivery
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Entry, Fate, Known, View, Violation
 from tests.sim.tap import Tap
+from tests.sim.workload import FAILURES
 
 POPPED = 1 << 63
 """Stands for the lease of what was taken without one: nothing comes after it."""
@@ -79,6 +80,7 @@ class LeaseRules:
             entry = self.known.entries[place] = Entry(copy, place)
         if entry.copy is not copy:
             raise Violation(f"{copy} took the place {place} of {entry.copy}")
+        _look_why_it_died(delivery)
         view = self.known.view(name)
         if delivery.delivery_count > view.deliveries_max:
             raise Violation(f"{copy} was delivered {delivery.delivery_count} times")
@@ -139,3 +141,10 @@ class LeaseRules:
         if command.lease_ms == asks.SESSION_LEASE:
             return FOREVER_MS
         return ask.now + (view.lease_ms if command.lease_ms is None else command.lease_ms)
+
+
+def _look_why_it_died(delivery: Delivery) -> None:
+    for death in () if delivery.note is None else delivery.note.deaths:
+        told = FAILURES[asks.REJECT] if death.reason == "rejected" else ""
+        if death.failure != told and death.reason != "max-deliveries":
+            raise Violation(f"{death} says `{death.failure}`, and not `{told}`")

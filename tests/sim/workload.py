@@ -51,6 +51,9 @@ KEYED: dict[str, QueueSettings] = {
 QUEUES.update(KEYED)
 KEYS = (None, "a", "b", "c", "d")
 
+FAILURES = {asks.RETRY: "it failed", asks.REJECT: "it is wrong"}
+"""What is said of messages that are given back so."""
+
 FILLER = bytes(range(32, 124)) * 300
 
 
@@ -192,7 +195,9 @@ class Session:
             return asks.Extend(name, offsets, leases, rng.choice((0, 300, 3_000)))
         outcome = rng.choice((asks.ACK,) * 5 + (asks.RELEASE, asks.RETRY, asks.REJECT))
         after = rng.choice((None, 0, 500))
-        return asks.Settle(name, offsets, leases, counts, outcome, after, rng.random() < 0.2)
+        failure = FAILURES.get(outcome, "")
+        strict = rng.random() < 0.2
+        return asks.Settle(name, offsets, leases, counts, outcome, after, strict, failure=failure)
 
     def extend(self, _: int) -> Any:
         """Extend a part of what is held, and keep it."""
