@@ -301,7 +301,12 @@ AMQP_TX_MESSAGE_BYTES = 256  # what one of them takes beside its body and its he
 AMQP_STREAM_BYTES = 1024 * 1024  # read for a consumer of a stream at once
 AMQP_STREAM_WAIT_MS = 60_000  # one wait for more of a stream; then it is asked again
 
-# The native protocol's clients.
+# The native protocol, and its clients.
+NATIVE_FRAME_BYTES_MAX = 64 * 1024 * 1024  # four of the largest messages: one frame is held in memory
+NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
+NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
+NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read
+NATIVE_HELLO_MS = 10_000  # a client has so long to say who it is
 NATIVE_TIMEOUT_MS = 30_000  # for a reply beyond the wait that was asked for, unless set otherwise
 NATIVE_RETRY_MS = 50  # before the first try to connect anew, at most; doubled for each after it
 NATIVE_RETRY_MS_MAX = 5_000  # between two tries at most
@@ -310,10 +315,3 @@ NATIVE_SIGN_MS = 10_000  # and after so long without one the connection is lost
 NATIVE_UNSENT_BYTES_MAX = 1024 * 1024  # not yet taken by the socket; who asks more waits
 NATIVE_READ_BYTES = 256 * 1024  # read by a client at once
 NATIVE_CLOSE_MS = 5_000  # a close waits so long for the replies that are on their way
-
-# The native protocol.
-NATIVE_FRAME_BYTES_MAX = 64 * 1024 * 1024  # four of the largest messages: one frame is held in memory
-NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
-NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
-NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read
-NATIVE_HELLO_MS = 10_000  # a client has so long to say who it is

@@ -91,7 +91,7 @@ class Note(Struct, array_like=True, gc=False):
     keys: tuple[str, ...] = ()
 
 
-class Delivery(Struct, gc=False):
+class Delivery(Struct, array_like=True, gc=False):
     """One message as its receiver gets it.
 
     `queue`: queue id; `offset`: its place there; `lease`: the lease's number (0: popped or peeked,

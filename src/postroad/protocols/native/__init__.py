@@ -1,0 +1,1 @@
+"""The native protocol: the model's own commands and replies, in frames."""
