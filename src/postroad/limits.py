@@ -252,8 +252,26 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
 
 # Workers.
-WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each is a task of the loop, or a thread
+WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each a task of the loop, or a thread
 WORKER_PREFETCH_MAX = 10_000  # messages that wait in a worker: others could have them
+WORKER_BATCH_MAX = 1_000  # messages leased by one receive
+WORKER_AHEAD_MAX = 2_000  # messages that wait where nobody said how many
+WORKER_AHEAD_MS = 100  # the work of so long a time waits in a worker, as long as it was of late
+WORKER_LOOK_MS = 20  # how much was finished is counted over so long a time, at least
+WORKER_WAKE_MS_MAX = 60_000  # a worker looks at its leases and runs at least so often
+WORKER_TURN_MS = 5  # tasks that end without waiting run so long before others have the loop
+WORKER_WAIT_MS = 20_000  # one wait for messages; then the worker asks again
+WORKER_THREADS_LOST_MAX = 100  # threads whose task never ended, of one worker; with more it stops
+WORKER_STOP_S = 30.0  # running tasks have so long to end when a worker is told to stop
+WORKER_AGAIN_MS = 500  # after a lost connection a worker asks again so soon
+HEARTBEAT_SHARE = 3  # leases are extended after one part in so many of their time
+JOBS_PUBLISH = 500  # of a bulk call, published at once: some tens of KiB of small arguments
+RESULT_BYTES_MAX = 1024 * 1024  # of one result, which stays in memory; larger ones go elsewhere
+RESULT_TEXT_MAX = 4_096  # characters of what an error says of itself
+RESULT_LOOK_S = 1.0  # whoever waits for a result looks so often though nobody told it
+WAKE_QUEUE_MS = 600_000  # the queue on which a process is told of results outlives it by so much
+WAKES_READ = 100  # jobs told of at once
+WAKES_WAIT_MS = 2_000  # one wait for them; then it is seen whether anybody waits still
 
 # Schemas.
 SCHEMA_BYTES_MAX = 64 * 1024  # of one version: far more than people write by hand
@@ -314,4 +332,5 @@ NATIVE_SILENCE_MS = 10_000  # after so long without a byte a client that waits a
 NATIVE_SIGN_MS = 10_000  # and after so long without one the connection is lost
 NATIVE_UNSENT_BYTES_MAX = 1024 * 1024  # not yet taken by the socket; who asks more waits
 NATIVE_READ_BYTES = 256 * 1024  # read by a client at once
+NATIVE_DIAL_MS = 5_000  # one try to connect
 NATIVE_CLOSE_MS = 5_000  # a close waits so long for the replies that are on their way

@@ -87,6 +87,7 @@ ERRORS = {
     "QueueNotFound",
     "Rebalancing",
     "Refusal",
+    "ReplyNotSent",
     "SettingsDiffer",
     "TaskNotFound",
     "TaskRunning",

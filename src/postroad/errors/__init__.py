@@ -75,9 +75,10 @@ from postroad.errors.remote import (
     NotConnected,
     NotRemote,
     NotWelcome,
+    ReplyNotSent,
     TimedOut,
 )
-from postroad.errors.tasks import BadWorker, BlocksLoop
+from postroad.errors.tasks import BadWorker, BlocksLoop, JobFailed, NoResult, ResultTimeout
 
 __all__ = [
     "AlreadyOpen",
@@ -111,6 +112,7 @@ __all__ = [
     "GroupInUse",
     "GroupNotFound",
     "Incomplete",
+    "JobFailed",
     "JournalFailed",
     "KeyNotFound",
     "KvFull",
@@ -120,6 +122,7 @@ __all__ = [
     "MessageNotFound",
     "MessageTooLarge",
     "NameTaken",
+    "NoResult",
     "NoSpace",
     "NotANumber",
     "NotConnected",
@@ -136,6 +139,8 @@ __all__ = [
     "QueueNotFound",
     "Rebalancing",
     "Refusal",
+    "ReplyNotSent",
+    "ResultTimeout",
     "SettingsDiffer",
     "TaskNotFound",
     "TaskRunning",

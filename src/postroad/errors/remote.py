@@ -63,6 +63,18 @@ class TimedOut(PostroadError):  # noqa: N818
         self.sent = sent
 
 
+class ReplyNotSent(PostroadError):  # noqa: N818
+    """What was asked was done, but its reply is too large for the connection."""
+
+    def __init__(self, asked: str, why: str) -> None:
+        """Name what was asked, and what the server said."""
+        super().__init__(
+            f"`{asked}` was done, but its reply cannot be sent ({why}); ask for less at once"
+        )
+        self.asked = asked
+        self.why = why
+
+
 class NotRemote(PostroadError):  # noqa: N818
     """This is done only in the process that holds the data directory."""
 

@@ -19,3 +19,35 @@ class BlocksLoop(PostroadError):  # noqa: N818
         super().__init__(
             f"`{blocking}` would hold up the running event loop; use `await {awaited}`"
         )
+
+
+class JobFailed(PostroadError):  # noqa: N818
+    """The task of a job failed for good; `error` is the name of what it raised, `text` what that
+    said, `traceback` the end of its traceback, as text.
+    """
+
+    def __init__(self, id: str, error: str, text: str, traceback: str) -> None:
+        """Say what the task raised."""
+        super().__init__(f"job `{id}` failed: {error}: {text}")
+        self.id = id
+        self.error = error
+        self.text = text
+        self.traceback = traceback
+
+
+class ResultTimeout(PostroadError, TimeoutError):  # noqa: N818
+    """A job had no result within the time that was given it; it may have one later."""
+
+    def __init__(self, id: str, timeout_s: float) -> None:
+        """Name the job and the time."""
+        super().__init__(f"job `{id}` has no result after {timeout_s:g} s; ask again later")
+        self.id = id
+
+
+class NoResult(PostroadError):  # noqa: N818
+    """No result is kept of this job, for none was asked for."""
+
+    def __init__(self, id: str) -> None:
+        """Say how to ask."""
+        super().__init__(f"no result is kept of job `{id}`: call `delay` with `result=True`")
+        self.id = id

@@ -8,7 +8,14 @@ outcome: its reply, or an error that says whether it may have been done.
 from collections.abc import Callable
 from typing import Final
 
-from postroad.errors import BrokerClosed, ConnectionLost, NotRemote, NotWelcome, PostroadError
+from postroad.errors import (
+    BrokerClosed,
+    ConnectionLost,
+    NotRemote,
+    NotWelcome,
+    PostroadError,
+    ReplyNotSent,
+)
 from postroad.limits import (
     NATIVE_RETRY_MS,
     NATIVE_RETRY_MS_MAX,
@@ -270,9 +277,12 @@ class Client:
                     request.end(self.fault)
             return fault.text
         request = self._requests.answered(number)
-        if request is not None:
-            why = Why.TOO_LARGE if fault.code == FaultCode.NOT_SENT else Why.BAD_COMMAND
-            request.end(Refused(why, fault.text))
+        if request is None:
+            return "the server complained of what was not asked"
+        if fault.code == FaultCode.NOT_SENT:
+            request.end(ReplyNotSent(type(request.command).__name__, fault.text))
+        else:
+            request.end(Refused(Why.BAD_COMMAND, fault.text))
         return ""
 
     def _write(self, request: Request, now_ms: int) -> bytes:

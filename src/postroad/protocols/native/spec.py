@@ -33,6 +33,8 @@ VERSION: Final = 1
 """The highest version of the protocol that is spoken here."""
 VERSION_MIN: Final = 1
 """The lowest one."""
+SOCKET_NAME: Final = "postroad.sock"
+"""The unix socket of a server, in its data directory."""
 
 
 class Kind(IntEnum):
@@ -76,7 +78,7 @@ FAULTS: Final[dict[FaultCode, str]] = {
     FaultCode.LATE: "HELLO did not come in time.",
     FaultCode.UNKNOWN: "No command has this tag; a newer server may know it.",
     FaultCode.BAD_PAYLOAD: "The payload of a request is not what its tag says.",
-    FaultCode.NOT_SENT: "The answer was longer than a frame can be; messages in it were released.",
+    FaultCode.NOT_SENT: "It was done, but its answer does not fit into a frame, or cannot be written.",
 }
 """Those below 20 are about the connection, which closes; the others about one request."""
 
