@@ -117,17 +117,23 @@ def published(state: State, record: facts.Published) -> None:
     if route is None:
         _publish_to(state, state.queues[record.shelf], shelf, record, count)
         return
+    queues = state.queues
     for id in route.queues:
-        _publish_to(state, state.queues[id], shelf, record, count)
+        _publish_to(state, queues[id], shelf, record, count)
 
 
 def _publish_to(
     state: State, queue: Queue, shelf: Shelf, record: facts.Published, count: int
 ) -> None:
     first = queue.publish(count, shelf, record.first, record.now_ms, record.keys, record.priorities)
-    queue.touched = state.group
-    if state.group:
-        _not_durable_yet(state, queue, first)
+    group = state.group
+    queue.touched = group
+    if group:
+        waiting = queue.undurable
+        if not waiting:
+            waiting.append((first, group))
+        elif waiting[-1][1] != group:
+            _not_durable_yet(state, waiting, first)
     if queue.settings.bytes_max is not None:
         queue.pages.weigh(first, message_sizes(record))
     if record.dues:
@@ -150,11 +156,8 @@ def _remember_ids(queue: Queue, first: int, record: facts.Published) -> None:
             queue.dedup.add(id, first + at // ID_BYTES, record.now_ms, window)
 
 
-def _not_durable_yet(state: State, queue: Queue, first: int) -> None:
+def _not_durable_yet(state: State, waiting: list[tuple[int, int]], first: int) -> None:
     """Remember from which offset on messages are in the group that is built now (volatile)."""
-    waiting = queue.undurable
-    if waiting and waiting[-1][1] == state.group:
-        return
     while waiting and waiting[0][1] <= state.durable:
         waiting.pop(0)
     waiting.append((first, state.group))

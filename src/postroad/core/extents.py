@@ -24,10 +24,9 @@ class Extents:
 
     def add(self, offset: int, shelf: int, index: int) -> bool:
         """Messages from `offset` on rest on a shelf from `index` on; true for a new run."""
-        if len(self.first):
-            same = self.shelf[-1] == shelf
-            if same and self.index[-1] + (offset - self.first[-1]) == index:
-                return False
+        same = len(self.first) > 0 and self.shelf[-1] == shelf
+        if same and self.index[-1] + (offset - self.first[-1]) == index:
+            return False
         self.first.append(offset)
         self.shelf.append(shelf)
         self.index.append(index)

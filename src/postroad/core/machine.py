@@ -10,18 +10,17 @@ from postroad.core import records as facts
 from postroad.core.apply import apply
 from postroad.core.batch import Batches
 from postroad.core.decide import publish
-from postroad.core.decide.overflow import overflow_records
 from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World, joined
 from postroad.core.demand import Demand
-from postroad.core.exchanges.source import ROUTED, published_to
 from postroad.core.exchanges.together import publishes_of
 from postroad.core.handout import Library, split
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
-from postroad.core.lists.decide import GROWING
 from postroad.core.lists.desk import SERVED as FROM_LISTS
 from postroad.core.lists.desk import nothing_for
+from postroad.core.queue import Queue
+from postroad.core.relief import Relief
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.table import DECIDERS, DESK_FACTS, LEASING, LETTING_GO
@@ -30,10 +29,9 @@ from postroad.core.together import Leasing, acks_of, leasing_of
 from postroad.core.topics.desk import SERVED, Desk
 from postroad.core.wake import Wake
 from postroad.core.wanted import live_bits
-from postroad.model import commands, history
+from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
-from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.replies import Refused, Reply, Settled, Why
 from postroad.model.sound import unsound, unsound_columns
 
@@ -50,6 +48,7 @@ class Core:
         self.schedule = Schedule()
         self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
         self.life = Life(self.world, self.demand)
+        self.relief = Relief(self.world, self._apply_all)
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
         self.whole = False
@@ -112,7 +111,7 @@ class Core:
         self._apply_all(records)
         self.life.heed(ask, now)
         if records:
-            records = records + self._after(command, records)
+            records = records + self.relief.after(command, records)
         return self._seal(Step(records, [self._answer(ask, decision)], True))
 
     def _serve(self, ask: Ask, now: int) -> Step | Missing:
@@ -143,7 +142,7 @@ class Core:
         records = [record for decision in decisions for record in decision.records]
         self._apply_all(records)
         if records:
-            records = records + self._relieve(publishes[0].queues)
+            records = records + self.relief.of(publishes[0].queues)
         answers = [self._answer(*pair) for pair in zip(asks, decisions, strict=True)]
         return self._seal(Step(records, answers, True))
 
@@ -171,7 +170,7 @@ class Core:
             return None
         replies.extend(several[1])
         self._apply_all(several[0])
-        records = several[0] + self._after(asks[0].command, several[0])
+        records = several[0] + self.relief.after(asks[0].command, several[0])
         group = self.state.group
         pairs = zip(asks, replies, strict=True)
         return self._seal(Step(records, [Answer(ask, one, group) for ask, one in pairs], True))
@@ -225,7 +224,7 @@ class Core:
         if not records:
             return None
         self._apply_all(records)
-        records = records + self._relieve_of_moved(records)
+        records = records + self.relief.of_moved(records)
         return self._seal(Step(records, [], False))
 
     def next_due(self) -> int:
@@ -284,41 +283,6 @@ class Core:
     def _refused(self, ask: Ask, wrong: str) -> Step:
         return Step([], [Answer(ask, Refused(Why.BAD_COMMAND, wrong), 0)], False)
 
-    def _after(self, command: object, records: list[facts.Record]) -> list[facts.Record]:
-        """What must follow a command in the same step, and who must know of it."""
-        if isinstance(command, commands.Publish):
-            return self._relieve(command.queues)
-        if isinstance(command, ROUTED):
-            return self._relieve(published_to(self.state, records))
-        if isinstance(command, commands.ChangeQueue):
-            return self._relieve((command.name,))
-        if isinstance(command, GROWING):
-            return self._relieve((command.list,))
-        if isinstance(command, commands.Move | history.PutBack):
-            return self._relieve_of_moved(records)
-        return []
-
-    def _relieve(self, names: tuple[str, ...]) -> list[facts.Record]:
-        found: list[facts.Record] = []
-        for name in names:
-            queue = self.state.by_name[name]
-            if queue.settings.overflow != OVERFLOW_REJECT:
-                records = overflow_records(queue)
-                self._apply_all(records)
-                found.extend(records)
-        return found
-
-    def _relieve_of_moved(self, records: list[facts.Record]) -> list[facts.Record]:
-        """What gives way to the messages that were moved."""
-        found: list[facts.Record] = []
-        for name in sorted(published_to(self.state, records)):
-            queue = self.state.by_name.get(name)
-            if queue is not None and queue.settings.overflow != OVERFLOW_REJECT:
-                dropped = overflow_records(queue, True)
-                self._apply_all(dropped)
-                found.extend(dropped)
-        return found
-
     def _apply_all(self, records: Sequence[facts.Record]) -> None:
         self.wake.stale = True
         state = self.state
@@ -344,12 +308,26 @@ class Core:
             self.world.library.add(record, shelf.where(record.first)[0], state.group)
         log = state.topics.partitions.get(record.shelf)
         if log is None:
+            timed = bool(record.dues or record.expires)
             for queue in state.targets_of(record.shelf):
-                self._changed(queue.id)
+                self._holds_more(queue, record.now_ms, timed)
             return
         self.desk.stir(log.id)
         for share in log.shares:
             self._changed(share)
+
+    def _holds_more(self, queue: Queue, now: int, timed: bool) -> None:
+        """After messages came to a queue, `timed` ones with instants of their own: what else a
+        change may mean they cannot, and there may be ten thousand queues."""
+        self.state.facts += 1
+        queue.changes = self.state.facts
+        if queue.pages.ready:
+            self.demand.stir(queue.id, queue.name)
+        settings = queue.settings
+        life = settings.life_ms
+        sooner = life is not None and not 0 < queue.heaped_due <= now + life
+        if sooner or timed or settings.delay_ms:
+            self.schedule.look_at(queue)
 
     def _changed(self, id: int) -> None:
         """After a fact about a queue: who may be served now, and when time comes back to it."""

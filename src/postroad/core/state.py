@@ -143,6 +143,7 @@ class State:
         """Other settings; what they mean for its messages is its caller's."""
         self._forget_dead_letters(queue)
         queue.settings = settings
+        self.exchanges.routes.version += 1
         self._name_dead_letters(queue)
 
     def _name_dead_letters(self, queue: Queue) -> None:

@@ -5,7 +5,7 @@ One rule: a slice is small enough for a turn of the loop; what is left is due at
 """
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 
 from postroad.core import history, tasks
 from postroad.core import records as facts
@@ -17,7 +17,14 @@ from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
 from postroad.core.topics import cleaner
-from postroad.limits import DEAD_SLICE, DEAD_WAIT_MS, LAPSE_SLICE, PAGE_SLICE, STALE_MAX
+from postroad.limits import (
+    DEAD_SLICE,
+    DEAD_WAIT_MS,
+    DUES_MENDED_MAX,
+    LAPSE_SLICE,
+    PAGE_SLICE,
+    STALE_MAX,
+)
 
 
 class Clock:
@@ -92,9 +99,12 @@ class Schedule:
         first = self._first_due(world)
         if not first or first > now:
             return None
-        return world.state.queues[self.dues[0][1]]
+        queue = world.state.queues[self.dues[0][1]]
+        return queue if queue.next_due() == first else None
 
     def _first_due(self, world: World) -> int:
+        """The earliest entry; where many are older than what is true now, as after a publish to
+        ten thousand queues, not all are mended at once, and time comes back to one for nothing."""
         queues = world.state.queues
         if len(self.dues) > 2 * len(queues) + STALE_MAX:
             self.dues = list(
@@ -105,17 +115,26 @@ class Schedule:
                 }
             )
             heapify(self.dues)
+        mended = 0
         while self.dues:
             due, id = self.dues[0]
             queue = queues.get(id)
-            if queue is not None and queue.heaped_due == due:
-                real = queue.next_due()
-                if real == due:
-                    return due
-                queue.heaped_due = 0
-            heappop(self.dues)
-            if queue is not None and not queue.heaped_due:
-                self.look_at(queue)
+            if queue is None or queue.heaped_due != due:
+                heappop(self.dues)
+                if queue is not None and not queue.heaped_due:
+                    self.look_at(queue)
+                continue
+            if mended >= DUES_MENDED_MAX:
+                return due
+            real = queue.next_due()
+            if real == due:
+                return due
+            mended += 1
+            queue.heaped_due = real
+            if real:
+                heapreplace(self.dues, (real, id))
+            else:
+                heappop(self.dues)
         return 0
 
 

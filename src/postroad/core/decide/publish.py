@@ -202,9 +202,9 @@ def refusal_of(
             return refusal
     if world.short_of_space:
         return refuse(Why.NO_SPACE, "the disk is almost full; free some space or consume messages")
-    largest = _longest(bodies)
+    largest = longest(bodies)
     if heads is not None:
-        largest += _longest(heads)
+        largest += longest(heads)
     for queue in queues:
         refusal = _refused_by(queue, command, largest, ahead)
         if refusal is None:
@@ -237,7 +237,8 @@ def _refused_by(
     return None
 
 
-def _longest(column: Sequence[bytes]) -> int:
+def longest(column: Sequence[bytes]) -> int:
+    """The length of the longest."""
     # Most publishes are of one message: `max` and `map` would be the larger part of their cost.
     return len(column[0]) if len(column) == 1 else max(map(len, column))
 

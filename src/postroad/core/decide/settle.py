@@ -243,9 +243,7 @@ def _last_time(part: Part) -> bool:
     return False
 
 
-def _retry_by_policy(
-    world: World, part: Part, failure: str | None, now: int
-) -> list[facts.Record]:
+def _retry_by_policy(world: World, part: Part, failure: str | None, now: int) -> list[facts.Record]:
     """Each message waits as long as the queue's policy says; equally long ones are one record.
     `failure` is `None` where the work did not fail."""
     queue = part.queue

@@ -26,11 +26,11 @@ class Crowded:
         self.dying: dict[int, list[int]] = {}
 
 
-def is_crowded(plan: Plan, command: PublishTo) -> bool:
+def is_crowded(plan: Plan, command: PublishTo, version: int) -> bool:
     """Whether any queue of a plan has no room for all it would get."""
     coming: dict[int, tuple[int, int]] = {}
     for group in plan.groups:
-        for queue in group.route.queues:
+        for queue in group.route.terms(version).choosy:
             if not _may_refuse(queue):
                 continue
             which = group.indexes

@@ -121,18 +121,20 @@ def publish_of(command: PublishTo, group: Group, delays: Sequence[int | None] | 
 
 
 def apart(
-    command: PublishTo, groups: list[Group], delays: Sequence[int | None] | None
+    command: PublishTo,
+    groups: list[Group],
+    delays: Sequence[int | None] | None,
+    version: int,
 ) -> list[Group]:
     """The groups with each queue that takes no message twice in one of its own: what it gets rests
     on its own shelf, and what it knows is looked up once."""
     sifting: dict[int, list[int]] = {}
     queues: dict[int, Queue] = {}
     for group in groups:
-        for queue in group.route.queues:
-            if queue.settings.dedup_window_ms is not None:
-                queues[queue.id] = queue
-                which = group.indexes or range(len(command.bodies))
-                sifting.setdefault(queue.id, []).extend(which)
+        for queue in group.route.terms(version).sifting:
+            queues[queue.id] = queue
+            which = group.indexes or range(len(command.bodies))
+            sifting.setdefault(queue.id, []).extend(which)
     if not sifting:
         return groups
     apart: list[Group] = []

@@ -10,12 +10,12 @@ from postroad.core import records as facts
 from postroad.core.decide.dedup import take
 from postroad.core.decide.load import chunk_records, load_of
 from postroad.core.decide.overflow import refused_records
-from postroad.core.decide.publish import UNEVEN, refusal_of
+from postroad.core.decide.publish import UNEVEN, longest, refusal_of
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.exchanges.append import append_part
 from postroad.core.exchanges.crowded import Crowded, is_crowded, leave_out_full
 from postroad.core.exchanges.groups import Group, Plan, apart, plan_all, plan_each, publish_of
-from postroad.core.exchanges.routes import Keys, Route
+from postroad.core.exchanges.routes import Keys, Route, Terms
 from postroad.core.exchanges.shelves import Shelves
 from postroad.core.exchanges.walk import Walk, route_by_keys, route_of_message
 from postroad.core.queue import Queue
@@ -26,7 +26,6 @@ from postroad.model.commands import Publish
 from postroad.model.exchanges import DELAY_HEADER, PublishTo, Routed, RoutedGroup
 from postroad.model.filters import Content
 from postroad.model.message import headers_of
-from postroad.model.policy import FIFO, PRIORITY, QueueSettings
 from postroad.model.replies import Why
 
 Delays = Sequence[int | None] | None
@@ -65,7 +64,7 @@ def decide_routed(
     if late is not None:
         return late
     crowded: Crowded | None = None
-    if command.skip_full and is_crowded(plan, command):
+    if command.skip_full and is_crowded(plan, command, state.exchanges.routes.version):
         lost_ones = plan.unroutable
         crowded = leave_out_full(state, _routes(state, start, command), command)
         plan = plan_each(crowded.routes)
@@ -75,7 +74,7 @@ def decide_routed(
     refusal = _refusal_of(world, plan.groups)
     if refusal is not None:
         return refusal
-    plan.groups = apart(command, plan.groups, delays)
+    plan.groups = apart(command, plan.groups, delays, state.exchanges.routes.version)
     decision = _decided(world, plan, command, now)
     if crowded is not None and isinstance(decision.reply, Routed):
         return _with_the_refused(world, crowded, (command, delays, decision), now)
@@ -218,10 +217,11 @@ def _refusal_of(world: World, groups: list[Group]) -> Decision | None:
     entries = widest = 0
     total = 0
     ahead: dict[int, tuple[int, int]] = {}
+    version = world.state.exchanges.routes.version
     for group in groups:
         publish = group.publish
         assert publish is not None, "the columns are there"
-        entries += _entries(group.route, publish)
+        entries += _entries(group.route, publish, version)
         widest = max(widest, len(group.route.ids))
         # What one message alone would make cannot be less.
         if entries > ROUTED_ENTRIES_MAX and entries > widest:
@@ -236,48 +236,51 @@ def _refusal_of(world: World, groups: list[Group]) -> Decision | None:
             if total > PUBLISH_BYTES_MAX:
                 text = f"one publish has at most {PUBLISH_BYTES_MAX:,} bytes"
                 return refuse(Why.TOO_LARGE, text)
-            _count_in(ahead, group.route, publish, size)
+            _count_in(ahead, group.route.terms(version), publish, size)
     return None
 
 
-def _entries(route: Route, publish: Publish) -> int:
+def _entries(route: Route, publish: Publish, version: int) -> int:
     """How often a queue takes something: all messages of a group at once, or one by one where each
     has a time, a key or an id of its own, or counts by its size or its priority."""
-    count = len(publish.bodies)
+    count, queues = len(publish.bodies), len(route.ids)
     own = (publish.delays_ms, publish.ttls_ms, publish.keys, publish.dedup_ids)
     if count == 1 or any(column is not None for column in own):
-        return len(route.ids) * count
-    levels = publish.priorities is not None
-    return sum([count if _takes_each(queue.settings, levels) else 1 for queue in route.queues])
-
-
-def _takes_each(settings: QueueSettings, levels: bool) -> bool:
-    if levels and settings.kind == PRIORITY:
-        return True
-    if settings.delay_ms or settings.bytes_max is not None or settings.kind == FIFO:
-        return True
-    return settings.dedup_by_content and settings.dedup_window_ms is not None
+        return queues * count
+    terms = route.terms(version)
+    each = terms.each if publish.priorities is None else terms.each_leveled
+    return queues + each * (count - 1)
 
 
 def _refused_group(
     world: World, route: Route, publish: Publish, ahead: dict[int, tuple[int, int]]
 ) -> Decision | None:
-    if not ahead:
-        return refusal_of(world, publish, route.queues)
-    for queue in route.queues:
+    queues = _asked(world.state, route, publish)
+    if not ahead or not queues:
+        return refusal_of(world, publish, queues)
+    for queue in queues:
         refusal = refusal_of(world, publish, [queue], ahead.get(queue.id, (0, 0)))
         if refusal is not None:
             return refusal
     return None
 
 
-def _count_in(ahead: dict[int, tuple[int, int]], route: Route, publish: Publish, size: int) -> None:
+def _asked(state: State, route: Route, publish: Publish) -> list[Queue]:
+    """The queues of a route that may refuse a publish."""
+    if state.schemas.active:
+        return route.queues
+    largest = longest(publish.bodies)
+    if publish.heads is not None:
+        largest += longest(publish.heads)
+    terms = route.terms(state.exchanges.routes.version)
+    return route.queues if largest > terms.bytes_max else terms.choosy
+
+
+def _count_in(ahead: dict[int, tuple[int, int]], terms: Terms, publish: Publish, size: int) -> None:
     heads = 0 if publish.heads is None else sum(map(len, publish.heads))
-    for queue in route.queues:
-        settings = queue.settings
-        if settings.length_max is not None or settings.bytes_max is not None:
-            count, held = ahead.get(queue.id, (0, 0))
-            ahead[queue.id] = (count + len(publish.bodies), held + size + heads)
+    for queue in terms.bounded:
+        count, held = ahead.get(queue.id, (0, 0))
+        ahead[queue.id] = (count + len(publish.bodies), held + size + heads)
 
 
 def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision:
@@ -307,12 +310,16 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
             continue
         for shelf in shelves.take(group.route, records):
             records.extend(chunk_records(shelf, shelves.next_of(shelf, count), load, now))
+        queues = group.route.queues
+        if len(groups) == 1:
+            alone_there = tuple([(queue.id, queue.next_offset) for queue in queues])
+            routed.append(RoutedGroup(group.indexes, alone_there))
+            continue
         places: list[tuple[int, int]] = []
-        for queue in group.route.queues:
+        for queue in queues:
             offset = offsets.get(queue.id, queue.next_offset)
             places.append((queue.id, offset))
-            if len(groups) > 1:
-                offsets[queue.id] = offset + count
+            offsets[queue.id] = offset + count
         routed.append(RoutedGroup(group.indexes, tuple(places)))
     for topic, which in plan.topics.items():
         part = append_part(world, topic, command, which, now)

@@ -11,31 +11,85 @@ from postroad.limits import (
     HEAD_ROUTES_CACHED_MAX,
     KEYS_CACHED_CHARS_MAX,
     KEYS_CACHED_MAX,
+    MESSAGE_BYTES_MAX,
     ROUTE_QUEUES_CACHED_MAX,
     ROUTES_CACHED_MAX,
 )
+from postroad.model.policy import FIFO, OVERFLOWS_REFUSING, PRIORITY, QueueSettings
 
 Keys = tuple[str, ...]
+
+
+class Terms:
+    """What the settings of the queues of a route come to, so that a publish to ten thousand looks
+    at those alone that have a say. `version`: of all settings it was made of. `bytes_max`: a
+    message that no queue finds too large; `choosy`: queues that may refuse one that is not,
+    `sifting`: those that take none twice, `bounded`: those with a limit of length or bytes; `each`:
+    how many take several messages one by one, `each_leveled`: so many where these have
+    priorities."""
+
+    __slots__ = ("bounded", "bytes_max", "choosy", "each", "each_leveled", "sifting", "version")
+
+    def __init__(self, queues: list[Queue], version: int) -> None:
+        self.version = version
+        self.bytes_max = MESSAGE_BYTES_MAX
+        self.choosy: list[Queue] = []
+        self.sifting: list[Queue] = []
+        self.bounded: list[Queue] = []
+        self.each = self.each_leveled = 0
+        for queue in queues:
+            self._add(queue, queue.settings)
+
+    def _add(self, queue: Queue, settings: QueueSettings) -> None:
+        bytes_max = settings.message_bytes_max
+        if bytes_max is not None and bytes_max < self.bytes_max:
+            self.bytes_max = bytes_max
+        if settings.dedup_window_ms is not None:
+            self.sifting.append(queue)
+        bounded = settings.length_max is not None or settings.bytes_max is not None
+        if bounded:
+            self.bounded.append(queue)
+        if settings.kind == FIFO or (bounded and settings.overflow in OVERFLOWS_REFUSING):
+            self.choosy.append(queue)
+        takes_each = _takes_each(settings)
+        self.each += takes_each
+        self.each_leveled += takes_each or settings.kind == PRIORITY
+
+
+def _takes_each(settings: QueueSettings) -> bool:
+    if settings.delay_ms or settings.bytes_max is not None or settings.kind == FIFO:
+        return True
+    return settings.dedup_by_content and settings.dedup_window_ms is not None
 
 
 class Route:
     """The queues a message goes to, in order of their numbers, and the topics; the same set is the
     same object."""
 
-    __slots__ = ("ids", "names", "queues", "topics")
+    __slots__ = ("_terms", "ids", "names", "queues", "topics")
 
     def __init__(self, queues: list[Queue], topics: list[Topic]) -> None:
         self.queues = queues
         self.topics = topics
         self.ids = tuple([queue.id for queue in queues])
         self.names = tuple([queue.name for queue in queues])
+        self._terms: Terms | None = None
+
+    def terms(self, version: int) -> Terms:
+        """What its queues' settings come to, which are of this version."""
+        terms = self._terms
+        if terms is None or terms.version != version:
+            terms = Terms(self.queues, version)
+            self._terms = terms
+        return terms
 
 
 class Routes:
     """What was decided. `by_key`: where the key alone decides, else `None`; `by_head`: where the
-    head does too."""
+    head does too. `version`: how often settings of queues changed."""
 
     def __init__(self) -> None:
+        self.version = 0
         self.by_key: dict[tuple[int, Keys], Route | None] = {}
         self.by_head: dict[tuple[int, Keys, bytes], Route] = {}
         self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], Route] = {}

@@ -3,10 +3,8 @@
 One rule: the append and all that follows of it is one step: all of it or nothing.
 """
 
-from postroad.core import records as facts
 from postroad.core.decision import Decision, World
 from postroad.core.exchanges.publish import decide_routed
-from postroad.core.state import State
 from postroad.core.topics.append import decide_append
 from postroad.model.exchanges import PublishTo
 from postroad.model.replies import Refused
@@ -32,10 +30,3 @@ def decide_append_on(world: World, command: Append, now: int) -> Decision:
     if isinstance(routed.reply, Refused):
         return routed
     return Decision([*decision.records, *routed.records], decision.reply, decision.read_group)
-
-
-def published_to(state: State, records: list[facts.Record]) -> tuple[str, ...]:
-    """The names of the queues that something was published to."""
-    shelves = dict.fromkeys([one.shelf for one in records if isinstance(one, facts.Published)])
-    queues = [queue for shelf in shelves for queue in state.targets_of(shelf)]
-    return tuple(dict.fromkeys([queue.name for queue in queues]))
