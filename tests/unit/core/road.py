@@ -12,6 +12,7 @@ from postroad.core.machine import Core
 from postroad.core.queue import Queue
 from postroad.core.records import Published, Record
 from postroad.core.state import State
+from postroad.limits import DUES_MENDED_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import BatchDone
@@ -168,7 +169,10 @@ class Road:
     def next_due(self) -> int:
         """When time has something to do; what the core remembers of that is what it would find."""
         due = self.core.next_due()
-        assert due == self.core.wake.look(), "what was known is not true any more"
+        found = self.core.wake.look()
+        # Of very many entries that are outdated a look puts right some: it may be early, not late.
+        early = len(self.state.queues) > DUES_MENDED_MAX and 0 < due and (due < found or not found)
+        assert due == found or early, "what was known is not true any more"
         return due
 
     def tick(self) -> list[Record]:

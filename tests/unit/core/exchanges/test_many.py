@@ -26,7 +26,7 @@ def fanout(**settings: object) -> Switch:
     ("changed", "why"),
     [
         ({"length_max": 1}, Why.QUEUE_FULL),
-        ({"bytes_max": 3}, Why.QUEUE_FULL),
+        ({"bytes_max": 1}, Why.QUEUE_FULL),
         ({"message_bytes_max": 1}, Why.TOO_LARGE),
     ],
 )
