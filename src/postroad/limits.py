@@ -325,6 +325,7 @@ NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
 NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
 NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read
 NATIVE_HELLO_MS = 10_000  # a client has so long to say who it is
+SOCKET_PATH_BYTES_MAX = 107  # of a unix socket: what the address of one has room for
 NATIVE_TIMEOUT_MS = 30_000  # for a reply beyond the wait that was asked for, unless set otherwise
 NATIVE_RETRY_MS = 50  # before the first try to connect anew, at most; doubled for each after it
 NATIVE_RETRY_MS_MAX = 5_000  # between two tries at most

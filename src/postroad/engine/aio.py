@@ -134,6 +134,11 @@ class AsyncDriver:
         self.engine.forget(caller)
         self._need_turn()
 
+    def cancel(self, caller: Caller, number: int) -> None:
+        """A caller does not want to wait for one of its asks: it is answered now."""
+        self.engine.cancel(caller, number)
+        self._need_turn()
+
     async def ask(self, command: Command) -> Reply:
         """Ask as a caller of its own. Raises `BrokerClosed`, `JournalFailed`."""
         if self._closing:
@@ -165,6 +170,19 @@ class AsyncDriver:
             "sinks_failed_total": self.sinks.failed,
             "journal_appends_on_loop_total": self.pace.on_loop,
         }
+
+    async def catch_up(self) -> None:
+        """Let be done all that is due by the clock, for tests whose clock jumps."""
+        while True:
+            now_ms = self.clock.now_ms()
+            due_ms = self.engine.next_wake()
+            rests = not (0 < due_ms <= now_ms or self.engine.reads())
+            if rests or self.engine.fault is not None:
+                return
+            self._need_turn()
+            taken = self._create_future()
+            self._loop.call_soon(taken.set_result, None)
+            await taken
 
     def stop_waiting(self) -> None:
         """Answer every standing receive empty."""

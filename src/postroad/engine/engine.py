@@ -10,6 +10,7 @@ from collections.abc import Callable
 from postroad.core.codec import encode_step, head_of_group
 from postroad.core.decision import Missing, Step
 from postroad.core.machine import Core
+from postroad.core.patience import end_waits_of
 from postroad.engine.cache import Cache, Key
 from postroad.engine.inbox import Inbox
 from postroad.engine.jobs import Append, Job, Load, Sync
@@ -97,6 +98,7 @@ class Engine:
         self._tick_missing: list[Key] = []
         self._load_for_missing: list[tuple[int, int, int, int]] = []
         self._jobs: list[Job] = []
+        self._cancelled: list[tuple[Caller, int]] = []
         if parts.begun is not None:
             self.take_step(parts.begun)
 
@@ -114,6 +116,8 @@ class Engine:
         self._pass_time(now)
         self._take_asks(now)
         self._pump(now)
+        if self._cancelled and not self.inbox.asks:
+            self._end_waits()
         self.keeper.work(now)
         self._flush(now)
         self._sync(now)
@@ -142,6 +146,11 @@ class Engine:
         self.inbox.forget(caller)
         self._missing = [one for one in self._missing if not self._unpin_if(one, caller)]
         self.core.forget(caller)
+
+    def cancel(self, caller: Caller, number: int) -> None:
+        """A caller does not want to wait for one of its asks: what waits is answered as if its time
+        were over, in the next turn that has seen all that was asked before."""
+        self._cancelled.append((caller, number))
 
     def give_back(self, reply: Reply) -> None:
         """A reply left, and nobody works on it: what it leased is ready again."""
@@ -187,6 +196,10 @@ class Engine:
         writing = self._in_flight or self._syncing or self._steps
         asked = self.inbox.asks or self.inbox.held or self._missing
         return not (writing or asked or self._loading or self.outbox.fillings)
+
+    def reads(self) -> bool:
+        """Whether something goes on only when blocks of the store are read."""
+        return bool(self._loading or self._missing or self._tick_missing)
 
     def take_step(self, step: Step) -> None:
         """A step was taken: its records go into the group, its answers into the outbox."""
@@ -259,6 +272,14 @@ class Engine:
         step = self.core.pump(now)
         if step is not None:
             self.take_step(step)
+
+    def _end_waits(self) -> None:
+        core = self.core
+        core.wake.stale = True
+        for caller, number in self._cancelled:
+            for answer in end_waits_of(core.demand, core.desk, caller, number):
+                self.outbox.put(answer)
+        self._cancelled.clear()
 
     def _flush(self, now: int) -> None:
         """Hand the group over when it is time and the journal does nothing else."""

@@ -27,6 +27,9 @@ class Road(Protocol):
     def forget(self, caller: Caller) -> None:
         """The caller is gone: end what it waits for and what is bound to it."""
 
+    def cancel(self, caller: Caller, number: int) -> None:
+        """The caller does not want to wait for one of its questions: it is answered now."""
+
 
 class Member(Protocol):
     """A connection as the hub sees it."""

@@ -19,7 +19,7 @@ from postroad.limits import (
 from postroad.model.ask import Caller
 from postroad.model.replies import Reply
 from postroad.net.hub import Hub
-from postroad.protocols.interface import Attentive, Output, Session
+from postroad.protocols.interface import Attentive, Output, Pipelined, Session
 
 _Args = TypeVarTuple("_Args")
 
@@ -31,6 +31,7 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_asked",
+        "_asks_max",
         "_attentive",
         "_busy",
         "_caller",
@@ -51,6 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._hub = hub
         self._session = session
         self._attentive = session if isinstance(session, Attentive) else None
+        self._asks_max = session.asks_max if isinstance(session, Pipelined) else ASKS_WAITING_MAX
         self._busy = False
         self._transport: asyncio.Transport | None = None
         self._caller: Caller | None = None
@@ -189,7 +191,7 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         self._send(output)
-        if output.asks:
+        if output.asks or output.cancels:
             self._ask(output)
         if output.close:
             self.close()
@@ -213,13 +215,15 @@ class Connection(asyncio.BufferedProtocol):
         for number, command in output.asks:
             self._asked.add(number)
             submit(self._caller, number, command)
+        for number in output.cancels:
+            self._hub.road.cancel(self._caller, number)
 
     def _balance(self) -> None:
         """Read while there is room; start again only when half is answered, or it would flutter."""
         if self._ended:
             return
         waiting = len(self._asked)
-        room = waiting < (ASKS_WAITING_MAX if self._reading else ASKS_WAITING_MAX // 2)
+        room = waiting < (self._asks_max if self._reading else self._asks_max // 2)
         reading = room and not (self._peer_full or self._held or self._busy)
         if reading is not self._reading:
             self._read(reading)

@@ -14,12 +14,14 @@ from postroad.model.value import value
 @value
 class Output:
     """What a session wants done: bytes to send, numbered commands to ask, whether to close then.
-    `busy`: read no more until an output says otherwise."""
+    `busy`: read no more until an output says otherwise. `cancels`: numbers of asks that are to be
+    answered now, and not wait any longer."""
 
     send: bytes = b""
     asks: tuple[tuple[int, Command], ...] = ()
     close: bool = False
     busy: bool = False
+    cancels: tuple[int, ...] = ()
 
 
 class Session(Protocol):
@@ -33,6 +35,15 @@ class Session(Protocol):
 
     def tick(self, now_ms: int) -> Output:
         """Time went by (about once a second): idle connections close themselves here."""
+
+
+@runtime_checkable
+class Pipelined(Protocol):
+    """A session whose client may have more outstanding than others."""
+
+    @property
+    def asks_max(self) -> int:
+        """With so many asks that wait for their answers no more is read."""
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ It stands beside the start. The rule kept here: whatever is weaker than the defa
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +13,24 @@ from postroad.net.listener import Address
 from postroad.server.config import Settings
 from postroad.server.driver import Driver
 
-CLIENTS: Final = {"sqs": "Amazon SQS clients: http://", "amqp": "RabbitMQ clients: amqp://"}
+CLIENTS: Final = {
+    "sqs": "Amazon SQS clients: http://",
+    "amqp": "RabbitMQ clients: amqp://",
+    "native": "Python clients: postroad://",
+}
 """Protocol name -> how its users call it, up to the address."""
 _HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def banner(
-    settings: Settings, driver: Driver, addresses: Mapping[str, Address], opened_s: float
+    settings: Settings,
+    driver: Driver,
+    addresses: Mapping[str, Address],
+    opened_s: float,
+    remarks: Sequence[str] = (),
 ) -> str:
-    """Return the lines that greet whoever started the server; `opened_s`: how long it took."""
+    """Return the lines that greet whoever started the server; `opened_s`: how long it took;
+    `remarks`: more that its owner should know."""
     variant = "compiled" if driver.compiled else "pure Python"
     rows = [("postroad", f"{__version__} ({variant})")]
     for name, address in addresses.items():
@@ -29,7 +38,7 @@ def banner(
     rows.append(("data", str(settings.data.resolve())))
     rows.append(("durable", driver.durability))
     rows.append(("opened", _opened(driver, opened_s)))
-    rows.extend(("warning", line) for line in warnings(settings, driver))
+    rows.extend(("warning", line) for line in (*warnings(settings, driver), *remarks))
     return "\n".join(f"{name:<9} {line}" for name, line in rows)
 
 
@@ -41,7 +50,7 @@ def warnings(settings: Settings, driver: Driver) -> list[str]:
             f"the journal ended in {driver.report.torn_bytes:,} bytes that are no whole group and"
             " have been cut off: an append that a crash cut short, if the disk is sound"
         )
-    if settings.sqs is None and settings.amqp is None:
+    if settings.sqs is None and settings.amqp is None and settings.native is None:
         lines.append("no protocol listens, so nobody can reach this server; give --sqs HOST:PORT")
     if settings.sync != "always":
         lines.append(
@@ -51,6 +60,12 @@ def warnings(settings: Settings, driver: Driver) -> list[str]:
         lines.append(
             f"{settings.sqs} is open to other machines and asks for no access key;"
             " set `sqs.keys` in the settings file"
+        )
+    native = settings.native
+    if native is not None and native.host not in _HERE and not settings.native_users:
+        lines.append(
+            f"{native} is open to other machines and asks for no password;"
+            " set `native.users` in the settings file"
         )
     return lines
 

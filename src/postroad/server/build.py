@@ -7,7 +7,7 @@ order that loses no answer, also when the start fails half-way.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from postroad import __version__
 from postroad.model.value import value
@@ -16,10 +16,15 @@ from postroad.net.listener import Address, Listener, open_listener
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
 from postroad.net.signatures import CERTIFICATE_PATH, Signatures, can_sign
+from postroad.net.socket_file import SOCKET_NAME, SocketFile, open_socket_file
 from postroad.protocols.interface import Session
-from postroad.server.config import PUSH_ANYWHERE, PUSH_OFF, Settings
+from postroad.protocols.native.config import Counts
+from postroad.server.config import PUSH_ANYWHERE, PUSH_OFF, SOCKET_ON, Settings
 from postroad.server.driver import Driver, OpenDriver
 from postroad.server.pages import Pages, certificate_page, pages
+
+if TYPE_CHECKING:
+    from postroad.engine.settings import EngineSettings
 
 
 def wall_ms() -> int:
@@ -27,12 +32,11 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251  (sessions take the time as an argument)
 
 
-async def open_engine(settings: Settings) -> Driver:
-    """Open the data directory with the real engine. Raises `PostroadError`."""
-    from postroad.engine.aio import AsyncDriver
+def engine_settings(settings: Settings) -> "EngineSettings":
+    """What of a server's settings is the engine's."""
     from postroad.engine.settings import EngineSettings
 
-    engine = EngineSettings(
+    return EngineSettings(
         sync=settings.sync,
         sync_interval_ms=settings.sync_interval_ms,
         cache_bytes=settings.cache_bytes,
@@ -42,7 +46,13 @@ async def open_engine(settings: Settings) -> Driver:
         reserve_bytes=settings.reserve_bytes,
         loop_write_us=settings.loop_write_us,
     )
-    return await AsyncDriver.open(settings.data, engine)
+
+
+async def open_engine(settings: Settings) -> Driver:
+    """Open the data directory with the real engine. Raises `PostroadError`."""
+    from postroad.engine.aio import AsyncDriver
+
+    return await AsyncDriver.open(settings.data, engine_settings(settings))
 
 
 Figures = Callable[[], dict[str, float]]
@@ -51,12 +61,13 @@ Figures = Callable[[], dict[str, float]]
 @value
 class Parts:
     """What the sessions of a protocol are made from. `figures`: where a protocol adds what tells
-    its own."""
+    its own; `native_counts`: of the native protocol, whose clients come by two ways."""
 
     settings: Settings
     driver: Driver
     pages: Pages
     figures: list[Figures]
+    native_counts: Counts
 
 
 def sqs_sessions(parts: Parts) -> Callable[[], Session]:
@@ -102,6 +113,7 @@ def amqp_sessions(parts: Parts) -> Callable[[], Session]:
         heartbeat_s=settings.amqp_heartbeat_s,
         channels_max=settings.amqp_channels_max,
         frame_bytes_max=settings.amqp_frame_bytes_max,
+        unread_bytes_max=settings.amqp_unread_bytes_max,
         platform=f"Postroad {__version__}",
         short_of_space=lambda: driver.short_of_space,
     )
@@ -109,9 +121,32 @@ def amqp_sessions(parts: Parts) -> Callable[[], Session]:
     return lambda: AmqpSession(config)
 
 
+def native_sessions(parts: Parts, trusted: bool = False) -> Callable[[], Session]:
+    """Return what makes the session of one connection of Postroad's own clients; `trusted`: they
+    came by what the owner of the data directory alone can open."""
+    from postroad.protocols.native.config import NativeConfig
+    from postroad.protocols.native.greeting import Report
+    from postroad.protocols.native.session import NativeSession
+
+    settings, driver = parts.settings, parts.driver
+    found = {name: getattr(driver.report, name) for name in Report.__struct_fields__}
+    config = NativeConfig(
+        users={} if trusted else settings.native_users,
+        requests_max=settings.native_requests_max,
+        frame_bytes_max=settings.native_frame_bytes_max,
+        server=__version__,
+        durability=driver.durability,
+        compiled=driver.compiled,
+        report=Report(**found),
+        counts=parts.native_counts,
+    )
+    return lambda: NativeSession(config)
+
+
 PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {
     "sqs": sqs_sessions,
     "amqp": amqp_sessions,
+    "native": native_sessions,
 }
 """Name of a protocol, which is also the setting that says where it listens -> its sessions."""
 
@@ -119,7 +154,8 @@ PROTOCOLS: Final[dict[str, Callable[[Parts], Callable[[], Session]]]] = {
 class Server:
     """A running broker.
 
-    `addresses`: protocol name -> where it listens. `opened_s`: how long recovery took.
+    `addresses`: protocol name -> where it listens. `opened_s`: how long recovery took. `remarks`:
+    what could not be had and is not needed, in lines.
     """
 
     def __init__(self, settings: Settings, driver: Driver) -> None:
@@ -129,7 +165,8 @@ class Server:
         self.hub = Hub(driver, wall_ms, settings.connections_max)
         self.addresses: dict[str, Address] = {}
         self.opened_s = 0.0
-        self._listeners: list[Listener] = []
+        self.remarks: list[str] = []
+        self._listeners: list[Listener | SocketFile] = []
         self._figures: list[Figures] = []
         self._pusher: Pusher | None = None
         self._state = "starting"
@@ -183,7 +220,9 @@ class Server:
             "variant": "compiled" if self.driver.compiled else "pure",
         }
         shown = pages(self.not_ready, self.figures, facts)
-        parts = Parts(self.settings, self.driver, shown, self._figures)
+        counts = Counts()
+        self._figures.append(counts.figures)
+        parts = Parts(self.settings, self.driver, shown, self._figures, counts)
         self.hub.start()
         for name, sessions in PROTOCOLS.items():
             address: Address | None = getattr(self.settings, name)
@@ -191,8 +230,23 @@ class Server:
                 listener = await open_listener(self.hub, name, address, sessions(parts))
                 self._listeners.append(listener)
                 self.addresses[name] = listener.address
+        if self.settings.native_socket == SOCKET_ON:
+            await self._listen_in_directory(parts)
         if self.settings.sqs is not None and self.settings.sns_push != PUSH_OFF:
             self._push(shown)
+
+    async def _listen_in_directory(self, parts: Parts) -> None:
+        """Serve whoever opens the data directory while it is in use here."""
+        file = self.settings.data / SOCKET_NAME
+        try:
+            listener = await open_socket_file(self.hub, file, native_sessions(parts, trusted=True))
+        except OSError as error:
+            self.remarks.append(
+                f"no socket `{file}`: {error.strerror or error}; `Broker.open` on this directory"
+                " fails while it is served, and clients connect by the port"
+            )
+            return
+        self._listeners.append(listener)
 
     def _push(self, shown: Pages) -> None:
         """Serve HTTP subscriptions, signed where the library for it is there."""

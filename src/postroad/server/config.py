@@ -17,10 +17,14 @@ from postroad.limits import (
     AMQP_FRAME_BYTES_MAX,
     AMQP_FRAME_BYTES_MIN,
     AMQP_HEARTBEAT_S,
+    AMQP_UNREAD_BYTES_MAX,
     CONNECTIONS_MAX,
     DRAIN_MS_MAX,
     LOOP_WRITE_LONG_US,
     LOOP_WRITE_US,
+    NATIVE_FRAME_BYTES_MAX,
+    NATIVE_FRAME_BYTES_MIN,
+    NATIVE_REQUESTS_MAX,
     RESERVE_BYTES,
     SEGMENT_BYTES,
     SQS_LEASED_MAX,
@@ -35,6 +39,8 @@ MIB: Final = 2**20
 PUSH_ANYWHERE: Final = "anywhere"
 PUSH_PUBLIC: Final = "public"
 PUSH_OFF: Final = "off"
+SOCKET_ON: Final = "on"
+SOCKET_OFF: Final = "off"
 
 
 class BadConfig(PostroadError):  # noqa: N818  (the name is the sentence)
@@ -88,6 +94,12 @@ class Settings:
     amqp_heartbeat_s: int
     amqp_channels_max: int
     amqp_frame_bytes_max: int
+    amqp_unread_bytes_max: int
+    native: Address | None
+    native_socket: str
+    native_users: dict[str, str]
+    native_requests_max: int
+    native_frame_bytes_max: int
     sync: str
     sync_interval_ms: int
     journal_bytes: int
@@ -173,6 +185,31 @@ SETTINGS: Final = (
         kinds.size(AMQP_FRAME_BYTES_MIN), "SIZE", "The largest frame of either side.",
     ),
     Setting(
+        "amqp_unread_bytes_max", "amqp.unread_bytes_max", f"{AMQP_UNREAD_BYTES_MAX // MIB}MiB",
+        kinds.size(AMQP_FRAME_BYTES_MIN), "SIZE",
+        "Messages on their way to a client; while it reads none, no more of them, but one at least.",
+    ),
+    Setting(
+        "native", "native.listen", "127.0.0.1:7420", kinds.address, "HOST:PORT|off",
+        "Where Postroad's own clients (`Broker.connect`) are served; port 0 picks a free one.",
+    ),
+    Setting(
+        "native_socket", "native.socket", SOCKET_ON, kinds.choice(SOCKET_ON, SOCKET_OFF),
+        "on|off", "Whether they also find a unix socket in the data directory, for its owner only.",
+    ),
+    Setting(
+        "native_users", "native.users", None, kinds.keys, "NAME:PASSWORD,...",
+        "Who may connect by the port; none: whoever reaches it.", flag=False,
+    ),
+    Setting(
+        "native_requests_max", "native.requests_max", str(NATIVE_REQUESTS_MAX),
+        kinds.number(16, 1_000_000), "COUNT", "Requests that a client may have outstanding.",
+    ),
+    Setting(
+        "native_frame_bytes_max", "native.frame_bytes_max", f"{NATIVE_FRAME_BYTES_MAX // MIB}MiB",
+        kinds.size(NATIVE_FRAME_BYTES_MIN), "SIZE", "The largest frame of a client.",
+    ),
+    Setting(
         "sync", "journal.sync", "always", kinds.choice("always", "interval", "never"),
         "always|interval|never",
         "When the journal is made durable: before every acknowledgement, each interval, or never.",
@@ -235,7 +272,7 @@ def load(
     """
     if file is None and env.get(CONFIG_ENV):
         file = Path(env[CONFIG_ENV])
-    values: dict[str, Any] = {"sqs_keys": {}}
+    values: dict[str, Any] = {"sqs_keys": {}, "native_users": {}}
     for setting in SETTINGS:
         if setting.default is not None:
             values[setting.name] = setting.read(setting.default)

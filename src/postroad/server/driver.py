@@ -18,6 +18,22 @@ class Report(Protocol):
     """What the engine found when it opened the directory."""
 
     @property
+    def position(self) -> int:
+        """The journal's position that the checkpoint is of."""
+
+    @property
+    def records(self) -> int:
+        """Records of the groups that were read."""
+
+    @property
+    def dropped(self) -> int:
+        """Groups that did not count."""
+
+    @property
+    def queues(self) -> int:
+        """Queues there are."""
+
+    @property
     def groups(self) -> int:
         """Groups of records read from the journal."""
 

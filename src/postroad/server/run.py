@@ -50,7 +50,7 @@ async def _serve(settings: Settings, say: Callable[[str], None], open_driver: Op
         favour_loop()
         if settings.endpoints_file is not None:
             _announce(settings.endpoints_file, server)
-        say(banner(settings, server.driver, server.addresses, server.opened_s))
+        say(banner(settings, server.driver, server.addresses, server.opened_s, server.remarks))
         await asyncio.wait((stop, server.driver.failed), return_when=asyncio.FIRST_COMPLETED)
     finally:
         _remove(settings.endpoints_file)

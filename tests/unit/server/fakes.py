@@ -16,6 +16,10 @@ class ScriptedReport:
     messages: int = 3_456
     torn_bytes: int = 0
     epoch: int = 7
+    position: int = 3
+    records: int = 40
+    dropped: int = 0
+    queues: int = 2
 
 
 @dataclass
@@ -49,6 +53,9 @@ class ScriptedDriver:
         caller.sink(number, self._reply(command))
 
     def forget(self, caller: Caller) -> None:
+        pass
+
+    def cancel(self, caller: Caller, number: int) -> None:
         pass
 
     async def ask(self, command: Command) -> Reply:

@@ -185,6 +185,15 @@ class Desk:
                 answers.append(self._late(standing, 0))
         return answers
 
+    def end_waits_of(self, caller: Caller, number: int) -> list[Answer]:
+        """A caller does not want to wait any longer for one of its asks."""
+        answers: list[Answer] = []
+        for standing in list(self._of_caller.get(caller.number, ())):
+            if standing.ask.number == number:
+                self._end(standing)
+                answers.append(self._late(standing, 0))
+        return answers
+
     def _late(self, standing: Standing, now: int) -> Answer:
         command = standing.ask.command
         if isinstance(command, Fetch):

@@ -78,7 +78,7 @@ FAULTS: Final[dict[FaultCode, str]] = {
     FaultCode.LATE: "HELLO did not come in time.",
     FaultCode.UNKNOWN: "No command has this tag; a newer server may know it.",
     FaultCode.BAD_PAYLOAD: "The payload of a request is not what its tag says.",
-    FaultCode.NOT_SENT: "It was done, but its answer does not fit into a frame, or cannot be written.",
+    FaultCode.NOT_SENT: "It was done, but its answer fits into no frame, or cannot be written.",
 }
 """Those below 20 are about the connection, which closes; the others about one request."""
 
