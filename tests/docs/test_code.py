@@ -36,15 +36,18 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 def run(program: str, page: Path, folder: Path) -> None:
     file = folder / page.with_suffix(".py").name
     file.write_text(program, encoding="utf-8")
+    # What a page shows as tests is run as tests, the rest of the page as they are collected.
+    tests = "\ndef test_" in program
+    runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if tests else []
     ran = subprocess.run(
-        [sys.executable, str(file)],
+        [sys.executable, *runner, str(file)],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=RUN_S_MAX,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_pages_that_should_show_code_do() -> None:

@@ -16,9 +16,10 @@ from postroad.net.listener import Address, Listener, open_listener
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
 from postroad.net.signatures import CERTIFICATE_PATH, Signatures, can_sign
-from postroad.net.socket_file import SOCKET_NAME, SocketFile, open_socket_file
+from postroad.net.socket_file import SocketFile, open_socket_file
 from postroad.protocols.interface import Session
 from postroad.protocols.native.config import Counts
+from postroad.protocols.native.spec import SOCKET_NAME
 from postroad.server.config import PUSH_ANYWHERE, PUSH_OFF, SOCKET_ON, Settings
 from postroad.server.driver import Driver, OpenDriver
 from postroad.server.pages import Pages, certificate_page, pages
@@ -113,7 +114,6 @@ def amqp_sessions(parts: Parts) -> Callable[[], Session]:
         heartbeat_s=settings.amqp_heartbeat_s,
         channels_max=settings.amqp_channels_max,
         frame_bytes_max=settings.amqp_frame_bytes_max,
-        unread_bytes_max=settings.amqp_unread_bytes_max,
         platform=f"Postroad {__version__}",
         short_of_space=lambda: driver.short_of_space,
     )

@@ -1,7 +1,9 @@
-"""A clock that stands still until a test moves it.
+"""Clocks that a test moves: one that stands still until then, and one that runs all the same.
 
-It stands in for the engine's clock. The rule kept here: like that one, it never runs backwards.
+They stand in for the engine's clock. The rule kept here: like that one, they never run backwards.
 """
+
+from postroad.engine.clock import SystemClock
 
 START_MS = 1_700_000_000_000
 
@@ -25,3 +27,26 @@ class ManualClock:
         if ms < 0:
             raise ValueError("time does not run backwards")
         self._now_ms += ms
+
+
+class ShiftedClock:
+    """Time that runs by itself, plus all that a test let pass. Waits of clients take the time they
+    take; what is hours away comes when it is called."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._shift_ms = 0
+
+    def now_ms(self) -> int:
+        """The instant now, in ms since 1970."""
+        return self._real.now_ms() + self._shift_ms
+
+    def not_before(self, ms: int) -> None:
+        """Show at least this instant."""
+        self._shift_ms += max(0, ms - self.now_ms())
+
+    def shift(self, ms: int) -> None:
+        """Let so much time have passed at once."""
+        if ms < 0:
+            raise ValueError("time does not run backwards")
+        self._shift_ms += ms
