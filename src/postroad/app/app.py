@@ -7,6 +7,7 @@ importing a module with an app opens nothing.
 import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
 
 from postroad.api.aio import AsyncBroker
@@ -19,6 +20,7 @@ from postroad.errors import BadWorker
 
 if TYPE_CHECKING:
     from postroad.app.jobs import Job
+    from postroad.app.waits import Waits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,6 +88,13 @@ class App:
 
         return declared
 
+    @cached_property
+    def waits(self) -> "Waits":
+        """Who waits for results in this process."""
+        from postroad.app.waits import Waits
+
+        return Waits(self.link)
+
     def use(self, middleware: object) -> None:
         """Add a middleware; the first added is the outermost."""
         self.middleware.append(middleware)
@@ -97,7 +106,7 @@ class App:
         self.lifespans.append(function)
         return function
 
-    def job(self, id: str) -> "Job":
+    def job(self, id: str) -> "Job[Any]":
         """The job with this id, to ask for its result from anywhere."""
         from postroad.app.jobs import Job
 

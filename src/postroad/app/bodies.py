@@ -80,6 +80,10 @@ class BodyCodec:
         )
         self._returned = hints.get("return", Any)
         self._whole = self._sent[0] if len(self._sent) == 1 else None
+        self.is_whole: Final = self._whole is not None
+        """Whether the whole body is one argument."""
+        self.names: Final = frozenset(one.name for one in self._sent)
+        """Of the parameters that come out of the body."""
         self._read = self._reader()
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bytes, Headers]:
@@ -124,10 +128,6 @@ class BodyCodec:
                 args.append(found)
         return tuple(args), kwargs
 
-    def encode_result(self, result: object) -> bytes:
-        """What a task returned, as JSON. Raises `TypeError` where it has no such form."""
-        return _encoded(result, f"the result of `{self.name}`")
-
     def decode_result(self, text: bytes) -> Any:
         """What a task returned, as its annotation says. Raises `BadBody`."""
         return _decoded(self._result, text)
@@ -167,7 +167,7 @@ class BodyCodec:
         return TypeError(f"`{self.name}` takes {wanted}, not {type(given).__name__}")
 
     def _json(self, given: object) -> bytes:
-        return _encoded(given, f"an argument of `{self.name}`")
+        return encoded(given, f"an argument of `{self.name}`")
 
     def _reader(self) -> Callable[[bytes], tuple[Any, ...]]:
         """Body -> what was sent, in the order of the parameters."""
@@ -282,7 +282,8 @@ def _to_json(given: object) -> object:
 _encoder: Final = msgspec.json.Encoder(enc_hook=_to_json)
 
 
-def _encoded(given: object, what: str) -> bytes:
+def encoded(given: object, what: str) -> bytes:
+    """A value as JSON. Raises `TypeError` about `what`."""
     try:
         return _encoder.encode(given)
     except (TypeError, ValueError, NotImplementedError, RecursionError) as error:

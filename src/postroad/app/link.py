@@ -29,6 +29,8 @@ class Link:
         """`target` may be a broker that is open: it stays open when the link is closed."""
         self._target = target if not isinstance(target, Broker | AsyncBroker) else None
         self._given = isinstance(target, Broker | AsyncBroker)
+        self.declared: set[str] = set()
+        """The queues whose workers have declared them here."""
         self._lock = Lock()
         self._blocking = target if isinstance(target, Broker) else None
         self._served: AsyncBroker | None = None
