@@ -62,6 +62,7 @@ ALONE = (
     commands.Move,
     commands.Attach,
     commands.GrantCredit,
+    commands.CountArrived,
     commands.SetPool,
     commands.Detach,
     topics.FindOffset,

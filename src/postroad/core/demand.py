@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Container
 from heapq import heapify, heappop, heappush
 
-from postroad.core.ring import Consumer, Pool, Ring
+from postroad.core.ring import Consumer, Meter, Pool, Ring
 from postroad.limits import ENDED_WAITS_MAX, HELD_GONE_MAX, POOLS_MAX
 from postroad.model.ask import Ask, Caller
 
@@ -46,9 +46,10 @@ class Waiter:
 class Session:
     """What one caller waits for and holds. `holders`: (queue, holder) of all leases it may have;
     `own`: queue -> holder of what it received without a consumer; `own_max`: with more of these it
-    is time to see which queues are gone. `pools`: what its consumers share, by number."""
+    is time to see which queues are gone. `pools`: what its consumers share, by number; `meter`:
+    what is on its way to those that have a window."""
 
-    __slots__ = ("consumers", "holders", "own", "own_max", "pools", "waiters")
+    __slots__ = ("consumers", "holders", "meter", "own", "own_max", "pools", "waiters")
 
     def __init__(self) -> None:
         self.waiters: list[Waiter] = []
@@ -57,10 +58,13 @@ class Session:
         self.own: dict[int, int] = {}
         self.own_max = HELD_GONE_MAX
         self.pools: dict[int, Pool] = {}
+        self.meter: Meter | None = None
 
     def is_over(self) -> bool:
         """Whether nothing is left to remember."""
-        return not (self.waiters or self.consumers or self.holders or self.pools)
+        if self.waiters or self.consumers or self.holders or self.pools:
+            return False
+        return self.meter is None or not self.meter.on_way
 
 
 class Demand:
@@ -172,6 +176,10 @@ class Demand:
         self.by_holder[consumer.holder] = consumer
         if consumer.pool is not None:
             consumer.pool.members[consumer] = None
+        if consumer.window_bytes:
+            session.meter = session.meter or Meter()
+            session.meter.members[consumer] = None
+            consumer.meter = session.meter
         ring = self.consumers.get(consumer.queue)
         if ring is None:
             ring = Ring()
@@ -189,6 +197,8 @@ class Demand:
         if consumer.pool is not None:
             del consumer.pool.members[consumer]
             self._tidy(consumer.pool, consumer.ask.caller.number)
+        if consumer.meter is not None:
+            del consumer.meter.members[consumer]
         ring = self.consumers[consumer.queue]
         ring.consumers.remove(consumer)
         if not ring.consumers:
@@ -211,6 +221,20 @@ class Demand:
         pool.limit = limit
         self._stir_pool(pool)
         self._tidy(pool, caller.number)
+
+    def arrived(self, caller: Caller, size: int) -> None:
+        """So many bytes are no longer on their way to a caller: its consumers with a window may be
+        given more, that one last which was served last."""
+        session = self.sessions.get(caller.number)
+        if session is None or session.meter is None:
+            return
+        session.meter.arrived(size)
+        for member in session.meter.members:
+            if member.bytes_left() > 0:
+                self.stirred.pop(member.queue, None)
+                self.stir(member.queue)
+        if session.is_over():
+            del self.sessions[caller.number]
 
     def is_loose(self, holder: int) -> bool:
         """Whether a holder's consumer was detached, so that only its leases keep it."""

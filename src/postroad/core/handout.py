@@ -121,9 +121,12 @@ class Part:
 class Handout:
     """The messages of one reply. `parts`: of a fetch from a topic; then `queue` is 0, and each
     message has its partition for a queue. `states` and `dues`: per message, of a peek;
-    `next_offset`: where it goes on. `gone`: of a claim. `name`: of the list it is from."""
+    `next_offset`: where it goes on. `gone`: of a claim. `name`: of the list it is from. `bytes`:
+    what its messages weigh, where that is bounded by `bytes_max` (0: they are not weighed)."""
 
     __slots__ = (
+        "bytes",
+        "bytes_max",
         "consumer",
         "dues",
         "gone",
@@ -147,6 +150,8 @@ class Handout:
         self.next_offset = 0
         self.gone: tuple[int, ...] = ()
         self.name = ""
+        self.bytes = 0
+        self.bytes_max = 0
 
     def count(self) -> int:
         """How many messages."""

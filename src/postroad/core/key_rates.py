@@ -103,6 +103,11 @@ class RatedKeys(Keys):
         if key.heaped < 0 and not bucket.left(self.now_ms):
             self._rest(key)
 
+    def _undo(self, key: Key, offset: int) -> None:
+        super()._undo(key, offset)
+        self._bucket(key).spend(-1)
+        self.resting.pop(key.number, None)
+
     def _rest(self, key: Key) -> None:
         key.heaped = -1
         if key.number not in self.resting:

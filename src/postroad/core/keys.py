@@ -101,6 +101,21 @@ class Keys(KeyBook):
         if not self.strict:
             self.loose.list_page(page, alive)
 
+    def unchosen(self, page: Page, mask: int) -> None:
+        """They are the first of their keys again."""
+        touched: dict[int, Key] = {}
+        if page.keys is not None:
+            for slot in bits_of(mask & page.keyed):
+                key = self.by_index[page.keys[slot]]
+                self._undo(key, page.base + slot)
+                touched[key.index] = key
+        for key in touched.values():
+            self._offer(key)
+
+    def _undo(self, key: Key, offset: int) -> None:
+        """A message that was chosen stands in line again."""
+        key.put_back(offset)
+
     def delayed(self, page: Page, mask: int) -> None:
         """In a strict queue what came back and waits goes on locking its key."""
         if self.strict:

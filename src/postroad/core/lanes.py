@@ -1,8 +1,8 @@
 """In which order the ready messages of a queue leave, where that is not simply by offset.
 
 One rule: lanes are derived from the bits and columns of the pages, and told of every change of
-them; `pick` chooses, and what it chose is leased or dropped at once, or `mend` is called. Compiled
-by mypyc where possible.
+them; `pick` chooses, and what it chose is leased or dropped at once, or `unchosen` or `mend` is
+called. Compiled by mypyc where possible.
 """
 
 from postroad.core.bits import PAGE, PAGE_BITS
@@ -41,6 +41,9 @@ class Lanes:
 
     def clear(self) -> None:
         """All messages are gone."""
+
+    def unchosen(self, page: Page, mask: int) -> None:
+        """Some of what was chosen last, behind all the rest, is not taken after all."""
 
     def mend(self, purged_before: int) -> None:  # noqa: ARG002
         """What was chosen last was not taken after all: derive everything again."""

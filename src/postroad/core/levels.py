@@ -53,6 +53,10 @@ class Levels(Lanes):
         self.lists.clear()
         self.listed.clear()
 
+    def unchosen(self, page: Page, mask: int) -> None:
+        """They are where they were."""
+        self._list(page, mask)
+
     def mend(self, purged_before: int) -> None:
         """Enter all pages again, but those that were purged and are not swept yet."""
         self.clear()

@@ -5,8 +5,11 @@ is ready is parted evenly between them. Compiled by mypyc where possible.
 """
 
 from collections import deque
+from typing import Final
 
 from postroad.model.ask import Ask
+
+NO_END: Final = 1 << 62
 
 
 class Pool:
@@ -38,10 +41,32 @@ class Pool:
         return self.limit is None and not self.used and not self.members
 
 
+class Meter:
+    """What was pushed to those consumers of one caller that have a window, and is on its way to
+    it. `on_way`: in bytes; `members`: those that are attached, who was served last comes last."""
+
+    __slots__ = ("members", "on_way")
+
+    def __init__(self) -> None:
+        self.on_way = 0
+        self.members: dict[Consumer, None] = {}
+
+    def take(self, consumer: "Consumer", size: int) -> None:
+        """A member was given messages, and is last in turn."""
+        self.on_way += size
+        if consumer in self.members:
+            del self.members[consumer]
+            self.members[consumer] = None
+
+    def arrived(self, size: int) -> None:
+        """So much is on its way no more."""
+        self.on_way = max(0, self.on_way - size)
+
+
 class Consumer:
     """An attached consumer: `credit` more messages may be pushed to it (below zero: so many must be
     settled first); `holder` is the number its leases bear. `pooled`: how many of them count in its
-    pool."""
+    pool. `window_bytes`: with a meter, how much may be on the way to its caller before it waits."""
 
     __slots__ = (
         "ask",
@@ -51,11 +76,13 @@ class Consumer:
         "holder",
         "lease_ms",
         "leased",
+        "meter",
         "number",
         "pool",
         "pooled",
         "priority",
         "queue",
+        "window_bytes",
     )
 
     def __init__(
@@ -73,10 +100,24 @@ class Consumer:
         self.exclusive = False
         self.pool: Pool | None = None
         self.pooled = 0
+        self.meter: Meter | None = None
+        self.window_bytes = 0
+
+    def bytes_left(self) -> int:
+        """How much more may be on its way to its caller; a large number where nobody counts."""
+        return NO_END if self.meter is None else self.window_bytes - self.meter.on_way
+
+    def was_given(self, count: int, size: int) -> None:
+        """Messages are pushed to it, of so many bytes together."""
+        self.credit -= count
+        if self.pool is not None and self.leased:
+            self.pool.take(self, count)
+        if self.meter is not None:
+            self.meter.take(self, size)
 
     def may_get(self, may_lease: bool) -> bool:
         """Whether it may be given a message; `may_lease`: whether its queue may lease any."""
-        if self.credit <= 0:
+        if self.credit <= 0 or self.bytes_left() <= 0:
             return False
         if not self.leased:
             return True

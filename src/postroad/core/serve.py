@@ -7,6 +7,7 @@ for, as ranges.
 from collections.abc import Callable, Sequence
 
 from postroad.core import records as facts
+from postroad.core.allowance import TOO_MANY_POOLS, allow
 from postroad.core.decide.receive import (
     deadline_of,
     free_slots,
@@ -16,18 +17,29 @@ from postroad.core.decide.receive import (
     pick,
     pop_record,
 )
+from postroad.core.decide.weigh import fitting
 from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
 from postroad.core.demand import Demand, Waiter
 from postroad.core.handout import Handout
+from postroad.core.lanes import Picked
 from postroad.core.lists.desk import ListDesk, nothing_for
 from postroad.core.queue import Queue
 from postroad.core.rates import Rates
 from postroad.core.ring import Consumer
-from postroad.limits import LAPSE_SLICE, POOLS_MAX, PUSH_BATCH, RECEIVE_MAX, ROUNDS_MAX, WAIT_MS_MAX
+from postroad.limits import (
+    LAPSE_SLICE,
+    PUSH_BATCH,
+    PUSH_BYTES,
+    RECEIVE_BYTES,
+    RECEIVE_MAX,
+    ROUNDS_MAX,
+    WAIT_MS_MAX,
+)
 from postroad.model.ask import Ask
 from postroad.model.commands import (
     SESSION_LEASE,
     Attach,
+    CountArrived,
     Detach,
     GrantCredit,
     Pop,
@@ -35,8 +47,6 @@ from postroad.model.commands import (
     SetPool,
 )
 from postroad.model.replies import Detached, Done, Received, Refused, Why
-
-TOO_MANY_POOLS = f"a caller has at most {POOLS_MAX:,} pools"
 
 
 class Terms:
@@ -81,10 +91,8 @@ class Server:
             return self._take(ask, command, 0, False, now)
         if isinstance(command, Attach):
             return self._attach(ask, command)
-        if isinstance(command, GrantCredit):
-            return self._grant(ask, command)
-        if isinstance(command, SetPool):
-            return self._set_pool(ask, command)
+        if isinstance(command, GrantCredit | SetPool | CountArrived):
+            return self._say(ask, allow(self.demand, ask, command))
         assert isinstance(command, Detach), "every command has a decider or is one of these"
         consumer = self.demand.consumer(ask.caller, command.consumer)
         if consumer is None:
@@ -178,6 +186,7 @@ class Server:
     ) -> Step:
         handout = Handout(queue.id, now)
         if leased:
+            handout.bytes_max = RECEIVE_BYTES if count > 1 else 0
             holder = 0
             deadline = deadline_of(queue, lease_ms, now)
             if not deadline:
@@ -197,6 +206,7 @@ class Server:
         if not terms.holder or not terms.leased:
             return self._hand_out(ask, queue, room, terms.lease_ms, terms.leased, now)
         handout = Handout(queue.id, now)
+        handout.bytes_max = RECEIVE_BYTES if room > 1 else 0
         deadline = deadline_of(queue, terms.lease_ms, now)
         records = self._lease(queue, room, deadline, terms.holder, handout)
         return Step(
@@ -208,7 +218,7 @@ class Server:
     ) -> list[facts.Record]:
         records: list[facts.Record] = []
         while count > 0:
-            picked = pick(queue, count)
+            picked = self._pick(queue, count, handout)
             if not picked:
                 break
             for one in picked:
@@ -225,7 +235,7 @@ class Server:
     def _pop(self, queue: Queue, count: int, handout: Handout) -> list[facts.Record]:
         records: list[facts.Record] = []
         while count > 0:
-            picked = pick(queue, count)
+            picked = self._pick(queue, count, handout)
             if not picked:
                 break
             for one in picked:
@@ -237,6 +247,11 @@ class Server:
                 break
         self.spend(queue, handout.count())
         return records
+
+    def _pick(self, queue: Queue, count: int, handout: Handout) -> Picked:
+        """The next messages for a handout, as many as it has room for."""
+        picked = pick(queue, count)
+        return fitting(queue, picked, handout) if picked and handout.bytes_max else picked
 
     def spend(self, queue: Queue, count: int) -> None:
         """Messages were delivered: of a queue with a rate fewer may follow."""
@@ -299,19 +314,17 @@ class Server:
     def _push(self, queue: Queue, consumer: Consumer, room: int, now: int) -> Step | None:
         count = min(consumer.credit, PUSH_BATCH, room)
         handout = Handout(queue.id, now, consumer.number)
+        handout.bytes_max = min(PUSH_BYTES, consumer.bytes_left())
         if not consumer.leased:
             records = self._pop(queue, count, handout)
-            consumer.credit -= handout.count()
+            consumer.was_given(handout.count(), handout.bytes)
             return Step(records, [Answer(consumer.ask, handout, self.world.state.group)], True)
         count = free_slots(queue, count)
-        pool = consumer.pool
-        if pool is not None:
-            count = pool.room(count)
+        if consumer.pool is not None:
+            count = consumer.pool.room(count)
         deadline = deadline_of(queue, consumer.lease_ms, now)
         records = self._lease(queue, count, deadline, consumer.holder, handout)
-        consumer.credit -= handout.count()
-        if pool is not None:
-            pool.take(consumer, handout.count())
+        consumer.was_given(handout.count(), handout.bytes)
         wait = messages_group(self.world, queue, handout)
         return Step(records, [Answer(consumer.ask, handout, wait)], False)
 
@@ -321,8 +334,9 @@ class Server:
             text = f"queue `{command.queue}` does not exist"
             return self._say(ask, Refused(Why.NO_SUCH_QUEUE, text), self.world.state.changed)
         known = self.demand.consumer(ask.caller, command.consumer)
-        if known is not None or command.credit < 0:
-            return self._say(ask, Refused(Why.BAD_COMMAND, "a consumer's number is its own"))
+        if known is not None or command.credit < 0 or command.window_bytes < 0:
+            text = "a consumer's number is its own, and what it may have not below 0"
+            return self._say(ask, Refused(Why.BAD_COMMAND, text))
         lease_ms = SESSION_LEASE if command.lease_ms is None else command.lease_ms
         if lease_ms < SESSION_LEASE or too_long(lease_ms):
             return self._say(ask, Refused(Why.BAD_COMMAND, TOO_LONG))
@@ -334,6 +348,7 @@ class Server:
         )
         consumer.priority = command.priority
         consumer.exclusive = command.exclusive
+        consumer.window_bytes = command.window_bytes
         if command.pool:
             consumer.pool = self.demand.pool(ask.caller, command.pool)
             if consumer.pool is None:
@@ -353,24 +368,6 @@ class Server:
             text = f"queue `{queue.name}` has an exclusive consumer"
             return Refused(Why.EXCLUSIVE_CONSUMER, text)
         return None
-
-    def _set_pool(self, ask: Ask, command: SetPool) -> Step:
-        if command.pool < 1 or (command.limit is not None and command.limit < 0):
-            text = "a pool has a number from 1, and its limit is not below 0"
-            return self._say(ask, Refused(Why.BAD_COMMAND, text))
-        pool = self.demand.pool(ask.caller, command.pool)
-        if pool is None:
-            return self._say(ask, Refused(Why.TOO_MANY, TOO_MANY_POOLS))
-        self.demand.set_pool(ask.caller, pool, command.limit)
-        return self._say(ask, Done())
-
-    def _grant(self, ask: Ask, command: GrantCredit) -> Step:
-        consumer = self.demand.consumer(ask.caller, command.consumer)
-        if consumer is None:
-            return self._say(ask, Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached"))
-        consumer.credit = command.credit if command.absolute else consumer.credit + command.credit
-        self.demand.stir(consumer.queue)
-        return self._say(ask, Done())
 
     def _holder_of(self, ask: Ask, queue: Queue) -> int:
         holder = self.demand.holder_of(ask.caller, queue.id)

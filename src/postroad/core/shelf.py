@@ -18,7 +18,10 @@ GROUP = 4_096
 
 
 class BlockGroup(Row):
-    """The blocks of a shelf whose ordinal is in one run of GROUP, in order of their first index."""
+    """The blocks of a shelf whose ordinal is in one run of GROUP, in order of their first index.
+
+    `bytes`: what was published into each, heads too; `size`: what it takes in the store.
+    """
 
     def __init__(self, shelf: int, number: int) -> None:
         super().__init__(blocks_key(shelf, number))
@@ -29,11 +32,12 @@ class BlockGroup(Row):
         self.id: array[int] = array("Q")
         self.size: array[int] = array("I")
         self.kept: array[int] = array("I")
+        self.bytes: array[int] = array("I")
         self.alive = 0
 
     def columns(self) -> "list[array[int]]":
         """All columns."""
-        return [self.first, self.count, self.live, self.id, self.size, self.kept]
+        return [self.first, self.count, self.live, self.id, self.size, self.kept, self.bytes]
 
     def encode(self) -> bytes:
         """The row: the facts, without the live counts, which are derived."""
@@ -45,6 +49,7 @@ class BlockGroup(Row):
                 array("Q", [self.id[index] for index in kept]).tobytes(),
                 array("I", [self.size[index] for index in kept]).tobytes(),
                 array("I", [self.kept[index] for index in kept]).tobytes(),
+                array("I", [self.bytes[index] for index in kept]).tobytes(),
             ]
         )
 
@@ -63,6 +68,8 @@ def decode_blocks(shelf: int, number: int, packed: bytes) -> BlockGroup:
     group.id.frombytes(fields[2])
     group.size.frombytes(fields[3])
     group.kept.frombytes(fields[4])
+    # Rows were written without it once: then what a block takes in the store says as much.
+    group.bytes.frombytes(fields[5] if len(fields) > 5 else fields[3])
     group.live = array("q", bytes(8 * len(group.first)))
     return group
 
@@ -111,6 +118,7 @@ class Shelf(Row):
             self.ledger.touch(group)
             group.count[-1] += count
             group.live[-1] += count * self.targets
+            group.bytes[-1] += size
             self.open_bytes += size
             return group.first[-1]
         if group is None or len(group.first) >= GROUP:
@@ -123,6 +131,7 @@ class Shelf(Row):
         group.id.append(0)
         group.size.append(0)
         group.kept.append(0)
+        group.bytes.append(size)
         self.open_bytes = size
         return first
 
@@ -169,6 +178,13 @@ class Shelf(Row):
         """The block of a message: (first index, messages in it, store id or 0, size in bytes)."""
         group, at = self._find(index)
         return group.first[at], group.count[at], group.id[at], group.size[at]
+
+    def weight(self, index: int) -> tuple[int, int]:
+        """What a message weighs, in bytes, as the mean of its block; and how many there are of it
+        to the end of the block."""
+        group, at = self._find(index)
+        count = group.count[at]
+        return -(-group.bytes[at] // count), group.first[at] + count - index
 
     def has(self, index: int) -> bool:
         """Whether the block of this index is still there."""

@@ -10,6 +10,7 @@ from typing import Any
 from postroad.core import records as facts
 from postroad.core.decide.receive import deadline_of, lease_record, messages_group, pick
 from postroad.core.decide.settle import Held
+from postroad.core.decide.weigh import weight_of
 from postroad.core.decision import Shares, World, too_long
 from postroad.core.demand import Demand
 from postroad.core.exchanges.together import publishes_go_together
@@ -17,7 +18,7 @@ from postroad.core.handout import Handout
 from postroad.core.kv.together import sets_go_together
 from postroad.core.queue import Queue
 from postroad.core.settled import done_record
-from postroad.limits import RECEIVE_MAX
+from postroad.limits import RECEIVE_BYTES, RECEIVE_MAX
 from postroad.model.ask import Ask
 from postroad.model.commands import ACK, SESSION_LEASE, Receive, Settle
 from postroad.model.exchanges import PublishTo
@@ -94,9 +95,17 @@ def leasing_of(world: World, demand: Demand, asks: list[Ask], now: int) -> Leasi
     # A lease that is its session's stands alone; and so does who may have to wait.
     if not deadline_ms or min(counts) < 1 or sum(counts) > queue.pages.ready:
         return None
-    if demand.next_waiter(queue.id) is not None:
+    if demand.next_waiter(queue.id) is not None or _is_heavy(queue, counts):
         return None
     return Leasing(queue, counts, deadline_ms, now)
+
+
+def _is_heavy(queue: Queue, counts: list[int]) -> bool:
+    """Whether somebody might be given more bytes than one receive may have."""
+    if max(counts) == 1:
+        return False
+    picked = queue.pages.lowest_ready(sum(counts), queue.purged_before)
+    return weight_of(queue, picked) > RECEIVE_BYTES
 
 
 def _is_plain(settings: QueueSettings) -> bool:

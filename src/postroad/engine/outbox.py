@@ -76,7 +76,8 @@ class Filling:
         if handout.name:
             return ListItems(handout.name, self.messages)
         if handout.states is None:
-            more = (handout.next_offset, handout.gone)
+            size = handout.bytes if handout.consumer else 0
+            more = (handout.next_offset, handout.gone, size)
             return Received(self.messages, handout.consumer, *more)
         rows = zip(handout.states, handout.dues, self.messages, strict=True)
         return Peeked([PeekedMessage(*row) for row in rows], handout.next_offset)

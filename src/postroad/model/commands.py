@@ -120,8 +120,8 @@ class Publish:
 
 @value
 class Receive:
-    """Lease up to `count` ready messages; with none ready, wait up to `wait_ms` (None: the queue's
-    own).
+    """Lease up to `count` ready messages, of 64 MiB together unless one is larger; with none ready,
+    wait up to `wait_ms` (None: the queue's own).
 
     `lease_ms`: None: the queue's own; 0: it lapses at once; SESSION_LEASE: it ends with the
     caller's session. Answer: `Received` (possibly with no messages), once something is ready or the
@@ -153,7 +153,9 @@ class Attach:
     `lease_ms` as in `Receive`, but None means SESSION_LEASE. `priority`: as long as a consumer of a
     higher one may be given messages, those of lower ones are not. `exclusive`: no other consumer
     may be attached beside it. `pool`: the caller's pool (`SetPool`) that its leases count in; 0:
-    none. Answer: `Done`, then deliveries; `Detached` when the queue is gone; or
+    none. `window_bytes`: nothing is pushed to it while so many bytes are on their way to those
+    consumers of the caller that have a window (`CountArrived`), 0: however many are; it is passed
+    by one message at most. Answer: `Done`, then deliveries; `Detached` when the queue is gone; or
     `Refused(EXCLUSIVE_CONSUMER)` where it cannot be alone, or another one is to be."""
 
     queue: str
@@ -164,6 +166,7 @@ class Attach:
     priority: int = 0
     exclusive: bool = False
     pool: int = 0
+    window_bytes: int = 0
 
 
 @value
@@ -174,6 +177,15 @@ class GrantCredit:
     consumer: int
     credit: int
     absolute: bool = False
+
+
+@value
+class CountArrived:
+    """Say that pushes have come to where they are no longer on their way: the sum of their
+    `Received.pushed_bytes`. As much more may be pushed to consumers with a window. Answer:
+    `Done`."""
+
+    pushed_bytes: int
 
 
 @value
@@ -304,6 +316,7 @@ Command = (
     | Pop
     | Attach
     | GrantCredit
+    | CountArrived
     | SetPool
     | Detach
     | Settle

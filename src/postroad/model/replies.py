@@ -117,13 +117,15 @@ class KnownThere:
 @value
 class Received:
     """Deliveries in order; empty when the wait was over first. `consumer`: whose push it is, 0 for
-    a receive or pop. Of a claim: `next_offset`: where to go on, 0 at the end; `gone`: offsets that
-    were leased and are forgotten by the log."""
+    a receive or pop; `pushed_bytes`: what a push counts for in its consumer's window: heads too,
+    and small messages as the mean of their neighbours. Of a claim: `next_offset`: where to go on,
+    0 at the end; `gone`: offsets that were leased and are forgotten by the log."""
 
     messages: list[Delivery]
     consumer: int = 0
     next_offset: int = 0
     gone: tuple[int, ...] = ()
+    pushed_bytes: int = 0
 
 
 @value

@@ -114,6 +114,7 @@ def amqp_sessions(parts: Parts) -> Callable[[], Session]:
         heartbeat_s=settings.amqp_heartbeat_s,
         channels_max=settings.amqp_channels_max,
         frame_bytes_max=settings.amqp_frame_bytes_max,
+        unread_bytes_max=settings.amqp_unread_bytes_max,
         platform=f"Postroad {__version__}",
         short_of_space=lambda: driver.short_of_space,
     )

@@ -139,7 +139,8 @@ class Road:
         if handout.name:
             return ListItems(handout.name, messages)
         if handout.states is None:
-            more = (handout.next_offset, handout.gone)
+            size = handout.bytes if handout.consumer else 0
+            more = (handout.next_offset, handout.gone, size)
             return Received(messages, handout.consumer, *more)
         seen = zip(handout.states, handout.dues, messages, strict=True)
         return Peeked([PeekedMessage(*one) for one in seen], handout.next_offset)

@@ -1,5 +1,7 @@
 """Blocks: where they begin and end, when they are free, what a row says of them."""
 
+import msgspec
+
 from postroad.core.ledger import Ledger
 from postroad.core.load import load_rows
 from postroad.core.records import Closed, Placed, Rewritten
@@ -214,3 +216,16 @@ def test_the_messages_somebody_wants_are_found_by_their_place_on_the_shelf() -> 
     r.settle_down()
     assert r.core.live_bits(shelf, 0, 6) == 0b111001
     assert r.core.live_bits(99, 0, 6) == 0
+
+
+def test_blocks_of_rows_that_knew_no_bytes_weigh_what_they_take_in_the_store() -> None:
+    one, _ = shelf()
+    one.append(2, BLOCK_BYTES)
+    one.append(3, 100)
+    assert (one.weight(1), one.weight(2)) == ((BLOCK_BYTES // 2, 1), (34, 3))
+    one.place(0, 77, 500, 2)
+    *old, _ = msgspec.msgpack.decode(one.groups[0].encode())
+    again, _ = shelf()
+    again.next = one.next
+    again.load(decode_blocks(7, 0, msgspec.msgpack.encode(old)))
+    assert (again.weight(1), again.weight(2)) == ((250, 1), (0, 3))

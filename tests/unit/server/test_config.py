@@ -161,6 +161,7 @@ def test_bad_access_keys_are_refused_without_showing_them(given: str) -> None:
         ("amqp", "127.0.0.1:5672", Address("127.0.0.1", 5672)),
         ("amqp_vhosts", "/, prod", ("/", "prod")),
         ("amqp_frame_bytes_max", "8KiB", 8_192),
+        ("amqp_unread_bytes_max", "32MiB", 2**25),
     ],
 )
 def test_a_good_option_is_read(name: str, given: str, value: object) -> None:

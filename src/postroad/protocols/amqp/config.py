@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from postroad.limits import AMQP_CHANNELS_MAX, AMQP_FRAME_BYTES_MAX, AMQP_HEARTBEAT_S
+from postroad.limits import (
+    AMQP_CHANNELS_MAX,
+    AMQP_FRAME_BYTES_MAX,
+    AMQP_HEARTBEAT_S,
+    AMQP_UNREAD_BYTES_MAX,
+)
 from postroad.protocols.amqp.naming import FreshNames
 
 DEFAULT_VHOST: Final = "/"
@@ -30,6 +35,7 @@ class Counts:
     connection_faults: int = 0
     logins_refused: int = 0
     heartbeats_missed: int = 0
+    stalls: int = 0
 
     def figures(self) -> dict[str, float]:
         """Counters by the names of `postroad.metrics`."""
@@ -39,6 +45,7 @@ class Counts:
             "amqp_connection_faults_total": self.connection_faults,
             "amqp_logins_refused_total": self.logins_refused,
             "amqp_heartbeats_missed_total": self.heartbeats_missed,
+            "amqp_stalls_total": self.stalls,
         }
 
 
@@ -49,6 +56,7 @@ class AmqpConfig:
     `users`: name -> password. `vhosts`: the names of those that exist. `secret_key`: the data
     directory's key, for names. `heartbeat_s`, `channels_max`, `frame_bytes_max`: what is offered.
     `consumer_timeout_ms`: how long a client may take to settle a delivery, 0 for ever.
+    `unread_bytes_max`: what may be on its way to the consumers of a connection.
     `platform`: what runs here, in a word for clients. `short_of_space()`: whether the disk
     is so full that publishers should wait.
     """
@@ -61,6 +69,7 @@ class AmqpConfig:
     frame_bytes_max: int = AMQP_FRAME_BYTES_MAX
     platform: str = "Postroad"
     consumer_timeout_ms: int = CONSUMER_TIMEOUT_MS
+    unread_bytes_max: int = AMQP_UNREAD_BYTES_MAX
     short_of_space: Callable[[], bool] = _enough
     counts: Counts = field(default_factory=Counts, repr=False, compare=False)
     names: FreshNames = field(init=False, repr=False, compare=False)

@@ -94,6 +94,7 @@ def _consume(channel: "Channel", args: dict[str, Any], queue: str, tag: str) -> 
         priority=_priority(args["arguments"]),
         exclusive=args["exclusive"],
         pool=channel.number if leased else 0,
+        window_bytes=link.config.unread_bytes_max,
     )
     consumer.begin(command, credit, args["nowait"])
 

@@ -2,12 +2,13 @@
 
 It stands between a channel and the core. The rule kept here: a consumer with a small prefetch has
 what the core leases to it; any other gets ahead of its client only by a window, which grows while
-the client reads. What comes for a consumer that is gone goes back at once.
+the client reads. Bytes are the connection's to count. What comes for a consumer that is gone goes
+back at once.
 """
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from postroad.limits import AMQP_CREDIT, AMQP_CREDIT_BYTES
+from postroad.limits import AMQP_CREDIT
 from postroad.model.commands import RELEASE, Command, Detach, GrantCredit, SetPool, Settle
 from postroad.model.message import Delivery
 from postroad.model.replies import Detached, Done, Received, Refused, Reply
@@ -206,16 +207,8 @@ class Consumer:
         if self.windowed:
             self._credit -= count
             self._unsettled += count
-            self._top_up(messages)
-
-    def _top_up(self, messages: list[Delivery]) -> None:
-        if self._credit > AMQP_CREDIT // 2 or self.channel.link.full:
-            return
-        window = AMQP_CREDIT
-        size = sum([len(one.body) for one in messages])
-        if size > AMQP_CREDIT_BYTES // AMQP_CREDIT * len(messages):
-            window = max(1, AMQP_CREDIT_BYTES * len(messages) // size)
-        self._open(window)
+            if self._credit <= AMQP_CREDIT // 2 and not channel.link.full:
+                self._open(AMQP_CREDIT)
 
     def _open(self, window: int) -> None:
         """Let so many be on their way, and no more than the prefetch has room for."""

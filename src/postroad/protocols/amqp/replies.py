@@ -52,5 +52,6 @@ def consume_replies(channel: "Channel", args: dict[str, Any], tag: str) -> Scrip
     consumer = ReplyConsumer(channel, tag, queue, source, leased=False)
     consumer.windowed = True
     consumers.by_tag[tag] = consumer
-    command = Attach(core, source.number, AMQP_CREDIT, leased=False)
+    window_bytes = link.config.unread_bytes_max
+    command = Attach(core, source.number, AMQP_CREDIT, leased=False, window_bytes=window_bytes)
     consumer.begin(command, AMQP_CREDIT, args["nowait"])

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable
 
 from postroad.limits import AMQP_HELD_BACK_MAX
-from postroad.model.commands import Command
-from postroad.model.replies import Reply
+from postroad.model.commands import Command, CountArrived
+from postroad.model.replies import Received, Reply
 from postroad.protocols.amqp.channel import Channel
 from postroad.protocols.amqp.config import AmqpConfig
 from postroad.protocols.amqp.connection import Connection, State
+from postroad.protocols.amqp.consuming import ignore
 from postroad.protocols.amqp.dispatch import HANDLERS
 from postroad.protocols.amqp.errors import (
     CHANNEL_ERROR,
@@ -40,7 +41,6 @@ from postroad.protocols.amqp.wire import Decoder
 from postroad.protocols.interface import Output
 
 Then = Callable[[Reply], None]
-_NOTHING = Output()
 
 
 class AmqpSession:
@@ -68,6 +68,7 @@ class AmqpSession:
         self._frames: list[bytes] = []
         self._asks: list[tuple[int, Command]] = []
         self._sent = False
+        self._arrived_bytes = 0
 
     # What the sockets call.
 
@@ -86,14 +87,16 @@ class AmqpSession:
     def answer(self, number: int, reply: Reply, now_ms: int) -> Output:
         """The reply to the ask with that number."""
         self.now_ms = now_ms
+        if isinstance(reply, Received):
+            self._arrived_bytes += reply.pushed_bytes
         then = self._thens.pop(number, None) or self._pushes.get(number)
-        if then is None:
-            return _NOTHING
         try:
-            then(reply)
+            if then is not None:
+                then(reply)
         except Fault as fault:
             self._connection.fail(ConnectionFault(INTERNAL_ERROR, fault.text), "")
         self._part()
+        self._count_arrived()
         return self._output()
 
     def tick(self, now_ms: int) -> Output:
@@ -110,8 +113,10 @@ class AmqpSession:
         """Give consumers nothing while the client does not read, and go on when it does."""
         self.now_ms = now_ms
         self.full = full
+        self.config.counts.stalls += full
         for channel in tuple(self._channels.values()):
             channel.consumers.stall(full)
+        self._count_arrived()
         return self._output()
 
     def farewell(self, now_ms: int) -> Output:
@@ -244,6 +249,13 @@ class AmqpSession:
             if isinstance(work, PublishRun):
                 self._connection.publishes = True
             channel.take(work)
+
+    def _count_arrived(self) -> None:
+        """While the client reads, what was pushed counts as read: tell the core, though not of each
+        push; half of the window is left meanwhile."""
+        if not self.full and 2 * self._arrived_bytes >= self.config.unread_bytes_max:
+            self.ask(CountArrived(self._arrived_bytes), ignore)
+            self._arrived_bytes = 0
 
     def _is_busy(self) -> bool:
         """Whether some channel has a method at work, and maybe publishes behind it."""
