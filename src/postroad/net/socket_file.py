@@ -10,15 +10,11 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from postroad.limits import LISTEN_BACKLOG, SOCKET_PATH_BYTES_MAX
 from postroad.net.hub import Hub
 from postroad.net.tcp import Connection
 from postroad.protocols.interface import Session
-
-SOCKET_NAME: Final = "postroad.sock"
-"""The file's name in a data directory."""
 
 
 class SocketFile:

@@ -67,3 +67,23 @@ def _batches(cls: type) -> st.SearchStrategy[object]:
         return st.builds(BatchDone, parts)
     watched = st.lists(st.tuples(st.text(max_size=8), st.integers(0, 2**40)), max_size=2)
     return st.builds(Batch, parts, watched, st.booleans())
+
+
+def parts() -> list[type]:
+    """Every class that commands and replies are made of, and they themselves."""
+    seen: dict[type, None] = {}
+    for row in (*spec.COMMANDS, *spec.REPLIES):
+        _walk(row.cls, seen)
+    return list(seen)
+
+
+def _walk(kind: object, seen: dict[type, None]) -> None:
+    for one in typing.get_args(kind):
+        _walk(one, seen)
+    if not isinstance(kind, type) or typing.get_origin(kind) or kind in seen:
+        return
+    if issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
+        seen[kind] = None
+        if kind not in (Batch, BatchDone):
+            for hint in typing.get_type_hints(kind).values():
+                _walk(hint, seen)

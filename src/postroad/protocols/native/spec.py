@@ -142,6 +142,7 @@ COMMANDS: Final = (
     CommandRow(18, commands.StartMoveTask),
     CommandRow(19, commands.CancelMoveTask),
     CommandRow(20, commands.ListMoveTasks, Again.ALWAYS),
+    CommandRow(21, commands.CountArrived),
     CommandRow(30, batch.Batch, Again.IF_ALL),
     CommandRow(40, history.PutBack),
     CommandRow(41, history.Cancel),
