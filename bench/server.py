@@ -46,6 +46,8 @@ def serving() -> Iterator[tuple[dict[str, str], int]]:
             "127.0.0.1:0",
             "--amqp",
             "127.0.0.1:0",
+            "--native",
+            "127.0.0.1:0",
             "--endpoints-file",
             str(endpoints),
         ]

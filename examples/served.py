@@ -16,7 +16,16 @@ def served(directory: str) -> Iterator[dict[str, str]]:
     """Run `postroad serve DIRECTORY`; it writes where each protocol listens once all accept."""
     endpoints = Path(f"{directory}-endpoints.json")
     command = [sys.executable, "-m", "postroad", "serve", directory]
-    command += ["--sqs", "127.0.0.1:0", "--amqp", "127.0.0.1:0", "--endpoints-file", str(endpoints)]
+    command += [
+        "--sqs",
+        "127.0.0.1:0",
+        "--amqp",
+        "127.0.0.1:0",
+        "--native",
+        "127.0.0.1:0",
+        "--endpoints-file",
+        str(endpoints),
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + START_S_MAX

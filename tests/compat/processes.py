@@ -74,6 +74,8 @@ def start(folder: Path, *options: str, data: Path, wait: bool = True) -> Served:
         "127.0.0.1:0",
         "--amqp",
         "127.0.0.1:0",
+        "--native",
+        "127.0.0.1:0",
         "--endpoints-file",
         str(file),
         *options,

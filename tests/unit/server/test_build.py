@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +9,16 @@ from postroad.model.commands import ListQueues
 from postroad.model.replies import Listed, Reply
 from postroad.net.listener import CannotListen
 from postroad.protocols.interface import Output, Session
+from postroad.protocols.native.frames import frame
+from postroad.protocols.native.greeting import Hello, pack
+from postroad.protocols.native.spec import MAGIC, Kind
 from postroad.server import build
 from postroad.server.build import Parts, Server
 from postroad.server.config import load
 from tests.unit.server.fakes import ScriptedDriver
 
-PORT_0 = load({"sqs": "127.0.0.1:0", "amqp": "off"}, {})
+OTHERS_OFF = {"amqp": "off", "native": "off", "native_socket": "off"}
+PORT_0 = load({"sqs": "127.0.0.1:0", **OTHERS_OFF}, {})
 
 
 class LineSession:
@@ -63,7 +68,7 @@ def test_a_client_is_answered_by_the_engine() -> None:
 
 def test_what_is_off_does_not_listen() -> None:
     async def body() -> None:
-        server = await Server.open(load({"sqs": "off", "amqp": "off"}, {}), ScriptedDriver().open)
+        server = await Server.open(load({"sqs": "off", **OTHERS_OFF}, {}), ScriptedDriver().open)
         assert server.addresses == {}
         await server.close()
 
@@ -73,7 +78,7 @@ def test_what_is_off_does_not_listen() -> None:
 def test_a_port_in_use_closes_the_directory_again() -> None:
     async def body() -> ScriptedDriver:
         first = await Server.open(PORT_0, ScriptedDriver().open)
-        taken = load({"sqs": str(first.addresses["sqs"]), "amqp": "off"}, {})
+        taken = load({"sqs": str(first.addresses["sqs"]), **OTHERS_OFF}, {})
         second = ScriptedDriver()
         with pytest.raises(CannotListen):
             await Server.open(taken, second.open)
@@ -93,3 +98,40 @@ def test_a_server_whose_journal_failed_is_not_ready() -> None:
         return why
 
     assert asyncio.run(body()) == "failed"
+
+
+def test_a_socket_that_cannot_be_had_is_a_remark_and_the_server_comes_up(tmp_path: Path) -> None:
+    async def body(folder: Path) -> list[str]:
+        options = {"data": str(folder), "sqs": "off", "amqp": "off", "native": "127.0.0.1:0"}
+        server = await Server.open(load(options, {}), ScriptedDriver().open)
+        await server.close()
+        return server.remarks
+
+    (line,) = asyncio.run(body(tmp_path / "not there"))
+    assert line.startswith(f"no socket `{tmp_path / 'not there' / 'postroad.sock'}`: ")
+    assert asyncio.run(body(tmp_path)) == []
+
+
+@pytest.mark.parametrize("way", ["port", "socket"])
+def test_users_are_asked_for_at_the_port_and_not_at_the_socket(tmp_path: Path, way: str) -> None:
+    async def body() -> int:
+        options = {"data": str(tmp_path), "sqs": "off", "amqp": "off", "native": "127.0.0.1:0"}
+        settings = load(options, {"POSTROAD_NATIVE_USERS": "me:secret"})
+        server = await Server.open(settings, ScriptedDriver().open)
+        try:
+            if way == "port":
+                port = server.addresses["native"].port
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            else:
+                file = str(tmp_path / "postroad.sock")
+                reader, writer = await asyncio.open_unix_connection(file)
+            writer.write(MAGIC + frame(Kind.HELLO, 0, pack(Hello(1))))
+            head = await asyncio.wait_for(reader.readexactly(5), 5)
+            writer.close()
+            assert server.figures()["native_logins_refused_total"] == (way == "port")
+            assert server.figures().keys() <= METRICS.keys()
+        finally:
+            await server.close()
+        return head[4]
+
+    assert asyncio.run(body()) == (Kind.FAULT if way == "port" else Kind.WELCOME)

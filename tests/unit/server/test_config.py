@@ -116,6 +116,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("amqp_vhosts", "a,,b", "give names with commas between"),
         ("amqp_frame_bytes_max", "4095", "give at least 4,096 bytes"),
         ("amqp_channels_max", "0", "give a whole number from 1 to 65,535"),
+        ("native_frame_bytes_max", "1KiB", "give at least 65,536 bytes"),
+        ("native_socket", "yes", "on, off"),
     ],
 )
 def test_a_bad_option_is_named_with_what_would_be_good(name: str, given: str, says: str) -> None:
@@ -159,6 +161,9 @@ def test_bad_access_keys_are_refused_without_showing_them(given: str) -> None:
         ("cache_bytes", "1048576", 2**20),
         ("sqs_url", "https://q.example.com/", "https://q.example.com"),
         ("amqp", "127.0.0.1:5672", Address("127.0.0.1", 5672)),
+        ("native", "off", None),
+        ("native", "127.0.0.1:7420", Address("127.0.0.1", 7420)),
+        ("native_frame_bytes_max", "1MiB", 2**20),
         ("amqp_vhosts", "/, prod", ("/", "prod")),
         ("amqp_frame_bytes_max", "8KiB", 8_192),
         ("amqp_unread_bytes_max", "32MiB", 2**25),

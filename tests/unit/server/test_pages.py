@@ -7,6 +7,7 @@ from postroad.net.hub import Hub
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
 from postroad.protocols.amqp.config import Counts
+from postroad.protocols.native.config import Counts as NativeCounts
 from postroad.server.pages import exposition, pages
 
 
@@ -51,4 +52,5 @@ def test_every_figure_of_the_engine_and_the_sockets_is_in_the_table() -> None:
         await driver.close()
         return names
 
-    assert asyncio.run(body()) | Counts().figures().keys() == METRICS.keys()
+    protocols = Counts().figures().keys() | NativeCounts().figures().keys()
+    assert asyncio.run(body()) | protocols == METRICS.keys()

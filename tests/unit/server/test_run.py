@@ -33,6 +33,7 @@ def settings(folder: Path) -> Settings:
     options = {
         "sqs": "127.0.0.1:0",
         "amqp": "off",
+        "native": "off",
         "endpoints_file": str(folder / "endpoints.json"),
     }
     return load({"data": str(folder), **options}, {})
@@ -99,6 +100,7 @@ def test_an_endpoints_file_that_cannot_be_written_is_one_line_and_nothing_stays_
     options = {
         "sqs": "127.0.0.1:0",
         "amqp": "off",
+        "native": "off",
         "endpoints_file": str(tmp_path / "no" / "endpoints.json"),
     }
     with pytest.raises(run.CannotWrite, match="cannot write the endpoints file"):
