@@ -5,24 +5,27 @@ was; calling the worker calls it.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from postroad.api.options import QueueOptions
 from postroad.app.rate import per_second_of
 from postroad.app.retry import Retry
 from postroad.errors import BadWorker
 from postroad.limits import DURATION_MS_MAX, WORKER_CONCURRENCY_MAX, WORKER_PREFETCH_MAX
+from postroad.model.message import HeaderValue
 from postroad.model.value import value
 
 if TYPE_CHECKING:
     from postroad.app.app import App
     from postroad.app.bodies import BodyCodec
+    from postroad.app.calls import ManyOptions
     from postroad.app.jobs import Job
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 THREAD: Final = "thread"
 PROCESS: Final = "process"
@@ -124,25 +127,75 @@ class Worker(Generic[P, R]):
             options["per_second"] = per_second
         return {**options, **(self.options.settings or {})}
 
-    def delay(self, *args: Any, **kwargs: Any) -> "Job":
-        """Have a worker run the function with these arguments; returns when that is durable."""
+    @overload
+    def delay(
+        self: "Worker[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs
+    ) -> "Job[T]": ...
+    @overload
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R]": ...
+    @overload
+    def delay(self, *args: Any, delay_seconds: float, **options: Any) -> "Job[Any]": ...
+    @overload
+    def delay(self, *args: Any, result: bool, **options: Any) -> "Job[Any]": ...
+    @overload
+    def delay(self, *args: Any, key: str, **options: Any) -> "Job[Any]": ...
+    @overload
+    def delay(self, *args: Any, dedup_id: str, **options: Any) -> "Job[Any]": ...
+    @overload
+    def delay(self, *args: Any, priority: int, **options: Any) -> "Job[Any]": ...
+    @overload
+    def delay(
+        self, *args: Any, headers: Mapping[str, HeaderValue], **options: Any
+    ) -> "Job[Any]": ...
+    def delay(self, *args: Any, **kwargs: Any) -> "Job[Any]":
+        """Have a worker run the function with these arguments; returns when that is durable.
+
+        Options, where the function has no parameters of these names: `delay_seconds`, `headers`,
+        `key`, `priority`, `dedup_id`, `result`, `result_ttl_seconds`; `CallOptions` says what each
+        means. Raises `TypeError` where the function does not take the arguments, `BlocksLoop` on a
+        running loop.
+        """
         from postroad.app import calls
 
         return calls.delay(self, args, kwargs)
 
-    async def adelay(self, *args: Any, **kwargs: Any) -> "Job":
+    @overload
+    async def adelay(
+        self: "Worker[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs
+    ) -> "Job[T]": ...
+    @overload
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> "Job[R]": ...
+    @overload
+    async def adelay(self, *args: Any, delay_seconds: float, **options: Any) -> "Job[Any]": ...
+    @overload
+    async def adelay(self, *args: Any, result: bool, **options: Any) -> "Job[Any]": ...
+    @overload
+    async def adelay(self, *args: Any, key: str, **options: Any) -> "Job[Any]": ...
+    @overload
+    async def adelay(self, *args: Any, dedup_id: str, **options: Any) -> "Job[Any]": ...
+    @overload
+    async def adelay(self, *args: Any, priority: int, **options: Any) -> "Job[Any]": ...
+    @overload
+    async def adelay(
+        self, *args: Any, headers: Mapping[str, HeaderValue], **options: Any
+    ) -> "Job[Any]": ...
+    async def adelay(self, *args: Any, **kwargs: Any) -> "Job[Any]":
         """As `delay`, for a running loop."""
         from postroad.app import calls
 
         return await calls.adelay(self, args, kwargs)
 
-    def delay_many(self, jobs: Sequence[Any], **options: Any) -> "list[Job]":
-        """As `delay` for each of many arguments."""
+    def delay_many(self, jobs: Sequence[Any], **options: "Unpack[ManyOptions]") -> "list[Job[Any]]":
+        """As `delay` for many calls: each the value of the one parameter, or a tuple of arguments,
+        or a mapping of arguments by name. Some hundred at a time are published in one step.
+        """
         from postroad.app import calls
 
         return calls.delay_many(self, jobs, options)
 
-    async def adelay_many(self, jobs: Sequence[Any], **options: Any) -> "list[Job]":
+    async def adelay_many(
+        self, jobs: Sequence[Any], **options: "Unpack[ManyOptions]"
+    ) -> "list[Job[Any]]":
         """As `delay_many`, for a running loop."""
         from postroad.app import calls
 
