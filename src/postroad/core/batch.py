@@ -253,7 +253,7 @@ class Test:
         stands = _stands(decision.reply)
         if stands is not None or not isinstance(one, exchanges.PublishTo | topics.Append):
             return stands
-        skips = isinstance(one, exchanges.PublishTo) and one.skip_full
+        skips = isinstance(one, exchanges.PublishTo) and (one.skip_full or one.skip_refusing)
         for queue in self._fed_by(decision.records):
             fed = queue.id in self.ahead or queue.id in self.routed
             if fed and not skips and _is_bounded(queue):

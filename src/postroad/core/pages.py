@@ -43,30 +43,19 @@ class Pages:
         """New messages, all ready."""
         self.length += count
         self.ready += count
-        slot = first & (PAGE - 1)
-        page = self.all.get(first >> PAGE_BITS)
-        if page is not None and slot + count <= PAGE:
-            # Most publishes, and there may be ten thousand queues to each.
-            self.ledger.touch(page)
-            mask = ((1 << count) - 1) << slot
-            page.live |= mask
-            page.ready |= mask
-            if not page.listed_ready:
-                self.list_ready(page)
-            return
         while count > 0:
             slot = first & (PAGE - 1)
-            part = PAGE - slot
-            part = min(part, count)
+            part = min(PAGE - slot, count)
             page = self.all.get(first >> PAGE_BITS)
             if page is None:
                 page = Page(self.queue, first >> PAGE_BITS)
                 self.all[page.number] = page
             self.ledger.touch(page)
-            mask = span_mask(slot, part)
+            mask = ((1 << part) - 1) << slot
             page.live |= mask
             page.ready |= mask
-            self.list_ready(page)
+            if not page.listed_ready:
+                self.list_ready(page)
             first += part
             count -= part
 

@@ -203,8 +203,10 @@ class PublishTo:
     `routing_keys`: one per message, or one for all. `more_keys`: further routing keys per message,
     or `None`. The other columns as in `Publish`. `mandatory`: refuse all of it where a message
     has no queue to go to. `skip_full`: a queue that is full is left out for the messages it has no
-    room for, and refuses nothing else. Answer: `Routed`, or `Refused`: by the exchange, or by any
-    queue.
+    room for, and refuses nothing else. `skip_refusing`: so is every queue for what it refuses, be
+    it full, be the message too large for it or no fit, and is named; what it would keep of that as
+    a dead letter is its publisher's to care for. Answer: `Routed`, or `Refused`: by the exchange,
+    or by any queue.
     """
 
     exchange: str
@@ -219,6 +221,7 @@ class PublishTo:
     more_keys: Sequence[tuple[str, ...]] | None = None
     mandatory: bool = False
     skip_full: bool = False
+    skip_refusing: bool = False
 
 
 @value
@@ -282,9 +285,11 @@ class RoutedGroup:
 class Routed:
     """Where the messages went; `unroutable`: the indexes of those that no queue wanted, which are
     gone. `published_ms`: the time the others carry. `full`: the indexes of those that some queue
-    had no room for (`skip_full`); the others have them."""
+    had no room for (`skip_full`); the others have them. `refused_by`: of each message that some
+    queue refused (`skip_refusing`), its index and the names of those queues."""
 
     groups: tuple[RoutedGroup, ...]
     unroutable: tuple[int, ...]
     published_ms: int
     full: tuple[int, ...] = ()
+    refused_by: tuple[tuple[int, tuple[str, ...]], ...] = ()

@@ -141,7 +141,12 @@ FIELDS: Shapes = {
         ("after", NUMBER),
         ("count", NUMBER),
     ),
-    exchanges.PublishTo: (("exchange", TEXT), ("mandatory", FLAG), ("skip_full", FLAG)),
+    exchanges.PublishTo: (
+        ("exchange", TEXT),
+        ("mandatory", FLAG),
+        ("skip_full", FLAG),
+        ("skip_refusing", FLAG),
+    ),
     schemas.SetSchema: (
         ("destination", TEXT),
         ("schema", MAYBE_TEXT),

@@ -21,18 +21,21 @@ Places = tuple[tuple[int, int], ...]
 
 class Taken:
     """What a publish comes to. `places`: (queue, first offset) each; `offsets`: by queue, of each
-    message, where some were known there; `full`: why a queue can take no more,
-    and then nothing is published."""
+    message, where some were known there, -1 where it was left out; `full`: why a queue can take no
+    more, and then nothing is published; `left_out`: which messages a full queue had no room for."""
 
     def __init__(self, records: list[facts.Record], places: Places) -> None:
         self.records = records
         self.places = places
         self.offsets: dict[int, tuple[int, ...]] = {}
         self.full = ""
+        self.left_out: list[int] = []
 
 
-def take(world: World, queues: list[Queue], load: Load, now: int) -> Taken:
-    """The facts of a publish."""
+def take(
+    world: World, queues: list[Queue], load: Load, now: int, leaves_out: bool = False
+) -> Taken:
+    """The facts of a publish. `leaves_out`: to one queue, which gets what it has room for."""
     places = tuple([(queue.id, queue.next_offset) for queue in queues])
     sifting = [queue for queue in queues if queue.settings.dedup_window_ms is not None]
     if not sifting:
@@ -42,7 +45,7 @@ def take(world: World, queues: list[Queue], load: Load, now: int) -> Taken:
     if others:
         taken.records = publish_records(world.state, others, load, now)
     for queue in sifting:
-        offsets = _sift(world, queue, load, now, taken)
+        offsets = _sift(world, queue, load, now, taken, leaves_out)
         if taken.full:
             return taken
         if offsets is not None:
@@ -50,7 +53,9 @@ def take(world: World, queues: list[Queue], load: Load, now: int) -> Taken:
     return taken
 
 
-def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tuple[int, ...] | None:
+def _sift(
+    world: World, queue: Queue, load: Load, now: int, taken: Taken, leaves_out: bool
+) -> tuple[int, ...] | None:
     """Add what is new to one queue; the offset of every message, or `None` when all are new."""
     window = queue.settings.dedup_window_ms
     assert window is not None, "asked only of queues with a window"
@@ -58,13 +63,16 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
     known: dict[bytes, int] = {}
     fresh: list[int] = []
     offsets: list[int] = []
+    size = 0
     for at, id in enumerate(ids):
-        offset = -1
-        if id != NO_ID:
-            offset = known.get(id, -1)
-            if offset < 0:
-                offset = queue.dedup.find(id, now, window)
+        offset = _known_at(queue, known, id, now)
         if offset < 0:
+            size += _size_of(queue, load, at)
+            if leaves_out and _is_over(queue, len(fresh) + 1, size):
+                size -= _size_of(queue, load, at)
+                taken.left_out.append(at)
+                offsets.append(-1)
+                continue
             offset = queue.next_offset + len(fresh)
             known[id] = offset
             fresh.append(at)
@@ -73,23 +81,39 @@ def _sift(world: World, queue: Queue, load: Load, now: int, taken: Taken) -> tup
     if wanted > queue.dedup.room(now, window, wanted):
         taken.full = f"queue `{queue.name}` can remember no more deduplication ids"
         return None
+    if fresh and _is_over(queue, len(fresh), size):
+        taken.full = f"queue `{queue.name}` is full"
+        return None
     if fresh:
         part = load.part(fresh)
-        if queue.settings.overflow in OVERFLOWS_REFUSING and is_full(queue, part):
-            taken.full = f"queue `{queue.name}` is full"
-            return None
         part.ids = b"".join([ids[at] for at in fresh])
         shelf = world.state.shelves[queue.id]
         taken.records.extend(chunk_records(queue.id, shelf.next, part, now))
     return None if len(fresh) == len(ids) else tuple(offsets)
 
 
-def is_full(queue: Queue, load: Load) -> bool:
-    """Whether messages are more than a queue may hold."""
-    size = 0
-    if queue.settings.bytes_max is not None:
-        size = sum(map(len, load.bodies)) + sum(map(len, load.heads or ()))
-    return not has_room(queue, len(load.bodies), size)
+def _known_at(queue: Queue, known: dict[bytes, int], id: bytes, now: int) -> int:
+    """Where the message of an id is, before this publish or in it; -1: nowhere."""
+    if id == NO_ID:
+        return -1
+    offset = known.get(id, -1)
+    window = queue.settings.dedup_window_ms
+    if offset < 0 and window is not None:
+        offset = queue.dedup.find(id, now, window)
+    return offset
+
+
+def _size_of(queue: Queue, load: Load, at: int) -> int:
+    """The bytes of a message, where the queue counts them."""
+    if queue.settings.bytes_max is None:
+        return 0
+    return len(load.bodies[at]) + (0 if load.heads is None else len(load.heads[at]))
+
+
+def _is_over(queue: Queue, count: int, size: int) -> bool:
+    """Whether so many messages of so many bytes are more than a queue takes."""
+    refusing = queue.settings.overflow in OVERFLOWS_REFUSING
+    return refusing and not has_room(queue, count, size)
 
 
 def _ids(world: World, queue: Queue, load: Load) -> list[bytes]:

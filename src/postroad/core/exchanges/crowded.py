@@ -1,42 +1,54 @@
-"""Publishes that leave out queues which are full, message by message.
+"""Publishes that leave out queues which are full, or refuse for another reason, message by message.
 
-One rule: each message is looked at in its turn, as if it came alone; what one queue has no room for
-the others get all the same. Compiled by mypyc where possible.
+One rule: each message is looked at in its turn, as if it came alone; what one queue refuses the
+others get all the same. Compiled by mypyc where possible.
 """
 
 from postroad.core.decide.overflow import has_room, keeps_refused
+from postroad.core.decision import World
 from postroad.core.exchanges.groups import Plan
 from postroad.core.exchanges.routes import Route
 from postroad.core.queue import Queue
+from postroad.core.schemas.fit import misfit_of
 from postroad.core.state import State
+from postroad.limits import MESSAGE_BYTES_MAX
 from postroad.model.exchanges import PublishTo
 from postroad.model.policy import OVERFLOWS_REFUSING
 
 
 class Crowded:
-    """What full queues leave of a publish. `routes`: where each message goes all the same; `full`:
-    which messages some queue has no room for; `dying`: of queues that refuse to their dead letters,
-    by number, which messages those are."""
+    """What refusing queues leave of a publish. `routes`: where each message goes all the same;
+    `full`: which messages some queue has no room for; `dying`: of queues that refuse to their dead
+    letters, by number, which messages those are; `refused`: by index, the names of queues that
+    refuse it (`skip_refusing`)."""
 
-    __slots__ = ("dying", "full", "routes")
+    __slots__ = ("dying", "full", "refused", "routes")
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
         self.full: list[int] = []
         self.dying: dict[int, list[int]] = {}
+        self.refused: dict[int, list[str]] = {}
 
 
-def is_crowded(plan: Plan, command: PublishTo, version: int) -> bool:
-    """Whether any queue of a plan has no room for all it would get."""
+def is_crowded(state: State, plan: Plan, command: PublishTo) -> bool:
+    """Whether any queue of a plan may have to be left out: it has no room for all it would get, or
+    a message may be none that it takes."""
+    version = state.exchanges.routes.version
     coming: dict[int, tuple[int, int]] = {}
     for group in plan.groups:
-        for queue in group.route.terms(version).choosy:
+        which = range(len(command.bodies)) if group.indexes is None else group.indexes
+        terms = group.route.terms(version)
+        if command.skip_refusing:
+            active = state.schemas.active
+            if active and any(id in active for id in group.route.ids):
+                return True
+            if max([_size_of(command, at) for at in which]) > terms.bytes_max:
+                return True
+        for queue in terms.choosy:
             if not _may_refuse(queue):
                 continue
-            which = group.indexes
             count, size = coming.get(queue.id, (0, 0))
-            if which is None:
-                which = list(range(len(command.bodies)))
             size += sum([_size_of(command, at) for at in which])
             coming[queue.id] = (count + len(which), size)
             if not has_room(queue, count + len(which), size):
@@ -44,31 +56,66 @@ def is_crowded(plan: Plan, command: PublishTo, version: int) -> bool:
     return False
 
 
-def leave_out_full(state: State, routes: list[Route], command: PublishTo) -> Crowded:
-    """The routes without the queues that are full when a message's turn comes."""
+def leave_out(world: World, routes: list[Route], command: PublishTo) -> Crowded:
+    """The routes without the queues that refuse a message when its turn comes."""
+    realm = world.state.exchanges.routes
     crowded = Crowded()
     taken: dict[int, tuple[int, int]] = {}
     for at, route in enumerate(routes):
-        size = _size_of(command, at)
-        full: list[Queue] = []
-        for queue in route.queues:
-            if not _may_refuse(queue):
-                continue
-            count, held = taken.get(queue.id, (0, 0))
-            if has_room(queue, count + 1, held + size):
-                taken[queue.id] = (count + 1, held + size)
-                continue
-            full.append(queue)
-            if keeps_refused(queue):
-                crowded.dying.setdefault(queue.id, []).append(at)
+        misfits = _misfits(world, route, command, at) if command.skip_refusing else []
+        choosy = [one for one in route.terms(realm.version).choosy if one not in misfits]
+        full = _without_room(choosy, taken, _size_of(command, at))
+        if not full and not misfits:
+            crowded.routes.append(route)
+            continue
+        left_out = [*misfits, *full]
+        crowded.routes.append(realm.without(route, tuple([one.id for one in left_out])))
         if full:
             crowded.full.append(at)
-            rest = {queue.id: queue for queue in route.queues if queue not in full}
-            topics = {topic.id: topic for topic in route.topics}
-            crowded.routes.append(state.exchanges.routes.route(rest, topics))
-        else:
-            crowded.routes.append(route)
+        if command.skip_refusing:
+            crowded.refused[at] = [one.name for one in left_out]
+            continue
+        for queue in full:
+            if keeps_refused(queue):
+                crowded.dying.setdefault(queue.id, []).append(at)
     return crowded
+
+
+def _without_room(queues: list[Queue], taken: dict[int, tuple[int, int]], size: int) -> list[Queue]:
+    """Those of some queues that have no room for one more message; by the others it is taken."""
+    full: list[Queue] = []
+    for queue in queues:
+        if not _may_refuse(queue):
+            continue
+        count, held = taken.get(queue.id, (0, 0))
+        if has_room(queue, count + 1, held + size):
+            taken[queue.id] = (count + 1, held + size)
+        else:
+            full.append(queue)
+    return full
+
+
+def _misfits(world: World, route: Route, command: PublishTo, at: int) -> list[Queue]:
+    """The queues of a route that a message is too large for, or no fit."""
+    state = world.state
+    found: list[Queue] = []
+    size = _size_of(command, at)
+    if size > route.terms(state.exchanges.routes.version).bytes_max:
+        found.extend([queue for queue in route.queues if size > _largest_for(queue)])
+    active = state.schemas.active
+    if active:
+        body = command.bodies[at]
+        for queue in route.queues:
+            if queue.id in active and queue not in found:
+                wrong = misfit_of(world, (queue.id, queue.name), [body], queue.touched)
+                if wrong is not None:
+                    found.append(queue)
+    return found
+
+
+def _largest_for(queue: Queue) -> int:
+    most = queue.settings.message_bytes_max
+    return MESSAGE_BYTES_MAX if most is None else min(most, MESSAGE_BYTES_MAX)
 
 
 def _may_refuse(queue: Queue) -> bool:

@@ -28,11 +28,14 @@ class Group:
 
 class Plan:
     """What goes where: messages by the queues they go to, those for each topic (`None`: all), and
-    those that nobody wants."""
+    those that nobody wants. `routes`: of each message; `refused`: by index, the queues that are
+    left out because they refuse it."""
 
-    __slots__ = ("groups", "topics", "unroutable")
+    __slots__ = ("groups", "refused", "routes", "topics", "unroutable")
 
-    def __init__(self) -> None:
+    def __init__(self, routes: list[Route]) -> None:
+        self.routes = routes
+        self.refused: dict[int, list[str]] = {}
         self.groups: list[Group] = []
         self.topics: dict[Topic, list[int] | None] = {}
         self.unroutable: list[int] = []
@@ -40,7 +43,7 @@ class Plan:
 
 def plan_all(route: Route, count: int) -> Plan:
     """All messages go one way."""
-    plan = Plan()
+    plan = Plan([route] * count)
     if route.ids:
         plan.groups.append(Group(route, None))
     for topic in route.topics:
@@ -53,7 +56,7 @@ def plan_all(route: Route, count: int) -> Plan:
 def plan_each(routes: list[Route]) -> Plan:
     """Each message goes its own way. It joins an earlier group of its route unless a later one has
     a queue of it."""
-    plan = Plan()
+    plan = Plan(routes)
     groups = plan.groups
     latest: dict[int, int] = {}
     group_of: dict[tuple[int, ...], int] = {}

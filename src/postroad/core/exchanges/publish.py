@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from postroad.core import records as facts
 from postroad.core.decide.dedup import take
-from postroad.core.decide.load import chunk_records, load_of
+from postroad.core.decide.load import Load, chunk_records, load_of
 from postroad.core.decide.overflow import refused_records
 from postroad.core.decide.publish import UNEVEN, longest, refusal_of
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.exchanges.append import append_part
-from postroad.core.exchanges.crowded import Crowded, is_crowded, leave_out_full
+from postroad.core.exchanges.crowded import Crowded, is_crowded, leave_out
 from postroad.core.exchanges.groups import Group, Plan, apart, plan_all, plan_each, publish_of
 from postroad.core.exchanges.routes import Keys, Route, Terms
 from postroad.core.exchanges.shelves import Shelves
@@ -64,11 +64,13 @@ def decide_routed(
     if late is not None:
         return late
     crowded: Crowded | None = None
-    if command.skip_full and is_crowded(plan, command, state.exchanges.routes.version):
+    skips = command.skip_full or command.skip_refusing
+    if skips and is_crowded(state, plan, command):
         lost_ones = plan.unroutable
-        crowded = leave_out_full(state, _routes(state, start, command), command)
+        crowded = leave_out(world, plan.routes, command)
         plan = plan_each(crowded.routes)
         plan.unroutable = lost_ones
+        plan.refused = crowded.refused
     for group in plan.groups:
         group.publish = publish_of(command, group, delays)
     refusal = _refusal_of(world, plan.groups)
@@ -118,7 +120,7 @@ def _with_the_refused(
                     offset = max(offset, start + count)
         records.extend(refused_records(queue, load, first, offset, now))
     full = tuple(sorted({*routed.full, *crowded.full}))
-    reply = Routed(routed.groups, routed.unroutable, now, full)
+    reply = Routed(routed.groups, routed.unroutable, now, full, routed.refused_by)
     return Decision(records, reply, None if records else state.changed)
 
 
@@ -283,43 +285,41 @@ def _count_in(ahead: dict[int, tuple[int, int]], terms: Terms, publish: Publish,
         ahead[queue.id] = (count + len(publish.bodies), held + size + heads)
 
 
+class Outcome:
+    """What groups come to, one after another."""
+
+    __slots__ = ("full", "records", "routed")
+
+    def __init__(self) -> None:
+        self.records: list[facts.Record] = []
+        self.routed: list[RoutedGroup] = []
+        self.full: set[int] = set()
+
+
 def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision:
     state = world.state
     groups = plan.groups
-    records: list[facts.Record] = []
-    routed: list[RoutedGroup] = []
+    outcome = Outcome()
+    records, routed = outcome.records, outcome.routed
     shelves = Shelves(state, len(groups))
     offsets: dict[int, int] = {}
-    full: set[int] = set()
     for group in groups:
         publish = group.publish
         assert publish is not None, "the columns are there"
-        count = len(publish.bodies)
         load = load_of(world, publish, now)
         if group.sifts:
-            taken = take(world, group.route.queues, load, now)
-            if taken.full and command.skip_full:
-                full.update(range(len(command.bodies)) if group.indexes is None else group.indexes)
-                continue
-            if taken.full:
-                return refuse(Why.QUEUE_FULL, taken.full)
-            records.extend(taken.records)
-            alone = taken.places[0][0] if len(taken.places) == 1 else 0
-            known = taken.offsets.get(alone)
-            routed.append(RoutedGroup(group.indexes, taken.places, known))
+            refusal = _sift(world, plan, group, load, (command, now), outcome)
+            if refusal is not None:
+                return refusal
             continue
+        count = len(publish.bodies)
         for shelf in shelves.take(group.route, records):
             records.extend(chunk_records(shelf, shelves.next_of(shelf, count), load, now))
         queues = group.route.queues
         if len(groups) == 1:
-            alone_there = tuple([(queue.id, queue.next_offset) for queue in queues])
-            routed.append(RoutedGroup(group.indexes, alone_there))
-            continue
-        places: list[tuple[int, int]] = []
-        for queue in queues:
-            offset = offsets.get(queue.id, queue.next_offset)
-            places.append((queue.id, offset))
-            offsets[queue.id] = offset + count
+            places = [(queue.id, queue.next_offset) for queue in queues]
+        else:
+            places = _places(queues, offsets, count)
         routed.append(RoutedGroup(group.indexes, tuple(places)))
     for topic, which in plan.topics.items():
         part = append_part(world, topic, command, which, now)
@@ -327,6 +327,48 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
             return part
         records.extend(part.records)
         routed.extend(part.routed)
-    group_read = None if records else state.changed
-    reply = Routed(tuple(routed), tuple(plan.unroutable), now, tuple(sorted(full)))
-    return Decision(records, reply, group_read)
+    refused_by = tuple([(at, tuple(names)) for at, names in sorted(plan.refused.items())])
+    full = tuple(sorted(outcome.full))
+    reply = Routed(tuple(routed), tuple(plan.unroutable), now, full, refused_by)
+    return Decision(records, reply, None if records else state.changed)
+
+
+def _places(queues: list[Queue], offsets: dict[int, int], count: int) -> list[tuple[int, int]]:
+    """Where so many messages go in queues that may have got others in the same step."""
+    places: list[tuple[int, int]] = []
+    for queue in queues:
+        offset = offsets.get(queue.id, queue.next_offset)
+        places.append((queue.id, offset))
+        offsets[queue.id] = offset + count
+    return places
+
+
+def _sift(
+    world: World,
+    plan: Plan,
+    group: Group,
+    load: Load,
+    told: tuple[PublishTo, int],
+    outcome: Outcome,
+) -> Decision | None:
+    """Messages for one queue that takes none twice; the refusal where it refuses all of it."""
+    command, now = told
+    taken = take(world, group.route.queues, load, now, command.skip_refusing)
+    if taken.full and not (command.skip_full or command.skip_refusing):
+        return refuse(Why.QUEUE_FULL, taken.full)
+    which = list(range(len(load.bodies))) if group.indexes is None else group.indexes
+    left_out = set(which if taken.full else [which[at] for at in taken.left_out])
+    outcome.full.update(left_out)
+    if command.skip_refusing:
+        for index in sorted(left_out):
+            plan.refused.setdefault(index, []).append(group.route.names[0])
+    outcome.records.extend(taken.records)
+    known = taken.offsets.get(group.route.ids[0])
+    if not left_out:
+        outcome.routed.append(RoutedGroup(group.indexes, taken.places, known))
+    elif len(left_out) < len(which):
+        assert known is not None, "where some are left out each has its offset"
+        kept = [index for index in which if index not in left_out]
+        places = tuple([offset for offset in known if offset >= 0])
+        outcome.routed.append(RoutedGroup(kept, taken.places, places))
+    return None

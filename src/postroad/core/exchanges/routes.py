@@ -13,6 +13,7 @@ from postroad.limits import (
     KEYS_CACHED_MAX,
     MESSAGE_BYTES_MAX,
     ROUTE_QUEUES_CACHED_MAX,
+    ROUTE_RESTS_CACHED_MAX,
     ROUTES_CACHED_MAX,
 )
 from postroad.model.policy import FIFO, OVERFLOWS_REFUSING, PRIORITY, QueueSettings
@@ -64,15 +65,16 @@ def _takes_each(settings: QueueSettings) -> bool:
 
 class Route:
     """The queues a message goes to, in order of their numbers, and the topics; the same set is the
-    same object."""
+    same object. `rests`: routes without some of the queues."""
 
-    __slots__ = ("_terms", "ids", "names", "queues", "topics")
+    __slots__ = ("_terms", "ids", "names", "queues", "rests", "topics")
 
     def __init__(self, queues: list[Queue], topics: list[Topic]) -> None:
         self.queues = queues
         self.topics = topics
         self.ids = tuple([queue.id for queue in queues])
         self.names = tuple([queue.name for queue in queues])
+        self.rests: dict[tuple[int, ...], Route] = {}
         self._terms: Terms | None = None
 
     def terms(self, version: int) -> Terms:
@@ -115,6 +117,18 @@ class Routes:
             self._known[ids, topic_ids] = known
             self._queues += len(ids) + len(topic_ids) + 1
         return known
+
+    def without(self, route: Route, gone: tuple[int, ...]) -> Route:
+        """A route without some of its queues."""
+        rest = route.rests.get(gone)
+        if rest is None:
+            left = set(gone)
+            queues = {queue.id: queue for queue in route.queues if queue.id not in left}
+            rest = self.route(queues, {topic.id: topic for topic in route.topics})
+            if len(route.rests) >= ROUTE_RESTS_CACHED_MAX:
+                route.rests = {}
+            route.rests[gone] = rest
+        return rest
 
     def keep_by_key(self, exchange: int, keys: Keys, route: Route | None) -> None:
         """Remember what the keys lead to; `None`: they do not decide alone."""

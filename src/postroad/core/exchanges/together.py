@@ -24,7 +24,9 @@ def publishes_go_together(one: Any, other: Any) -> bool:
 
 def _is_plain(one: PublishTo) -> bool:
     own = (one.keys, one.priorities, one.dedup_ids, one.more_keys, one.delays_ms, one.ttls_ms)
-    return not one.mandatory and not any(column is not None for column in own)
+    if one.mandatory or one.skip_refusing:
+        return False
+    return not any(column is not None for column in own)
 
 
 def publishes_of(

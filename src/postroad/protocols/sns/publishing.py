@@ -4,14 +4,15 @@ It stands between the actions and the core. The rule kept here: a queue that ref
 it from nobody else; what it refused goes to its subscription's dead-letter queue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
+from postroad.limits import SNS_COPIES, SNS_REFUSING_FEW
 from postroad.model.batch import Asking
 from postroad.model.exchanges import (
     FORM_PLAIN,
     FORM_RAW,
-    TO_EXCHANGE,
     BindingInfo,
     PublishTo,
     Routed,
@@ -19,7 +20,7 @@ from postroad.model.exchanges import (
 )
 from postroad.model.filters import Content, Filter
 from postroad.model.message import OWN_DEDUP, OWN_KEY, typed_head
-from postroad.model.replies import Refused, Why
+from postroad.model.replies import Refused, Reply, Why
 from postroad.model.value import value
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.sns.drafts import Draft
@@ -34,9 +35,6 @@ from postroad.protocols.sns.mapping import (
 from postroad.protocols.sns.sifting import known, take
 from postroad.protocols.sns.spec import BY_CONTENT, EXTRA, PROTOCOLS, THROUGHPUT
 from postroad.protocols.sns.subscription_attributes import dead_letters_of
-
-REFUSING = (Why.QUEUE_FULL, Why.TOO_LARGE, Why.DOES_NOT_FIT)
-"""Why one queue may refuse what others take."""
 
 
 @value
@@ -129,34 +127,56 @@ class Publishing:
             heads if any(heads) else None,
             keys=_column([one.draft.group for one in letters]),
             dedup_ids=_column([one.dedup_id for one in letters]),
+            skip_refusing=True,
         )
         reply = self._tx.ask(command)
-        if isinstance(reply, Routed):
+        if isinstance(reply, Refused) and reply.why is Why.TOO_LARGE and len(bodies) > 1:
+            # All of them together make too many entries; each alone does not.
+            for at in range(len(bodies)):
+                wrong = self._said(one := _only(command, [at]), self._tx.ask(one))
+                if wrong is not None:
+                    return wrong
             return None
-        assert isinstance(reply, Refused), reply
-        if reply.why not in REFUSING:
+        return self._said(command, reply)
+
+    def _said(self, command: PublishTo, reply: Reply) -> Fault | None:
+        if isinstance(reply, Refused):
             return refusal(reply)
-        for at in range(len(bodies)):
-            self._apart(_only(command, at))
+        assert isinstance(reply, Routed), reply
+        if reply.refused_by:
+            self._to_dead_letters(command, dict(reply.refused_by))
         return None
 
-    def _apart(self, command: PublishTo) -> None:
-        """One message to one subscription after the other, for one of them refuses it."""
-        head = b"" if command.heads is None else command.heads[0]
-        content = Content(head, command.bodies[0])
-        for info in list(bindings_of(self._tx, self._topic)):
-            if fits_form(info.key, command.routing_keys[0]) and _passes(info, content):
-                self._to_one(command, info)
+    def _to_dead_letters(self, command: PublishTo, refused: Mapping[int, Sequence[str]]) -> None:
+        """What queues refused, to the dead letters of their subscriptions: in the order it was
+        published, once for each subscription."""
+        names = {name for of_one in refused.values() for name in of_one}
+        by_target: dict[str, list[BindingInfo]] = {}
+        for info in self._refusing(names):
+            by_target.setdefault(info.target, []).append(info)
+        copies: dict[str, list[int]] = {}
+        for at, of_one in sorted(refused.items()):
+            head = b"" if command.heads is None else command.heads[at]
+            content = Content(head, command.bodies[at])
+            for info in [info for name in of_one for info in by_target.get(name, ())]:
+                dead_letters = dead_letters_of(Subscription(info).attributes)
+                wanted = fits_form(info.key, command.routing_keys[0]) and _passes(info, content)
+                if wanted and dead_letters is not None:
+                    copies.setdefault(dead_letters, []).append(at)
+        for name, which in copies.items():
+            for start in range(0, len(which), SNS_COPIES):
+                some = _only(command, which[start : start + SNS_COPIES])
+                self._tx.ask(replace(some, exchange="", routing_keys=[name]))
 
-    def _to_one(self, command: PublishTo, info: BindingInfo) -> None:
-        beyond = info.target_kind == TO_EXCHANGE
-        exchange, key = (info.target, "") if beyond else ("", info.target)
-        reply = self._tx.ask(_towards(command, exchange, key))
-        if isinstance(reply, Routed) or not is_subscription(info):
+    def _refusing(self, names: set[str]) -> Iterator[BindingInfo]:
+        """The subscriptions of some queues."""
+        if len(names) > SNS_REFUSING_FEW:
+            found = bindings_of(self._tx, self._topic)
+            yield from [one for one in found if one.target in names and is_subscription(one)]
             return
-        dead_letters = dead_letters_of(Subscription(info).attributes)
-        if dead_letters is not None:
-            self._tx.ask(_towards(command, "", dead_letters))
+        for name in sorted(names):
+            found = bindings_of(self._tx, self._topic, target=name)
+            yield from filter(is_subscription, found)
 
 
 def letter_of(
@@ -188,26 +208,15 @@ def _column(texts: list[str | None]) -> list[str | None] | None:
     return None if all(one is None for one in texts) else texts
 
 
-def _only(command: PublishTo, at: int) -> PublishTo:
-    return PublishTo(
-        command.exchange,
-        command.routing_keys,
-        [command.bodies[at]],
-        None if command.heads is None else [command.heads[at]],
-        keys=None if command.keys is None else [command.keys[at]],
-        dedup_ids=None if command.dedup_ids is None else [command.dedup_ids[at]],
-    )
-
-
-def _towards(command: PublishTo, exchange: str, key: str) -> PublishTo:
-    return PublishTo(
-        exchange,
-        [key],
-        command.bodies,
-        command.heads,
-        keys=command.keys,
-        dedup_ids=command.dedup_ids,
-        mandatory=not exchange,
+def _only(command: PublishTo, which: Sequence[int]) -> PublishTo:
+    """Some of the messages, each as often as it is named."""
+    heads, keys, ids = command.heads, command.keys, command.dedup_ids
+    return replace(
+        command,
+        bodies=[command.bodies[at] for at in which],
+        heads=None if heads is None else [heads[at] for at in which],
+        keys=None if keys is None else [keys[at] for at in which],
+        dedup_ids=None if ids is None else [ids[at] for at in which],
     )
 
 
