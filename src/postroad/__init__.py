@@ -12,31 +12,50 @@ if TYPE_CHECKING:
     from postroad.api.aio import AsyncBroker
     from postroad.api.broker import Broker
     from postroad.api.messages import Outgoing
+    from postroad.app.app import App
+    from postroad.app.context import Context
+    from postroad.app.jobs import Job
+    from postroad.app.outcomes import Reject, RetryAfter, RetryNow
+    from postroad.app.retry import Retry
     from postroad.errors import PostroadError, Refusal
     from postroad.model.message import Delivery as Message
     from postroad.model.policy import QueueSettings, RetryPolicy
 
 __all__ = [
     "COMPILED",
+    "App",
     "AsyncBroker",
     "Broker",
+    "Context",
+    "Job",
     "Message",
     "Outgoing",
     "PostroadError",
     "QueueSettings",
     "Refusal",
+    "Reject",
+    "Retry",
+    "RetryAfter",
+    "RetryNow",
     "RetryPolicy",
     "__version__",
 ]
 
 _HOMES: Final = {
+    "App": ("postroad.app.app", "App"),
     "AsyncBroker": ("postroad.api.aio", "AsyncBroker"),
     "Broker": ("postroad.api.broker", "Broker"),
+    "Context": ("postroad.app.context", "Context"),
+    "Job": ("postroad.app.jobs", "Job"),
     "Message": ("postroad.model.message", "Delivery"),
     "Outgoing": ("postroad.api.messages", "Outgoing"),
     "PostroadError": ("postroad.errors", "PostroadError"),
     "QueueSettings": ("postroad.model.policy", "QueueSettings"),
     "Refusal": ("postroad.errors", "Refusal"),
+    "Reject": ("postroad.app.outcomes", "Reject"),
+    "Retry": ("postroad.app.retry", "Retry"),
+    "RetryAfter": ("postroad.app.outcomes", "RetryAfter"),
+    "RetryNow": ("postroad.app.outcomes", "RetryNow"),
     "RetryPolicy": ("postroad.model.policy", "RetryPolicy"),
 }
 
