@@ -50,6 +50,7 @@ METRICS: Final[dict[str, Metric]] = {
     "amqp_logins_refused_total": counter("Logins refused"),
     "amqp_heartbeats_missed_total": counter("Connections cut off because no heartbeat came"),
     "amqp_stalls_total": counter("Times that consumers waited because their client did not read"),
+    # The native protocol.
     "native_requests_total": counter("Requests of Postroad's own clients"),
     "native_request_faults_total": counter("Requests that could not be taken, or not be answered"),
     "native_connection_faults_total": counter("Connections closed because of what a client did"),

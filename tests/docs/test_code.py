@@ -9,7 +9,7 @@ import pytest
 from tests.compat.processes import start
 from tests.docs.pages import blocks, name, pages
 
-SERVERS = {"sqs": "127.0.0.1:9324", "amqp": "127.0.0.1:5672"}
+SERVERS = {"sqs": "127.0.0.1:9324", "amqp": "127.0.0.1:5672", "native": "127.0.0.1:7420"}
 RUN_S_MAX = 60
 
 WITH_CODE = [page for page in pages() if blocks(page, "python")]

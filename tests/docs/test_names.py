@@ -18,6 +18,7 @@ from postroad.model.topics import TopicSettings
 from postroad.server.config import SETTINGS
 from tests.docs.pages import name, pages, prose
 from tests.tidy.sources import ROOT
+from tests.wire.native.shapes import fields_of, parts
 
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -102,6 +103,8 @@ def known_names() -> set[str]:
     for module in (commands, replies, groups, rounds):
         for one in vars(module).values():
             found.update(getattr(one, "__dataclass_fields__", ()))
+    for part in parts():
+        found.update(fields_of(part))
     for face in (Operations, Broker, AsyncBroker):
         for method in vars(face).values():
             code = getattr(getattr(method, "__wrapped__", method), "__code__", None)

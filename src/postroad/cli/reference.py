@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from postroad.cli.main import app
+from postroad.cli.native_reference import renewed
 from postroad.metrics import METRICS, PREFIX
 from postroad.server.config import CONFIG_ENV, SETTINGS
 
@@ -93,6 +94,12 @@ def _parameter(one: Any) -> str:
     return f"| `{shown}` | {(one.help or '').replace('|', chr(92) + '|')} |"
 
 
+NATIVE_PAGE = "native.md"
+"""A page that is written by hand but for its tables."""
+
+
 if __name__ == "__main__":
-    for file_name, text in pages().items():
-        Path(sys.argv[1], file_name).write_text(text, encoding="utf-8")
+    folder = Path(sys.argv[1])
+    native = (folder / NATIVE_PAGE).read_text(encoding="utf-8")
+    for file_name, text in {**pages(), NATIVE_PAGE: renewed(native)}.items():
+        (folder / file_name).write_text(text, encoding="utf-8")

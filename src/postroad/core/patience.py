@@ -11,13 +11,15 @@ from postroad.core.topics.desk import Desk
 from postroad.model.ask import Caller
 
 
-def end_waits_of(demand: Demand, desk: Desk, caller: Caller, number: int) -> list[Answer]:
-    """End what a caller waits for under a number; none where it waits for nothing there. Who
-    enters a group does something, and is not meant."""
-    answers = desk.end_waits_of(caller, number)
-    session = demand.sessions.get(caller.number)
-    for waiter in () if session is None else tuple(session.waiters):
-        if waiter.ask.number == number:
-            demand.end_wait(waiter)
-            answers.append(Answer(waiter.ask, nothing_for(waiter), 0))
+def end_waits(demand: Demand, desk: Desk, unwanted: list[tuple[Caller, int]]) -> list[Answer]:
+    """End what callers wait for under a number of theirs; none where one waits for nothing there.
+    Who enters a group does something, and is not meant."""
+    answers: list[Answer] = []
+    for caller, number in unwanted:
+        answers.extend(desk.end_waits_of(caller, number))
+        session = demand.sessions.get(caller.number)
+        for waiter in () if session is None else tuple(session.waiters):
+            if waiter.ask.number == number:
+                demand.end_wait(waiter)
+                answers.append(Answer(waiter.ask, nothing_for(waiter), 0))
     return answers

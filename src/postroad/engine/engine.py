@@ -10,7 +10,7 @@ from collections.abc import Callable
 from postroad.core.codec import encode_step, head_of_group
 from postroad.core.decision import Missing, Step
 from postroad.core.machine import Core
-from postroad.core.patience import end_waits_of
+from postroad.core.patience import end_waits
 from postroad.engine.cache import Cache, Key
 from postroad.engine.inbox import Inbox
 from postroad.engine.jobs import Append, Job, Load, Sync
@@ -274,12 +274,10 @@ class Engine:
             self.take_step(step)
 
     def _end_waits(self) -> None:
-        core = self.core
-        core.wake.stale = True
-        for caller, number in self._cancelled:
-            for answer in end_waits_of(core.demand, core.desk, caller, number):
-                self.outbox.put(answer)
-        self._cancelled.clear()
+        core, unwanted = self.core, self._cancelled
+        core.wake.stale, self._cancelled = True, []
+        for answer in end_waits(core.demand, core.desk, unwanted):
+            self.outbox.put(answer)
 
     def _flush(self, now: int) -> None:
         """Hand the group over when it is time and the journal does nothing else."""

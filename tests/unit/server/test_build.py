@@ -9,9 +9,9 @@ from postroad.model.commands import ListQueues
 from postroad.model.replies import Listed, Reply
 from postroad.net.listener import CannotListen
 from postroad.protocols.interface import Output, Session
-from postroad.protocols.native.frames import frame
 from postroad.protocols.native.greeting import Hello, pack
 from postroad.protocols.native.spec import MAGIC, Kind
+from postroad.protocols.native.wire import frame
 from postroad.server import build
 from postroad.server.build import Parts, Server
 from postroad.server.config import load

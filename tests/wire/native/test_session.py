@@ -19,12 +19,13 @@ from postroad.model.commands import (
 from postroad.model.replies import Detached, Done, Listed, Purged, Received, Refused, Reply, Why
 from postroad.protocols.interface import Output, Pipelined
 from postroad.protocols.native import spec
-from postroad.protocols.native.codec import decode_reply, encode_command
 from postroad.protocols.native.config import NativeConfig
-from postroad.protocols.native.frames import REST_BYTES_MAX, Decoder, Frame, frame
+from postroad.protocols.native.errors import FaultCode
 from postroad.protocols.native.greeting import Fault, Hello, Report, Welcome, pack, unpack
+from postroad.protocols.native.mapping import decode_reply, encode_command
 from postroad.protocols.native.session import NativeSession
-from postroad.protocols.native.spec import MAGIC, FaultCode, Kind
+from postroad.protocols.native.spec import MAGIC, Kind
+from postroad.protocols.native.wire import REST_BYTES_MAX, Decoder, Frame, frame
 
 NOW = 1_700_000_000_000
 HELLO = MAGIC + frame(Kind.HELLO, 0, pack(Hello(1, "test")))

@@ -9,7 +9,8 @@ from postroad.model import commands, exchanges, groups, kv, replies
 from postroad.model.batch import Batch, Run, RunDone
 from postroad.protocols.native import spec
 from postroad.protocols.native.again import may_ask_again
-from postroad.protocols.native.spec import FAULTS, Again, FaultCode
+from postroad.protocols.native.errors import FAULTS, FaultCode
+from postroad.protocols.native.spec import Again
 from tests.wire.native.shapes import fields_of, parts
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "native" / "table.txt"

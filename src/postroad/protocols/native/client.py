@@ -29,17 +29,18 @@ from postroad.model.commands import Command
 from postroad.model.replies import Refused, Why
 from postroad.model.value import value
 from postroad.protocols.native.again import may_ask_again
-from postroad.protocols.native.codec import (
+from postroad.protocols.native.errors import FaultCode
+from postroad.protocols.native.greeting import BadGreeting, Fault, Hello, Welcome, pack, unpack
+from postroad.protocols.native.mapping import (
     BadPayload,
     Unsendable,
     decode_reply,
     encode_command,
 )
-from postroad.protocols.native.frames import REST_BYTES_MAX, REST_BYTES_MIN, Decoder, Frame, frame
-from postroad.protocols.native.greeting import BadGreeting, Fault, Hello, Welcome, pack, unpack
 from postroad.protocols.native.requests import Done, Outcome, Request, Requests
-from postroad.protocols.native.spec import MAGIC, VERSION, VERSION_MIN, FaultCode, Kind
+from postroad.protocols.native.spec import MAGIC, VERSION, VERSION_MIN, Kind
 from postroad.protocols.native.standing import nothing_for, releases, shortened
+from postroad.protocols.native.wire import REST_BYTES_MAX, REST_BYTES_MIN, Decoder, Frame, frame
 
 DOWN: Final = "down"
 GREETING: Final = "greeting"

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from postroad.protocols.native.spec import FaultCode
+from postroad.protocols.native.errors import FaultCode
 
 _READ_ERRORS: Final = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 _encode = msgspec.msgpack.Encoder().encode

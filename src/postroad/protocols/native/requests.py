@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from postroad.errors import PostroadError, TimedOut
 from postroad.model.commands import Command
 from postroad.model.replies import Reply
-from postroad.protocols.native.frames import NUMBER_MAX
 from postroad.protocols.native.standing import wait_ms_of
+from postroad.protocols.native.wire import NUMBER_MAX
 
 Outcome = Reply | PostroadError
 Done = Callable[[Outcome], None]

@@ -12,17 +12,18 @@ from postroad.model.commands import Attach, Command, Detach
 from postroad.model.replies import Detached, Refused, Reply
 from postroad.protocols.interface import Output
 from postroad.protocols.native import spec
-from postroad.protocols.native.codec import (
+from postroad.protocols.native.config import NativeConfig
+from postroad.protocols.native.errors import Broken, FaultCode
+from postroad.protocols.native.greeting import BadGreeting, Hello, fault_payload, pack, unpack
+from postroad.protocols.native.mapping import (
     BadPayload,
     UnknownTag,
     Unsendable,
     decode_command,
     encode_reply,
 )
-from postroad.protocols.native.config import NativeConfig
-from postroad.protocols.native.frames import Decoder, Frame, frame
-from postroad.protocols.native.greeting import BadGreeting, Hello, fault_payload, pack, unpack
-from postroad.protocols.native.spec import MAGIC, FaultCode, Kind
+from postroad.protocols.native.spec import MAGIC, Kind
+from postroad.protocols.native.wire import Decoder, Frame, frame
 
 _WORDS: Final = (
     "this port speaks Postroad's native protocol, whose clients begin with `POSTROAD`;"
@@ -42,15 +43,6 @@ class State(Enum):
     HELLO = auto()
     OPEN = auto()
     CLOSED = auto()
-
-
-class Broken(Exception):  # noqa: N818  (the name is the sentence)
-    """The connection must close."""
-
-    def __init__(self, code: FaultCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
 
 
 class NativeSession:

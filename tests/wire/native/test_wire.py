@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from postroad.model import commands, replies
 from postroad.model.message import Delivery
-from postroad.protocols.native.codec import encode_command, encode_reply
-from postroad.protocols.native.frames import Decoder, Frame, frame
+from postroad.protocols.native.errors import FaultCode
 from postroad.protocols.native.greeting import Hello, Report, Welcome, fault_payload, pack
-from postroad.protocols.native.spec import FaultCode, Kind
+from postroad.protocols.native.mapping import encode_command, encode_reply
+from postroad.protocols.native.spec import Kind
+from postroad.protocols.native.wire import Decoder, Frame, frame
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "native" / "frames.txt"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from postroad.model import commands, kv, replies
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
 from postroad.model.exchanges import Routed, RoutedGroup
-from postroad.protocols.native import codec, spec
+from postroad.protocols.native import mapping, spec
 from postroad.protocols.native.spec import CommandRow, ReplyRow
 from tests.wire.native.shapes import any_made
 
@@ -19,9 +19,9 @@ from tests.wire.native.shapes import any_made
 @given(data=st.data())
 def test_every_command_arrives_as_it_was_sent(row: CommandRow, data: st.DataObject) -> None:
     command = data.draw(any_made(row.cls))
-    sent = codec.encode_command(command)  # type: ignore[arg-type]
+    sent = mapping.encode_command(command)  # type: ignore[arg-type]
     assert sent[:2] == row.number.to_bytes(2, "big")
-    arrived = codec.decode_command(sent)
+    arrived = mapping.decode_command(sent)
     assert arrived == command
     assert repr(arrived) == repr(command), "numbers keep their kinds"
 
@@ -31,23 +31,23 @@ def test_every_command_arrives_as_it_was_sent(row: CommandRow, data: st.DataObje
 @given(data=st.data())
 def test_every_reply_arrives_as_it_was_sent(row: ReplyRow, data: st.DataObject) -> None:
     reply = data.draw(any_made(row.cls))
-    sent = codec.encode_reply(reply)  # type: ignore[arg-type]
+    sent = mapping.encode_reply(reply)  # type: ignore[arg-type]
     assert sent[:2] == row.number.to_bytes(2, "big")
-    arrived = codec.decode_reply(sent)
+    arrived = mapping.decode_reply(sent)
     assert arrived == reply
     assert repr(arrived) == repr(reply), "numbers keep their kinds"
 
 
 def test_columns_of_any_kind_arrive_as_lists() -> None:
     routed = Routed((RoutedGroup(range(3), ((1, 2),)),), (), 5)
-    arrived = codec.decode_reply(codec.encode_reply(routed))
+    arrived = mapping.decode_reply(mapping.encode_reply(routed))
     assert isinstance(arrived, Routed)
     assert arrived.groups[0].indexes == [0, 1, 2]
 
 
 def test_a_bound_that_is_a_whole_number_stays_one() -> None:
     command = kv.KvSortedRange("s", b"k", low=3, high=4.5)
-    arrived = codec.decode_command(codec.encode_command(command))
+    arrived = mapping.decode_command(mapping.encode_command(command))
     assert isinstance(arrived, kv.KvSortedRange)
     assert (type(arrived.low), type(arrived.high)) == (int, float)
 
@@ -55,8 +55,8 @@ def test_a_bound_that_is_a_whole_number_stays_one() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=64))
 def test_whatever_comes_is_decoded_or_named_as_bad(payload: bytes) -> None:
-    for decode in (codec.decode_command, codec.decode_reply):
-        with contextlib.suppress(codec.BadPayload):
+    for decode in (mapping.decode_command, mapping.decode_reply):
+        with contextlib.suppress(mapping.BadPayload):
             decode(payload)
 
 
@@ -66,12 +66,12 @@ def test_whatever_comes_is_decoded_or_named_as_bad(payload: bytes) -> None:
 def test_a_payload_that_was_hurt_is_decoded_or_named_as_bad(
     row: CommandRow, data: st.DataObject
 ) -> None:
-    sent = bytearray(codec.encode_command(data.draw(any_made(row.cls))))  # type: ignore[arg-type]
+    sent = bytearray(mapping.encode_command(data.draw(any_made(row.cls))))  # type: ignore[arg-type]
     sent[data.draw(st.integers(2, len(sent) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(2, len(sent)))
     for payload in (bytes(sent), bytes(sent[:cut])):
-        with contextlib.suppress(codec.BadPayload):
-            codec.decode_command(payload)
+        with contextlib.suppress(mapping.BadPayload):
+            mapping.decode_command(payload)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_a_payload_that_was_hurt_is_decoded_or_named_as_bad(
     ids=["empty", "half", "tag", "cut", "missing", "type", "text", "more", "nested", "deep"],
 )
 def test_a_bad_command_is_named_in_words(payload: bytes, said: str) -> None:
-    with pytest.raises(codec.BadPayload, match=said):
-        codec.decode_command(payload)
+    with pytest.raises(mapping.BadPayload, match=said):
+        mapping.decode_command(payload)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_a_bad_command_is_named_in_words(payload: bytes, said: str) -> None:
     ids=["program", "program-within", "batch-within", "surrogate", "object", "large", "no-command"],
 )
 def test_what_cannot_be_written_says_so_before_it_is_sent(command: commands.Command) -> None:
-    with pytest.raises(codec.Unsendable, match="cannot be"):
-        codec.encode_command(command)
+    with pytest.raises(mapping.Unsendable, match="cannot be"):
+        mapping.encode_command(command)
 
 
 @pytest.mark.parametrize("reply", [RunDone(1), BatchDone([RunDone(1)]), replies.Refused])
 def test_a_reply_that_cannot_be_written_says_so(reply: replies.Reply) -> None:
-    with pytest.raises(codec.Unsendable, match="cannot be"):
-        codec.encode_reply(reply)
+    with pytest.raises(mapping.Unsendable, match="cannot be"):
+        mapping.encode_reply(reply)
