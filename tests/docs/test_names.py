@@ -15,6 +15,7 @@ from postroad.model import commands, groups, policy, replies, rounds
 from postroad.model.choices import Which
 from postroad.model.message import Delivery, Note
 from postroad.model.topics import TopicSettings
+from postroad.protocols.native.greeting import Report
 from postroad.server.config import SETTINGS
 from tests.docs.pages import name, pages, prose
 from tests.tidy.sources import ROOT
@@ -103,7 +104,7 @@ def known_names() -> set[str]:
     for module in (commands, replies, groups, rounds):
         for one in vars(module).values():
             found.update(getattr(one, "__dataclass_fields__", ()))
-    for part in parts():
+    for part in (*parts(), Report):
         found.update(fields_of(part))
     for face in (Operations, Broker, AsyncBroker):
         for method in vars(face).values():
