@@ -1,17 +1,20 @@
-"""The asyncio face: a broker in this process, for the tasks of one event loop.
+"""The asyncio face: a broker in this process or behind a connection, for the tasks of one event
+loop.
 
-It stands over `AsyncDriver`. The rule kept here: the loop never waits for the disk.
+It stands over `AsyncDriver` and `AsyncRemote`. The rule kept here: the loop never waits, neither for
+the disk nor for the network.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
+from postroad.api.drivers import LaterDriver, Opening, connect_later, connect_to_holder_later
 from postroad.api.faces import awaited
 from postroad.api.lists import AsyncList
 from postroad.api.logs import AsyncConsumer, AsyncTopic
@@ -23,7 +26,6 @@ from postroad.api.spaces import AsyncKv
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
-from postroad.engine.settings import EngineSettings
 from postroad.errors import (
     AlreadyOpen,
     BrokerClosed,
@@ -31,6 +33,7 @@ from postroad.errors import (
     ForeignLoop,
     Forked,
     LeaseLost,
+    NotRemote,
 )
 from postroad.limits import CONSUME_WAIT_MS
 from postroad.model.message import Delivery
@@ -38,51 +41,16 @@ from postroad.model.message import Delivery
 R = TypeVar("R")
 
 
-class Opening:
-    """A broker that is being opened: await it, or use it in an `async with` statement, which closes
-    it.
-    """
-
-    def __init__(self, path: Path | None, settings: EngineSettings, clock: Clock | None) -> None:
-        self._path = path
-        self._settings = settings
-        self._clock = clock
-        self._broker: AsyncBroker | None = None
-
-    def __await__(self) -> Generator[object, None, "AsyncBroker"]:
-        return self._open().__await__()
-
-    async def __aenter__(self) -> "AsyncBroker":
-        self._broker = await self._open()
-        return self._broker
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._broker is not None:
-            await self._broker.close()
-
-    async def _open(self) -> "AsyncBroker":
-        try:
-            return AsyncBroker(await AsyncDriver.open(self._path, self._settings, self._clock))
-        except DirectoryLocked as error:
-            if error.pid == os.getpid():
-                raise AlreadyOpen(error.pid, error.directory) from None
-            raise
-
-
 class AsyncBroker:
-    """A data directory, open on this event loop. Close it, or use it in an `async with` statement.
+    """A data directory, open on this event loop, or a server that has one open. Close it, or use it
+    in an `async with` statement.
 
-    All methods may be awaited by many tasks at once; calls that arrive together share one sync. A
-    call whose task is cancelled may or may not have happened.
+    All methods may be awaited by many tasks at once; calls that arrive together share one sync, and
+    one write to the connection. A call whose task is cancelled may or may not have happened.
     """
 
-    def __init__(self, driver: AsyncDriver) -> None:
-        """Use `AsyncBroker.open`."""
+    def __init__(self, driver: LaterDriver) -> None:
+        """Use `AsyncBroker.open` or `AsyncBroker.connect`."""
         self._driver = driver
         self._operations = Operations()
         self._pid = os.getpid()
@@ -98,12 +66,40 @@ class AsyncBroker:
     ) -> Opening:
         """Open a data directory, made when it is not there; `None`: in memory, gone at the close.
 
-        `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
-        process has it open, `AlreadyOpen` where this one has, `Corrupt` and its kin where it is
-        damaged.
+        Where a server on this machine holds it, connect to that one; the settings are the server's
+        then. `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
+        process that is no server has it open, `AlreadyOpen` where this one has, `Corrupt` and its
+        kin where it is damaged.
         """
         path = None if directory is None else Path(directory)
-        return Opening(path, engine_settings(settings), clock)
+        engine = engine_settings(settings)
+
+        async def begin() -> AsyncBroker:
+            try:
+                return cls(await AsyncDriver.open(path, engine, clock))
+            except DirectoryLocked as error:
+                if error.pid == os.getpid():
+                    raise AlreadyOpen(error.pid, error.directory) from None
+                if clock is not None:
+                    raise
+                return cls(await connect_to_holder_later(path, error))
+
+        return Opening(begin)
+
+    @classmethod
+    def connect(cls, url: str, *, timeout_s: float | None = None) -> Opening:
+        """Connect to a server: `postroad://user:password@host:7420`, or, on this machine,
+        `postroad+unix:///data/postroad.sock`.
+
+        `timeout_s`: how long a call waits for its reply, beyond the wait it asks for itself, 30 by
+        default. A connection that is lost is made anew; what may be asked twice is asked again.
+        Raises `NotConnected`, `NotWelcome`, `BadUrl`; and later calls `ConnectionLost`, `TimedOut`.
+        """
+
+        async def begin() -> AsyncBroker:
+            return cls(await connect_later(url, timeout_s))
+
+        return Opening(begin)
 
     @property
     def report(self) -> RecoveryReport:
@@ -112,7 +108,9 @@ class AsyncBroker:
 
     @property
     def driver(self) -> AsyncDriver:
-        """The engine's driver, for those who speak in commands and replies."""
+        """The engine's driver, for those who speak in commands and replies. Raises `NotRemote`."""
+        if not isinstance(self._driver, AsyncDriver):
+            raise NotRemote("an engine is at hand", "use the methods of the broker")
         return self._driver
 
     declare = awaited(Operations.declare)

@@ -1,7 +1,8 @@
-"""The blocking face: a broker in this process, shared by as many threads as one likes.
+"""The blocking face: a broker in this process or behind a connection, shared by as many threads as
+one likes.
 
-It stands over `BlockingDriver`. The rule kept here: the calling thread does the work, and no thread
-is left behind.
+It stands over `BlockingDriver` and `BlockingRemote`. The rule kept here: the calling thread does
+the work, and no thread is left behind.
 """
 
 import os
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from postroad.api.asks import Asks
+from postroad.api.drivers import Driver, connect, connect_to_holder
 from postroad.api.faces import blocking
 from postroad.api.lists import List
 from postroad.api.logs import Consumer, Topic
@@ -23,7 +25,14 @@ from postroad.api.spaces import Kv
 from postroad.engine.blocking import BlockingDriver
 from postroad.engine.clock import Clock
 from postroad.engine.recover import RecoveryReport
-from postroad.errors import AlreadyOpen, BrokerClosed, DirectoryLocked, Forked, LeaseLost
+from postroad.errors import (
+    AlreadyOpen,
+    BrokerClosed,
+    DirectoryLocked,
+    Forked,
+    LeaseLost,
+    NotRemote,
+)
 from postroad.limits import CONSUME_WAIT_MS
 from postroad.model.message import Delivery
 
@@ -31,13 +40,15 @@ R = TypeVar("R")
 
 
 class Broker:
-    """A data directory, open in this process. Close it, or use it in a `with` statement.
+    """A data directory, open in this process, or a server that has one open. Close it, or use it in
+    a `with` statement.
 
-    All methods may be called from many threads at once; calls that arrive together share one sync.
+    All methods may be called from many threads at once; calls that arrive together share one sync,
+    and one write to the connection.
     """
 
-    def __init__(self, driver: BlockingDriver) -> None:
-        """Use `Broker.open`."""
+    def __init__(self, driver: Driver) -> None:
+        """Use `Broker.open` or `Broker.connect`."""
         self._driver = driver
         self._operations = Operations()
         self._pid = os.getpid()
@@ -52,9 +63,10 @@ class Broker:
     ) -> Self:
         """Open a data directory, made when it is not there; `None`: in memory, gone at the close.
 
-        `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
-        process has it open, `AlreadyOpen` where this one has, `Corrupt` and its kin where it is
-        damaged.
+        Where a server on this machine holds it, connect to that one; the settings are the server's
+        then. `clock`: where the time comes from, for tests. Raises `DirectoryLocked` where another
+        process that is no server has it open, `AlreadyOpen` where this one has, `Corrupt` and its
+        kin where it is damaged.
         """
         path = None if directory is None else Path(directory)
         try:
@@ -62,7 +74,20 @@ class Broker:
         except DirectoryLocked as error:
             if error.pid == os.getpid():
                 raise AlreadyOpen(error.pid, error.directory) from None
-            raise
+            if clock is not None:
+                raise
+            return cls(connect_to_holder(path, error))
+
+    @classmethod
+    def connect(cls, url: str, *, timeout_s: float | None = None) -> Self:
+        """Connect to a server: `postroad://user:password@host:7420`, or, on this machine,
+        `postroad+unix:///data/postroad.sock`.
+
+        `timeout_s`: how long a call waits for its reply, beyond the wait it asks for itself, 30 by
+        default. A connection that is lost is made anew; what may be asked twice is asked again.
+        Raises `NotConnected`, `NotWelcome`, `BadUrl`; and later calls `ConnectionLost`, `TimedOut`.
+        """
+        return cls(connect(url, timeout_s))
 
     @property
     def report(self) -> RecoveryReport:
@@ -71,7 +96,9 @@ class Broker:
 
     @property
     def driver(self) -> BlockingDriver:
-        """The engine's driver, for those who speak in commands and replies."""
+        """The engine's driver, for those who speak in commands and replies. Raises `NotRemote`."""
+        if not isinstance(self._driver, BlockingDriver):
+            raise NotRemote("an engine is at hand", "use the methods of the broker")
         return self._driver
 
     declare = blocking(Operations.declare)
