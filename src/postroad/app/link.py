@@ -34,6 +34,7 @@ class Link:
         self._lock = Lock()
         self._blocking = target if isinstance(target, Broker) else None
         self._served: AsyncBroker | None = None
+        self._opening: asyncio.Task[AsyncBroker] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         if isinstance(target, AsyncBroker):
             self._served = target
@@ -84,9 +85,17 @@ class Link:
             await served.close()
 
     async def _serving(self) -> tuple[AsyncBroker, asyncio.AbstractEventLoop]:
-        if self._served is None or self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.get_running_loop()
-            self._served = await self._open_served()
+        if self._served is not None and self._loop is not None and not self._loop.is_closed():
+            return self._served, self._loop
+        loop = asyncio.get_running_loop()
+        # Calls that come while it is being opened wait for the same one.
+        if self._opening is None or self._opening.get_loop() is not loop:
+            self._opening = loop.create_task(self._open_served())
+        try:
+            self._served, self._loop = await asyncio.shield(self._opening), loop
+        finally:
+            if self._opening is not None and self._opening.done():
+                self._opening = None
         return self._served, self._loop
 
     async def _open_served(self) -> AsyncBroker:

@@ -226,3 +226,20 @@ def test_a_wait_ends_with_its_time(broker: ClockedBroker) -> None:
         job.result(timeout_s=0.01)
     with pytest.raises(TimeoutError):
         asyncio.run(job.aresult(timeout_s=0.01))
+
+
+def test_calls_at_once_open_one_broker() -> None:
+    app = App(None)
+
+    def count(text: str) -> int:
+        return len(text)
+
+    task = app.worker("counts")(count)
+
+    async def main() -> int:
+        await asyncio.gather(*(task.adelay("a") for _ in range(20)))
+        described = await app.link.ado(lambda ops: ops.describe("counts"))
+        await app.aclose()
+        return described.ready
+
+    assert asyncio.run(main()) == 20
