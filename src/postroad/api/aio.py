@@ -1,8 +1,8 @@
 """The asyncio face: a broker in this process or behind a connection, for the tasks of one event
 loop.
 
-It stands over `AsyncDriver` and `AsyncRemote`. The rule kept here: the loop never waits, neither for
-the disk nor for the network.
+It stands over `AsyncDriver` and `AsyncRemote`. The rule kept here: the loop waits neither for the
+disk nor for the network.
 """
 
 import asyncio
