@@ -1,0 +1,216 @@
+"""An app under test: its calls go to a broker in memory, and its tasks run where they are called.
+
+It stands in for a link and a worker. The rule kept here: messages are published, leased and settled
+by a real broker as ever; only who runs them, and when, is the test's to say.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from postroad.api.asks import Asks
+from postroad.api.broker import Broker
+from postroad.api.operations import Operations
+from postroad.app.context import Context
+from postroad.app.declare import declaring
+from postroad.app.failing import failing_of, is_final
+from postroad.app.hooks import Hooks
+from postroad.app.jobs import result_operations
+from postroad.app.link import Link
+from postroad.app.outcomes import Failed, Outcome, RetryAfter, Succeeded
+from postroad.errors import BlocksLoop
+from postroad.model.message import Delivery
+
+if TYPE_CHECKING:
+    from postroad.app.app import App
+    from postroad.app.worker import Worker
+
+R = TypeVar("R")
+
+_NAMES: Final = ("with app.test()", "async with app.test()")
+
+
+class Tested:
+    """An app whose tasks run here, until the block is left; use `App.test`.
+
+    `broker`: where its messages are, to look at. On a running loop use `async with` and `adrain`.
+    """
+
+    def __init__(self, app: "App", broker: Broker | None, *, inline: bool) -> None:
+        self._app = app
+        self._own = broker is None
+        self.broker = Broker.open(None) if broker is None else broker
+        self._inline = inline
+        self._is_draining = False
+        self._state: Any = None
+        self._lives = AsyncExitStack()
+        self._runner: asyncio.Runner | None = None
+        self._before = app.link
+
+    def __enter__(self) -> Self:
+        if _on_loop():
+            if self._app.lifespans:
+                raise BlocksLoop(*_NAMES)
+        else:
+            self._runner = asyncio.Runner()
+            self._runner.run(self._live())
+        return self._begun()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._runner is not None:
+            with self._runner as runner:
+                runner.run(self._lives.aclose())
+        self._end()
+
+    async def __aenter__(self) -> Self:
+        await self._live()
+        return self._begun()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._lives.aclose()
+        self._end()
+
+    def drain(self) -> int:
+        """Run every job that is ready, and those that come of them; how many runs it took.
+
+        What a task raises is raised here, after its message was settled as ever: to be retried, or
+        dead. Jobs that are delayed stay where they are. Raises `BlocksLoop` on a running loop.
+        """
+        if _on_loop() or self._runner is None:
+            raise BlocksLoop("drain()", "adrain()")
+        return self._runner.run(self.adrain())
+
+    async def adrain(self) -> int:
+        """As `drain`, for a running loop."""
+        if self._is_draining:
+            return 0
+        self._is_draining = True
+        count = 0
+        try:
+            while (found := self._next()) is not None:
+                count += 1
+                await self._run(*found)
+        finally:
+            self._is_draining = False
+        return count
+
+    def called(self) -> None:
+        """Something was asked of the broker: run what came of it, where that is wanted."""
+        if self._inline and not self._is_draining and not _on_loop() and self._runner is not None:
+            self._runner.run(self.adrain())
+
+    async def acalled(self) -> None:
+        """As `called`, for a running loop."""
+        if self._inline:
+            await self.adrain()
+
+    async def extend(self, message: Delivery, seconds: float) -> None:
+        """Let the lease of a message end so many seconds from now."""
+        self.broker.extend(message, round(seconds * 1_000))
+
+    def _begun(self) -> Self:
+        for worker in self._app.workers.values():
+            self.broker.do(declaring(self.broker.later, worker))
+        self._app.relink(_InlineLink(self))
+        return self
+
+    def _end(self) -> None:
+        self._app.relink(self._before)
+        if self._own:
+            self.broker.close()
+
+    async def _live(self) -> None:
+        for lifespan in self._app.lifespans:
+            self._state = await self._lives.enter_async_context(lifespan())
+
+    def _next(self) -> "tuple[Worker[Any, Any], Delivery] | None":
+        """A job that is ready, and who runs it."""
+        for worker in self._app.workers.values():
+            found = self.broker.receive(worker.queue, wait_ms=0)
+            if found:
+                return worker, found[0]
+        return None
+
+    async def _run(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
+        context = Context(message, worker.queue, self._state, self)
+        try:
+            args, kwargs = worker.codec.decode(message, context)
+            call = _call(worker, args, kwargs)
+            result = await Hooks(self._app.middleware).run(context, call)
+        except Exception as error:
+            if self._failed(worker, message, error):
+                raise
+        else:
+            self._settle(message, self.broker.later.ack(message), Succeeded(result))
+
+    def _failed(self, worker: "Worker[Any, Any]", message: Delivery, error: Exception) -> bool:
+        """Settle a message whose task raised; whether that is told to the test."""
+        retry = worker.options.retry
+        failing = failing_of(message, error, retry, retry.attempts)
+        later = self.broker.later
+        if failing.rejected:
+            settling = later.reject(message, failure=failing.failure)
+        else:
+            settling = later.retry(message, failing.after_ms, failure=failing.failure)
+        final = is_final(failing, retry.attempts)
+        self._settle(message, settling, Failed(error, failing.failure) if final else None)
+        return final or not isinstance(error, RetryAfter)
+
+    def _settle(self, message: Delivery, settling: Asks[None], outcome: Outcome | None) -> None:
+        results = [] if outcome is None else result_operations(message, outcome)
+        self.broker.batch([settling, *results])
+
+
+class _InlineLink(Link):
+    """A link to the broker of a test, which runs jobs after each call."""
+
+    def __init__(self, tested: Tested) -> None:
+        super().__init__(tested.broker)
+        self._tested = tested
+
+    def do(self, call: Callable[[Operations], Asks[R]], names: tuple[str, str]) -> R:
+        result = super().do(call, names)
+        self._tested.called()
+        return result
+
+    async def ado(self, call: Callable[[Operations], Asks[R]]) -> R:
+        broker = self._tested.broker
+        result = broker.do(call(broker.later))
+        await self._tested.acalled()
+        return result
+
+
+def _call(
+    worker: "Worker[Any, Any]", args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[[], Coroutine[Any, Any, Any]]:
+    """A run of the task: a plain function on a thread, as a worker does it, so that what blocks
+    may do so."""
+
+    async def call() -> Any:
+        if worker.is_coroutine:
+            return await worker.function(*args, **kwargs)
+        result = await asyncio.to_thread(worker.function, *args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return call
+
+
+def _on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
