@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import typer.main
 
-from postroad import AsyncBroker, Broker, errors
+from postroad import AsyncBroker, Broker, Retry, errors
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
+from postroad.app.worker import WorkerOptions
 from postroad.cli.main import app
 from postroad.model import commands, groups, policy, replies, rounds
 from postroad.model.choices import Which
@@ -101,6 +102,8 @@ def known_names() -> set[str]:
     found.update(setting.toml.rpartition(".")[2] for setting in SETTINGS)
     for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note, Which):
         found.update(struct.__struct_fields__)
+    for options in (WorkerOptions, Retry):
+        found.update(options.__dataclass_fields__)
     for module in (commands, replies, groups, rounds):
         for one in vars(module).values():
             found.update(getattr(one, "__dataclass_fields__", ()))

@@ -131,6 +131,19 @@ PRINTS = {
         "fibonacci(30) = 832040",
         "fibonacci(90) = 2880067194370816120",
     ],
+    "41_email_worker": [
+        "busy: sent at attempt 3",
+        'dead letter: {"to":"nobody","subject":"hello"}',
+        "mails sent: 1001 each once: True",
+    ],
+    "42_worker_tests": [
+        "1: 19.99",
+        "paid at once: [1]",
+        "runs an hour later: 1",
+        "2: 2000.00",
+        "reminded: [1, 2]",
+        "`pay` does not take this: Expected `int`, got `str` - at `$.order`",
+    ],
     "27_rabbit_confirms": [
         "confirmed: 1000",
         "purged: 1000",
