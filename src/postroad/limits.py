@@ -254,6 +254,10 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 # The embedded API.
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
 
+# The outbox.
+OUTBOX_BATCH_MESSAGES = 1_000  # published in one atomic step; read from the database at once
+OUTBOX_BATCH_BYTES = 8 * 1024 * 1024  # bodies in one of them, or one message
+
 # Workers.
 WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each a task of the loop, or a thread
 WORKER_PREFETCH_MAX = 10_000  # messages that wait in a worker: others could have them
@@ -328,6 +332,7 @@ NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
 NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
 NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read
 NATIVE_HELLO_MS = 10_000  # a client has so long to say who it is
+NATIVE_QUIET_MS = 60_000  # a client that waits for something is heard of, or taken for gone
 SOCKET_PATH_BYTES_MAX = 107  # of a unix socket: what the address of one has room for
 NATIVE_TIMEOUT_MS = 30_000  # for a reply beyond the wait that was asked for, unless set otherwise
 NATIVE_RETRY_MS = 50  # before the first try to connect anew, at most; doubled for each after it

@@ -104,7 +104,7 @@ def _names(cls: type) -> Iterator[tuple[str, str | None]]:
             given = field.default is not msgspec.NODEFAULT
             yield field.name, _shown(field.default) if given else None
         return
-    for plain in dataclasses.fields(cls):
+    for plain in dataclasses.fields(cls):  # type: ignore[arg-type]  # it is one of ours
         missing = plain.default is dataclasses.MISSING
         yield plain.name, None if missing else _shown(plain.default)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from postroad.limits import ASKS_WAITING_MAX
 from postroad.model.commands import ListQueues
 from postroad.net.hub import Hub
 from postroad.net.tcp import Connection
@@ -122,3 +123,27 @@ def test_a_busy_session_is_not_read() -> None:
         assert wired.transport.reading
 
     asyncio.run(body())
+
+
+class WideSession(ObedientSession):
+    """Takes more at once than others."""
+
+    asks_max = 2 * ASKS_WAITING_MAX
+
+
+def test_a_session_may_have_more_outstanding_than_others_and_cancels_what_it_waits_for() -> None:
+    session, road, transport = WideSession(), CollectingRoad(), RememberingTransport()
+    connection = Connection(Hub(road, lambda: 1_234), session)
+    connection.connection_made(transport)
+
+    def feed(output: Output) -> bool:
+        session.on_receive = output
+        connection.get_buffer(1)[:1] = b"?"
+        connection.buffer_updated(1)
+        return transport.reading
+
+    many = 2 * ASKS_WAITING_MAX - 1
+    assert feed(Output(asks=tuple((number, ListQueues()) for number in range(many))))
+    assert feed(Output(cancels=(3, 5)))
+    assert road.cancelled == [3, 5]
+    assert not feed(Output(asks=((many, ListQueues()),)))

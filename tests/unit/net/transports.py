@@ -61,12 +61,16 @@ class CollectingRoad:
     def __init__(self) -> None:
         self.asked: list[tuple[Caller, int, Command]] = []
         self.forgotten: list[Caller] = []
+        self.cancelled: list[int] = []
 
     def caller(self, sink: Callable[[int, Reply], None]) -> Caller:
         return Caller(len(self.asked) + 1, sink)
 
     def submit(self, caller: Caller, number: int, command: Command) -> None:
         self.asked.append((caller, number, command))
+
+    def cancel(self, caller: Caller, number: int) -> None:
+        self.cancelled.append(number)
 
     def forget(self, caller: Caller) -> None:
         self.forgotten.append(caller)

@@ -56,7 +56,7 @@ def fields_of(cls: type) -> list[str]:
     """The names of a class's fields, in order."""
     if issubclass(cls, msgspec.Struct):
         return list(cls.__struct_fields__)
-    return [field.name for field in dataclasses.fields(cls)]
+    return [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
 
 def _batches(cls: type) -> st.SearchStrategy[object]:

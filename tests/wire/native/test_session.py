@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroad.limits import NATIVE_HELLO_MS, NATIVE_WAITING_BYTES_MAX
+from postroad.limits import NATIVE_HELLO_MS, NATIVE_QUIET_MS, NATIVE_WAITING_BYTES_MAX
 from postroad.model.commands import (
     Attach,
     Command,
@@ -165,7 +165,7 @@ def test_whoever_says_nothing_is_closed_in_time() -> None:
 
 def test_many_requests_are_outstanding_and_answered_in_any_order() -> None:
     session = opened()
-    names = [DeleteQueue("a"), DeleteQueue("b"), ListQueues()]
+    names: list[Command] = [DeleteQueue("a"), DeleteQueue("b"), ListQueues()]
     output = session.receive(b"".join(request(at + 5, one) for at, one in enumerate(names)), NOW)
     assert output.asks == ((5, names[0]), (6, names[1]), (7, names[2]))
     assert reply_of(session.answer(7, Listed([], False), NOW)) == (7, Listed([], False))
@@ -264,6 +264,27 @@ def test_a_cancel_ends_the_wait_of_a_request_and_of_no_other() -> None:
     assert session.receive(frame(Kind.CANCEL, 2), NOW) == Output()
     assert reply_of(session.answer(1, Received([]), NOW)) == (1, Received([]))
     assert session.receive(frame(Kind.CANCEL, 1), NOW) == Output(), "it came too late"
+
+
+def test_a_client_that_waits_and_is_not_heard_of_is_taken_for_gone() -> None:
+    session = opened()
+    later = NOW + NATIVE_QUIET_MS
+    assert session.tick(later) == Output(), "with nothing outstanding it may be silent"
+    session.receive(request(1, Receive("q", wait_ms=9_000_000)), later)
+    session.receive(frame(Kind.PING), later + NATIVE_QUIET_MS - 1)
+    assert session.tick(later + NATIVE_QUIET_MS) == Output(), "it was heard of"
+    output = session.tick(later + 2 * NATIVE_QUIET_MS)
+    assert output.close
+    assert fault_of(output).code == FaultCode.LATE
+
+
+def test_a_client_that_is_not_read_is_not_taken_for_gone() -> None:
+    large = Publish(("q",), [bytes(NATIVE_WAITING_BYTES_MAX + 1)])
+    held = NativeConfig(frame_bytes_max=NATIVE_WAITING_BYTES_MAX * 2)
+    session = opened(held)
+    assert session.receive(request(1, large), NOW).busy
+    assert session.tick(NOW + NATIVE_QUIET_MS).busy
+    assert not session.answer(1, Done(), NOW + NATIVE_QUIET_MS).busy
 
 
 def test_a_ping_is_answered_with_its_number() -> None:

@@ -33,7 +33,7 @@ FAULTS: Final[dict[FaultCode, str]] = {
     FaultCode.TOO_LARGE: "A frame is longer than `frame_bytes_max`.",
     FaultCode.OUT_OF_ORDER: "A request before HELLO, a second HELLO, or a number still in use.",
     FaultCode.TOO_MANY: "More requests are outstanding than `requests_max`.",
-    FaultCode.LATE: "HELLO did not come in time.",
+    FaultCode.LATE: "HELLO did not come in time, or nothing from a client that waits.",
     FaultCode.UNKNOWN: "No command has this tag; a newer server may know it.",
     FaultCode.BAD_PAYLOAD: "The payload of a request is not what its tag says.",
     FaultCode.NOT_SENT: "It was done, but its answer fits into no frame, or cannot be written.",

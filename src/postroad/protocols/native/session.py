@@ -7,7 +7,7 @@ its number, a reply or a fault; what is wrong with one request costs no other.
 from enum import Enum, auto
 from typing import Final
 
-from postroad.limits import NATIVE_HELLO_MS, NATIVE_WAITING_BYTES_MAX
+from postroad.limits import NATIVE_HELLO_MS, NATIVE_QUIET_MS, NATIVE_WAITING_BYTES_MAX
 from postroad.model.commands import Attach, Command, Detach
 from postroad.model.replies import Detached, Refused, Reply
 from postroad.protocols.interface import Output
@@ -55,6 +55,7 @@ class NativeSession:
         self._first = b""
         self._decoder = Decoder(config.frame_bytes_max)
         self._began_ms = 0
+        self._heard_ms = 0
         self._leaving = False
         # Number of each request that has no answer yet -> its bytes.
         self._waiting: dict[int, int] = {}
@@ -76,6 +77,7 @@ class NativeSession:
     def receive(self, data: bytes, now_ms: int) -> Output:
         """Bytes came in. Never raises for anything a client can send."""
         self._began_ms = self._began_ms or now_ms
+        self._heard_ms = now_ms
         if self.state is State.CLOSED:
             return Output(close=True)
         try:
@@ -103,11 +105,16 @@ class NativeSession:
         return self._output()
 
     def tick(self, now_ms: int) -> Output:
-        """Time went by: whoever does not say who it is goes."""
+        """Time went by: whoever does not say who it is goes, and whoever waits and is not heard of:
+        it must not be handed messages that others could have."""
         self._began_ms = self._began_ms or now_ms
         late = now_ms - self._began_ms >= NATIVE_HELLO_MS
         if late and self.state in (State.MAGIC, State.HELLO):
             self._break(Broken(FaultCode.LATE, f"no HELLO came within {NATIVE_HELLO_MS:,} ms"))
+        elif self._is_busy() or not self._waiting:
+            self._heard_ms = now_ms
+        elif now_ms - self._heard_ms >= NATIVE_QUIET_MS:
+            self._break(Broken(FaultCode.LATE, f"no byte came for {NATIVE_QUIET_MS:,} ms"))
         return self._output()
 
     # Frames.
@@ -205,6 +212,10 @@ class NativeSession:
                 del self._pushing[pushed]
                 self._forget(pushed)
 
+    def _is_busy(self) -> bool:
+        """Whether so much waits for its answers that no more is read."""
+        return self._waiting_bytes > NATIVE_WAITING_BYTES_MAX
+
     def _forget(self, number: int) -> None:
         self._waiting_bytes -= self._waiting.pop(number, 0)
 
@@ -227,7 +238,7 @@ class NativeSession:
             b"".join(self._send),
             tuple(self._asks),
             close=self.state is State.CLOSED or gone,
-            busy=self._waiting_bytes > NATIVE_WAITING_BYTES_MAX,
+            busy=self._is_busy(),
             cancels=tuple(self._cancels),
         )
         self._send.clear()
