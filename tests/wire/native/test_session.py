@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroad.limits import NATIVE_HELLO_MS, NATIVE_QUIET_MS, NATIVE_WAITING_BYTES_MAX
+from postroad.limits import (
+    NATIVE_FRAME_BYTES_MIN,
+    NATIVE_HELLO_MS,
+    NATIVE_QUIET_MS,
+    NATIVE_WAITING_BYTES_MAX,
+)
 from postroad.model.commands import (
     Attach,
     Command,
@@ -144,6 +149,17 @@ def test_where_there_are_no_users_any_name_is_good() -> None:
     hello = Hello(1, "test", "whoever", "whatever")
     output = NativeSession(NativeConfig()).receive(MAGIC + frame(Kind.HELLO, 0, pack(hello)), NOW)
     assert not output.close
+
+
+def test_nothing_large_is_kept_of_whoever_did_not_say_who_it_is() -> None:
+    session = NativeSession(NativeConfig())
+    large = frame(Kind.HELLO, 0, bytes(NATIVE_FRAME_BYTES_MIN))
+    output = session.receive(MAGIC + large[:100], NOW)
+    assert (output.close, fault_of(output).code) == (True, FaultCode.TOO_LARGE)
+    session = NativeSession(NativeConfig())
+    publish = request(1, Publish(("q",), [bytes(NATIVE_FRAME_BYTES_MIN)]))
+    assert not session.receive(HELLO + publish[:100], NOW).close, "who greets first may go on"
+    assert session.receive(publish[100:], NOW).asks
 
 
 def test_whoever_says_nothing_is_closed_in_time() -> None:

@@ -7,7 +7,12 @@ its number, a reply or a fault; what is wrong with one request costs no other.
 from enum import Enum, auto
 from typing import Final
 
-from postroad.limits import NATIVE_HELLO_MS, NATIVE_QUIET_MS, NATIVE_WAITING_BYTES_MAX
+from postroad.limits import (
+    NATIVE_FRAME_BYTES_MIN,
+    NATIVE_HELLO_MS,
+    NATIVE_QUIET_MS,
+    NATIVE_WAITING_BYTES_MAX,
+)
 from postroad.model.commands import Attach, Command, Detach
 from postroad.model.replies import Detached, Refused, Reply
 from postroad.protocols.interface import Output
@@ -29,6 +34,8 @@ _WORDS: Final = (
     "this port speaks Postroad's native protocol, whose clients begin with `POSTROAD`;"
     " connect with `Broker.connect`, or look where the other protocols listen"
 )
+_STRANGER_BYTES_MAX: Final = NATIVE_FRAME_BYTES_MIN
+"""Kept of a frame of somebody of whom nothing is known."""
 _HTTP: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"DELETE ")
 _HTTP_ANSWER: Final = (
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
@@ -89,6 +96,8 @@ class NativeSession:
                 large = self._decoder.is_too_large
                 code = FaultCode.TOO_LARGE if large else FaultCode.BAD_FRAME
                 raise Broken(code, self._decoder.fault)
+            if self._decoder.wanted_bytes > _STRANGER_BYTES_MAX and self.state is State.HELLO:
+                raise Broken(FaultCode.TOO_LARGE, "HELLO is longer than any")
         except Broken as broken:
             self._break(broken)
         return self._output()

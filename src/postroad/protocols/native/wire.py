@@ -60,6 +60,11 @@ class Decoder:
             self._kept.clear()
         return self._split(data)
 
+    @property
+    def wanted_bytes(self) -> int:
+        """How long the frame is of which a part has come; as far as that is known."""
+        return self._wanted
+
     def _split(self, data: bytes) -> list[Frame]:
         frames: list[Frame] = []
         at, end = 0, len(data)
