@@ -1,5 +1,6 @@
-"""What consumers beside each other are promised: a pool has no more leased than it says, who is to
-be alone is alone, and a queue goes with its last consumer and not before."""
+"""What consumers beside each other are promised: a pool has no more leased than it says, a
+window is passed by one push at most, who is to be alone is alone, and a queue goes with its last
+consumer and not before."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,16 @@ Who = tuple[int, int]
 
 class MateRules(Watcher):
     """`held`: by session, what its pool has leased for certain: (queue, offset). `limits`: by
-    session, what the limit of its pool may be. `attached`: for certain, and the event in which that
-    was heard; `maybe`: who may be; `left`: who asked to be detached; `had`: queues that had a
-    consumer in this life of the process."""
+    session, what the limit of its pool may be. `on_way`: by session, at least so many bytes were
+    pushed to consumers with a window and have not arrived. `attached`: for certain, and the event
+    in which that was heard; `maybe`: who may be; `left`: who asked to be detached; `had`: queues
+    that had a consumer in this life of the process."""
 
     def __init__(self, checker: "Checker") -> None:
         self.checker = checker
         self.held: dict[int, set[tuple[str, int]]] = {}
         self.limits: dict[int, list[int | None]] = {}
+        self.on_way: dict[int, int] = {}
         self.attached: dict[Who, tuple[asks.Attach, int]] = {}
         self.maybe: dict[Who, str] = {}
         self.left: set[Who] = set()
@@ -36,6 +39,8 @@ class MateRules(Watcher):
         command = ask.command
         if isinstance(command, asks.SetPool):
             self.limits.setdefault(ask.session, [None]).append(command.limit)
+        elif isinstance(command, asks.CountArrived):
+            self.on_way[ask.session] -= command.pushed_bytes
         elif isinstance(command, asks.Attach):
             self.maybe[ask.session, command.consumer] = command.queue
         elif isinstance(command, asks.Detach):
@@ -65,13 +70,14 @@ class MateRules(Watcher):
         """All a session had is over."""
         self.held.pop(session, None)
         self.limits.pop(session, None)
+        self.on_way.pop(session, None)
         for who in [who for who in self.maybe if who[0] == session]:
             del self.maybe[who]
             self.attached.pop(who, None)
 
     def died(self) -> None:
         """Nobody is attached any more, and that is no reason for a queue to go."""
-        for all_of_it in (self.held, self.limits, self.attached, self.maybe):
+        for all_of_it in (self.held, self.limits, self.on_way, self.attached, self.maybe):
             all_of_it.clear()
         self.had.clear()
 
@@ -89,6 +95,11 @@ class MateRules(Watcher):
 
     def _heard(self, ask: Asked, command: asks.Attach, reply: Any, event: int) -> None:
         who = (ask.session, command.consumer)
+        if isinstance(reply, replies.Received) and command.window_bytes:
+            on_way = self.on_way.get(ask.session, 0)
+            if on_way >= command.window_bytes:
+                raise Violation(f"{who} is pushed more while {on_way} bytes are on their way")
+            self.on_way[ask.session] = on_way + reply.pushed_bytes
         if isinstance(reply, replies.Done):
             if command.queue in QUEUES:
                 self._alone(who, ask)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.model import commands as asks
 from postroad.model.policy import QueueSettings
+from postroad.model.replies import Received
 from tests.sim.workloads.work import Work
 
 JOBS = "shared"
@@ -14,17 +15,26 @@ LEFT = "left-"
 QUEUES = (JOBS, TASKS)
 NEEDS = tuple(asks.DeclareQueue(name, QueueSettings(lease_ms=700)) for name in QUEUES)
 POOL = 1
+WINDOWS = (0, 0, 100)
+"""Of consumers in bytes, by their number."""
 
 if TYPE_CHECKING:
     from tests.sim.workload import Session
 
 
 class MateWork(Work):
-    """`left`: the queue one declared last that goes with its last consumer."""
+    """`left`: the queue one declared last that goes with its last consumer. `on_way`: bytes of
+    pushes heard and not yet counted."""
 
     def __init__(self, session: "Session") -> None:
         super().__init__(session)
         self.left = ""
+        self.on_way = 0
+
+    def heard(self, command: Any, reply: Any) -> None:
+        """A push to a consumer with a window has arrived."""
+        if isinstance(command, asks.Attach) and isinstance(reply, Received):
+            self.on_way += reply.pushed_bytes if command.window_bytes else 0
 
     def next_command(self, session: "Session", publish: int) -> Any:
         """Something to ask."""
@@ -39,6 +49,9 @@ class MateWork(Work):
             return asks.Detach(session.consumers.pop(session.rng.randrange(len(session.consumers))))
         if chance < 0.76:
             return asks.SetPool(POOL, session.rng.choice((None, 1, 2, 5)))
+        if chance < 0.78 and self.on_way:
+            arrived, self.on_way = self.on_way, 0
+            return asks.CountArrived(arrived)
         if chance < 0.8 and session.consumers:
             return asks.GrantCredit(session.rng.choice(session.consumers), 3)
         if chance < 0.84:
@@ -68,7 +81,8 @@ class MateWork(Work):
         pool = rng.choice((0, POOL, POOL))
         priority = rng.choice((0, 0, 0, 3))
         exclusive = rng.random() < 0.1
-        return asks.Attach(name, consumer, credit, None, True, priority, exclusive, pool)
+        more = (priority, exclusive, pool, WINDOWS[consumer % len(WINDOWS)])
+        return asks.Attach(name, consumer, credit, None, True, *more)
 
     def _publish(self, session: "Session", publish: int, name: str) -> asks.Publish:
         command = session.publish(publish)
