@@ -74,6 +74,7 @@ FIELDS: Shapes = {
         ("after_ms", MAYBE_NUMBER),
         ("strict", FLAG),
         ("queue_id", MAYBE_NUMBER),
+        ("failure", TEXT),
     ),
     commands.Extend: (("queue", TEXT), ("lease_ms", NUMBER), ("queue_id", MAYBE_NUMBER)),
     commands.Peek: (("queue", TEXT), ("start", NUMBER), ("count", NUMBER)),
