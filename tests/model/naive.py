@@ -267,3 +267,9 @@ def with_death(deaths: list[Death], queue: str, one: Held, now: int) -> list[Dea
             last.number = death.number
     last.failure = one.failure
     return [*kept, last]
+
+
+def is_unclaimed(one: Held | None, lease: int, count: int) -> bool:
+    if one is None or one.state == "leased" or (one.put_back and lease < one.last_lease):
+        return False
+    return one.count <= count

@@ -15,7 +15,7 @@ from postroad.model.replies import Published, Purged, Refused, Settled, Why
 from tests.model.choices import IDS, KEYS, LEVELS, LIVES, NAMES, PICKS, SESSIONS, SETTINGS, TIMES
 from tests.model.deeds import DEEDS, WEIGHTED, deed
 from tests.model.historian import Historian
-from tests.model.naive import Held, NaiveQueue
+from tests.model.naive import Held, NaiveQueue, is_unclaimed
 from tests.model.witness import Waiting
 from tests.unit.core.road import SALT, replayed
 
@@ -210,6 +210,7 @@ class Core(Historian):
             st.sampled_from([0, 0, 0, 5, -1]),
             st.sampled_from([False, False, False, True]),
             st.sampled_from([0, 0, 1]),
+            st.sampled_from([0, 0, 1, 5]),
         ),
     )
     def attach(
@@ -219,7 +220,7 @@ class Core(Historian):
         credit: int,
         lease_ms: int | None,
         leased: bool,
-        more: tuple[int, bool, int],
+        more: tuple[int, bool, int, int],
     ) -> None:
         queue = self.queues.get(name)
         if queue is None or len(self.consumers) > 3:
@@ -228,6 +229,7 @@ class Core(Historian):
         consumer = Waiting(session, queue, credit, lease_ms)
         consumer.leased = leased
         consumer.priority, consumer.exclusive, consumer.pool = *more[:2], (session, more[2])
+        consumer.window_bytes = more[3]
         others = [one for one in self.consumers.values() if one.queue is queue]
         self.consumers[number] = consumer
         reply = self.ask(commands.Attach(name, number, credit, lease_ms, leased, *more), session)
@@ -244,6 +246,13 @@ class Core(Historian):
     def set_pool(self, session: int, limit: int | None) -> None:
         self.pools[session, 1] = limit
         self.ask(commands.SetPool(1, limit), session)
+        self.look()
+
+    @deed(2, session=SESSIONS, share=st.sampled_from([0, 1, 2, 3]))
+    def count_arrived(self, session: int, share: int) -> None:
+        arrived = self.on_way.get(session, 0) * share // 2
+        self.on_way[session] = max(0, self.on_way.get(session, 0) - arrived)
+        self.ask(commands.CountArrived(arrived), session)
         self.look()
 
     @deed(1, pick=st.integers(0, 3), credit=st.integers(-2, 3), what=st.sampled_from("sgd"))
@@ -343,6 +352,7 @@ class Core(Historian):
         self.road.core.forget(self.callers[session])
         self.callers[session] = self.road.connect(self.callers[session].number + 10)
         self.pools = {at: one for at, one in self.pools.items() if at[0] != session}
+        self.on_way[session] = 0
         self.forget(lambda one: one.session == session)
         self.come_back(session + 1, counted=True)
         self.look()
@@ -355,7 +365,7 @@ class Core(Historian):
         self.road.restart(self.epoch, self.rows, self.start)
         self.cut_at = None
         self.callers = [self.road.connect(caller.number + 10) for caller in self.callers]
-        self.pools, self.receives, self.consumers = {}, {}, {}
+        self.pools, self.receives, self.consumers, self.on_way = {}, {}, {}, {}
         for session in (1, 2, 3):
             self.come_back(session, counted=False)
         self.look()
@@ -381,12 +391,6 @@ class Core(Historian):
         self.begin_a_checkpoint()
         self.finish_checkpoint()
         assert canonical(replayed([], self.rows.items())) == live
-
-
-def is_unclaimed(one: Held | None, lease: int, count: int) -> bool:
-    if one is None or one.state == "leased" or (one.put_back and lease < one.last_lease):
-        return False
-    return one.count <= count
 
 
 TestCore = Core.TestCase

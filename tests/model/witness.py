@@ -29,11 +29,13 @@ class Waiting:
         self.priority = 0
         self.exclusive = False
         self.pool = (session, 0)
+        self.window_bytes = 0
 
 
 class Witness(RuleBasedStateMachine):
     """`receipts`: (queue, offset, lease, count) of every delivery ever; `rows`: the last
-    checkpoint, cut at step `start`; `cut_at`: where the running one was cut."""
+    checkpoint, cut at step `start`; `cut_at`: where the running one was cut.
+    `on_way`: by session, bytes of pushes that have not arrived."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,6 +45,7 @@ class Witness(RuleBasedStateMachine):
         self.receives: dict[int, Waiting] = {}
         self.consumers: dict[int, Waiting] = {}
         self.pools: dict[tuple[int, int], int | None] = {}
+        self.on_way: dict[int, int] = {}
         self.receipts: list[tuple[int, int, int, int]] = []
         self.rows: dict[bytes, bytes] = {}
         self.start = 0
@@ -100,6 +103,7 @@ class Witness(RuleBasedStateMachine):
             if reply.consumer:
                 consumer = self.consumers[reply.consumer]
                 self.check_turn(consumer, len(reply.messages))
+                self.check_window(consumer, reply)
                 consumer.wants -= len(reply.messages)
                 assert consumer.wants >= 0, "a consumer gets no more than its credit"
                 assert consumer in self.served(consumer.queue), "only the active one is served"
@@ -125,7 +129,22 @@ class Witness(RuleBasedStateMachine):
         if consumer.leased:
             assert count <= self.pool_room(consumer.pool)
 
+    def check_window(self, consumer: Waiting, push: Received) -> None:
+        """There is room for what is pushed, or for the first of it."""
+        assert push.pushed_bytes or not any(one.body for one in push.messages)
+        if consumer.window_bytes:
+            assert self.bytes_left(consumer) > 0
+            alone = len([one for one in push.messages if one.body]) <= 1
+            assert alone or push.pushed_bytes <= self.bytes_left(consumer)
+            self.on_way[consumer.session] = self.on_way.get(consumer.session, 0) + push.pushed_bytes
+
+    def bytes_left(self, consumer: Waiting) -> int:
+        on_way = self.on_way.get(consumer.session, 0)
+        return consumer.window_bytes - on_way if consumer.window_bytes else 1
+
     def may_get(self, one: Waiting) -> bool:
+        if self.bytes_left(one) <= 0:
+            return False
         room = one.queue.room() and self.pool_room(one.pool)
         return one.wants > 0 and (not one.leased or room > 0)
 
