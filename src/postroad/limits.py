@@ -242,6 +242,12 @@ ASK_WORK = 32  # so many messages are as much work as an ask of its own
 TURN_ASKS_MIN = 16  # asks in one turn, whatever they ask
 GROUP_MESSAGES_BYTES = 8 * 1024 * 1024  # a group is closed at this size, though more is waiting
 LOAD_BLOCKS = 8  # blocks read by one job
+AHEAD_BLOCKS = 16  # of one queue or topic, read back before they are asked for
+AHEAD_BYTES = 4 * 1024 * 1024  # of one, likewise
+AHEAD_SHARE = 2  # one part in so many of the read cache is for what was read ahead and not used yet
+AHEAD_SHELVES = 256  # queues and topics seen to be read in order at once
+AHEAD_LOOK = 64  # blocks looked at for the next ones that are in the store alone
+AHEAD_PATIENCE = 1_024  # reads of others after which what was read ahead of one gives way
 PLACE_RETRY_MS = 1_000  # a full disk is tried again so often
 SPACE_LOOK_MS = 2_000  # while publishes are refused, the disk is looked at so often
 COMPACT_BLOCKS = 32  # blocks rewritten by one job
@@ -327,7 +333,9 @@ AMQP_STREAM_BYTES = 1024 * 1024  # read for a consumer of a stream at once
 AMQP_STREAM_WAIT_MS = 60_000  # one wait for more of a stream; then it is asked again
 
 # The native protocol, and its clients.
-NATIVE_FRAME_BYTES_MAX = 64 * 1024 * 1024  # four of the largest messages: one frame is held in memory
+NATIVE_FRAME_BYTES_MAX = (
+    64 * 1024 * 1024
+)  # four of the largest messages: one frame is held in memory
 NATIVE_FRAME_BYTES_MIN = 65_536  # less would not carry what people send
 NATIVE_REQUESTS_MAX = 4_096  # outstanding of one connection: standing receives of many tasks too
 NATIVE_WAITING_BYTES_MAX = 64 * 1024 * 1024  # of requests outstanding; with more no more is read

@@ -71,6 +71,8 @@ METRICS: Final[dict[str, Metric]] = {
     "checkpoints_total": counter("Checkpoints saved"),
     "cache_bytes": gauge("Bodies in memory that are not placed in the store, in bytes"),
     "read_cache_bytes": gauge("Bodies in memory that were read back from the store, in bytes"),
+    "blocks_read_ahead_total": counter("Blocks read back before they were asked for"),
+    "blocks_read_ahead_used_total": counter("Blocks read back ahead and then asked for"),
     "store_bytes": gauge("Bytes the store's files take"),
     "kv_keys": gauge("Keys in all spaces"),
     "kv_bytes": gauge("Memory that keys and what is under them take, in bytes, about"),

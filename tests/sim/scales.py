@@ -9,7 +9,7 @@ from postroad.core.decide import load, move
 from postroad.core.kv import apply as kv_apply
 from postroad.core.kv import clock as kv_clock
 from postroad.core.kv import tree as kv_tree
-from postroad.engine import clock, engine, keeper, placer
+from postroad.engine import ahead, clock, engine, keeper, loads, placer
 from tests.sim.clock import VirtualTime
 
 SMALL: list[tuple[Any, str, int]] = [
@@ -25,7 +25,12 @@ SMALL: list[tuple[Any, str, int]] = [
     (kv_clock, "KV_SWEEP_SLICE", 2),
     (kv_apply, "KV_FREE_AT_ONCE", 1),
     (engine, "GROUP_MESSAGES_BYTES", 65_536),
-    (engine, "LOAD_BLOCKS", 2),
+    (loads, "LOAD_BLOCKS", 2),
+    (ahead, "LOAD_BLOCKS", 2),
+    (ahead, "AHEAD_BLOCKS", 4),
+    (ahead, "AHEAD_LOOK", 8),
+    (ahead, "AHEAD_SHELVES", 3),
+    (ahead, "AHEAD_PATIENCE", 8),
     (keeper, "CUT_ROW_BYTES", 2_048),
     (placer, "PLACE_BYTES", 32_768),
     (placer, "COMPACT_BLOCKS", 4),

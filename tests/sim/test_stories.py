@@ -42,16 +42,19 @@ def test_a_seed_that_was_red_stays_green(seed: int) -> None:
 
 def test_stories_between_them_write_every_kind_of_record_and_die_often() -> None:
     kinds: set[str] = set()
-    lives = checkpoints = 0
+    lives = checkpoints = read_ahead = used_ahead = 0
     for seed in (*range(1_000, 1_040), 1_087, 1_102):
         world = World(seed)
         world.play()
         kinds |= world.tap.kinds
         lives += world.lives - 3  # the first, and those after a clean stop
         checkpoints += world.checkpoints.commits
+        read_ahead += sum(engine.loads.ahead.blocks for engine in world.engines)
+        used_ahead += sum(engine.cache.ahead_used for engine in world.engines)
     assert kinds == {kind.__name__ for kind in APPLY} - UNTOLD.keys()
     assert lives > 40
     assert checkpoints > 50
+    assert read_ahead > used_ahead > 500
 
 
 def test_a_seed_tells_the_same_story_twice() -> None:

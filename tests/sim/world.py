@@ -9,6 +9,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
+from postroad.engine.engine import Engine
 from postroad.engine.settings import EngineSettings
 from postroad.errors import JournalFailed, PostroadError
 from postroad.journal.options import JournalOptions
@@ -95,6 +96,7 @@ class World:
         self.publishes = 0
         self.spins = 0
         self.lives = 0
+        self.engines: list[Engine] = []
         self._hash = hashlib.sha256()
         self._nonce = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -214,6 +216,7 @@ class World:
         except PostroadError as error:
             raise Violation(f"the start is refused: {error}") from error
         self.lives += 1
+        self.engines.append(process.engine)
         self.process = process
         self.checker.began(self.now_ms())
         self.say(f"life {self.lives} begins: {process.report}")

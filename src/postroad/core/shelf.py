@@ -6,7 +6,7 @@ possible.
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 import msgspec
 
@@ -185,6 +185,24 @@ class Shelf(Row):
         group, at = self._find(index)
         count = group.count[at]
         return -(-group.bytes[at] // count), group.first[at] + count - index
+
+    def following(self, index: int, most: int) -> list[tuple[int, int, int, int]]:
+        """Of the next `most` blocks that begin at an index or after it, those that are wanted, as
+        `where` has them."""
+        found: list[tuple[int, int, int, int]] = []
+        which = max(0, bisect_right(self.starts, index) - 1)
+        while which < len(self.groups) and most > 0:
+            group = self.groups[which]
+            begin = bisect_left(group.first, index)
+            end = min(len(group.first), begin + most)
+            found.extend(
+                (group.first[at], group.count[at], group.id[at], group.size[at])
+                for at in range(begin, end)
+                if group.live[at]
+            )
+            most -= end - begin
+            which += 1
+        return found
 
     def has(self, index: int) -> bool:
         """Whether the block of this index is still there."""

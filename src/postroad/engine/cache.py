@@ -20,7 +20,9 @@ class Cache:
     """Blocks by shelf and first index; `written` is in the order they were begun.
 
     `bytes`: of blocks not safely placed; `leaving_bytes`: of those among them on their way to the
-    store; `read_bytes`: of blocks read back.
+    store; `read_bytes`: of blocks read back. `ahead`: bytes of those read back ahead and not used
+    yet; `ahead_bytes`: their sum; `ahead_used`: how many were used; `stirred`: shelves of which one
+    was, for whoever reads ahead to clear; `coming`: those on their way.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -32,6 +34,11 @@ class Cache:
         self.written: dict[Key, Block] = {}
         self.read: OrderedDict[Key, Block] = OrderedDict()
         self.pins: dict[Key, int] = {}
+        self.ahead: dict[Key, int] = {}
+        self.ahead_bytes = 0
+        self.ahead_used = 0
+        self.stirred: dict[int, None] = {}
+        self.coming: set[Key] = set()
 
     def add(self, record: Published, first: int, group: int) -> None:
         """The bodies of a publish, into the block that begins at `first`."""
@@ -69,6 +76,10 @@ class Cache:
             block = self.read.get(key)
             if block is not None:
                 self.read.move_to_end(key)
+                if self.ahead and key in self.ahead:
+                    self._not_ahead(key)
+                    self.ahead_used += 1
+                    self.stirred[piece.shelf] = None
         return block
 
     def drop(self, shelf: int, first: int) -> None:
@@ -95,11 +106,9 @@ class Cache:
 
     def drop_read(self, shelf: int, first: int) -> None:
         """A block that was read back changed its place or is gone."""
-        if (shelf, first) in self.pins:
-            return
-        block = self.read.pop((shelf, first), None)
-        if block is not None:
-            self.read_bytes -= block.size()
+        key = (shelf, first)
+        if key in self.read and key not in self.pins:
+            self._let_go(key)
 
     def keep(self, block: Block) -> None:
         """A block that was read back."""
@@ -110,6 +119,14 @@ class Cache:
         self.read_bytes += block.size()
         self.trim()
 
+    def keep_ahead(self, block: Block) -> None:
+        """A block that was read back before anybody asked for it."""
+        key = (block.shelf, block.first)
+        if not self.has(key):
+            self.ahead[key] = block.size()
+            self.ahead_bytes += block.size()
+            self.keep(block)
+
     def trim(self) -> None:
         """Let read blocks go until they are within their share."""
         if self.read_bytes <= self.read_bytes_max:
@@ -118,7 +135,14 @@ class Cache:
             if self.read_bytes <= self.read_bytes_max:
                 break
             if key not in self.pins:
-                self.read_bytes -= self.read.pop(key).size()
+                self._let_go(key)
+
+    def _let_go(self, key: Key) -> None:
+        self.read_bytes -= self.read.pop(key).size()
+        self._not_ahead(key)
+
+    def _not_ahead(self, key: Key) -> None:
+        self.ahead_bytes -= self.ahead.pop(key, 0)
 
     def pin(self, key: Key) -> None:
         """Somebody needs this block; it stays once it is there."""

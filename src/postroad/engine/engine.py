@@ -11,15 +11,16 @@ from postroad.core.codec import encode_step, head_of_group
 from postroad.core.decision import Missing, Step
 from postroad.core.machine import Core
 from postroad.core.patience import end_waits
-from postroad.engine.cache import Cache, Key
+from postroad.engine.cache import Cache
 from postroad.engine.inbox import Inbox
 from postroad.engine.jobs import Append, Job, Load, Sync
 from postroad.engine.keeper import Keeper
+from postroad.engine.loads import Loads
 from postroad.engine.outbox import Outbox, leased_in
 from postroad.engine.settings import SYNC_INTERVAL, EngineSettings
 from postroad.journal.envelope import CONTINUES, DATA, ENVELOPE_BYTES, pack
 from postroad.journal.interface import Fault, Journal
-from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, LOAD_BLOCKS, TURN_STEPS_MAX
+from postroad.limits import GROUP_MESSAGES_BYTES, LEASE_WAIT_MS, TURN_STEPS_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import RELEASE, Publish, Settle
 from postroad.model.message import Delivery
@@ -75,6 +76,7 @@ class Engine:
         self.outbox = Outbox(parts.cache, send)
         self.inbox = Inbox()
         self.keeper = Keeper(parts, self.take_step)
+        self.loads = Loads(parts, self.outbox, self.inbox, self.keeper)
         self.fault: str | None = None
         self.n = 0
         self.now_ms = parts.now_ms
@@ -93,10 +95,6 @@ class Engine:
         self._sync_every_ms = settings.sync_interval_ms if settings.sync == SYNC_INTERVAL else 0
         self._sync_ms = 0
         self._syncing = False
-        self._loading = False
-        self._missing: list[tuple[Ask, list[Key]]] = []
-        self._tick_missing: list[Key] = []
-        self._load_for_missing: list[tuple[int, int, int, int]] = []
         self._jobs: list[Job] = []
         self._cancelled: list[tuple[Caller, int]] = []
         if parts.begun is not None:
@@ -121,8 +119,8 @@ class Engine:
         self.keeper.work(now)
         self._flush(now)
         self._sync(now)
-        self._load()
         jobs, self._jobs = self._jobs, []
+        jobs.extend(self.loads.take_jobs())
         jobs.extend(self.keeper.take_jobs())
         return jobs
 
@@ -131,20 +129,20 @@ class Engine:
         if isinstance(job, Append):
             self._appended(result)
         elif isinstance(job, Load):
-            self._loaded(result)
+            self.loads.finished(job, result)
         elif isinstance(job, Sync):
             self._syncing = False
             if isinstance(result, BaseException):
                 self._fail(result)
         else:
             self.keeper.finished(job, result)
-        self.fault = self.fault or self.keeper.fault
+        self.fault = self.fault or self.keeper.fault or self.loads.fault
 
     def forget(self, caller: Caller) -> None:
         """A caller is gone; what was leased for it and never reached it goes back at once."""
         self._release(self.outbox.forget(caller))
         self.inbox.forget(caller)
-        self._missing = [one for one in self._missing if not self._unpin_if(one, caller)]
+        self.loads.forget(caller)
         self.core.forget(caller)
 
     def cancel(self, caller: Caller, number: int) -> None:
@@ -178,7 +176,7 @@ class Engine:
         """When a turn is needed though nothing happens, in ms; 0 for never."""
         if self.fault is not None:
             return 0
-        waits = self._tick_missing or self.keeper.closing
+        waits = self.loads.tick or self.keeper.closing
         best = 0 if waits else self.core.next_due()
         lease_ms = self._lease_since_ms + LEASE_WAIT_MS if self._lease_since_ms else 0
         writing = self._in_flight > 0 or self._syncing
@@ -194,12 +192,12 @@ class Engine:
     def idle(self) -> bool:
         """Whether nothing is on its way to the journal, and no answer on its way out."""
         writing = self._in_flight or self._syncing or self._steps
-        asked = self.inbox.asks or self.inbox.held or self._missing
-        return not (writing or asked or self._loading or self.outbox.fillings)
+        asked = self.inbox.asks or self.inbox.held or self.outbox.fillings
+        return not (writing or asked) and self.loads.idle()
 
     def reads(self) -> bool:
         """Whether something goes on only when blocks of the store are read."""
-        return bool(self._loading or self._missing or self._tick_missing)
+        return self.loads.reads()
 
     def take_step(self, step: Step) -> None:
         """A step was taken: its records go into the group, its answers into the outbox."""
@@ -245,7 +243,7 @@ class Engine:
     def _take_one(self, ask: Ask, now: int) -> None:
         step = self.core.handle(ask, now)
         if isinstance(step, Missing):
-            self._wait_for_bodies(ask, step)
+            self.loads.wait(ask, step)
         else:
             self.take_step(step)
         if self._step_bytes > GROUP_MESSAGES_BYTES and not self._in_flight:
@@ -257,11 +255,11 @@ class Engine:
             return
         for _ in range(TURN_STEPS_MAX):
             due = self.core.next_due()
-            if not due or due > now or self._tick_missing:
+            if not due or due > now or self.loads.tick:
                 return
             step = self.core.tick(now)
             if isinstance(step, Missing):
-                self._tick_missing = self._want(step)
+                self.loads.wait_with_time(step)
                 return
             if step is not None:
                 self.take_step(step)
@@ -345,56 +343,3 @@ class Engine:
     def _fail(self, result: object) -> None:
         text = result.message if isinstance(result, Fault) else str(result)
         self.fault = f"the journal failed: {text}; nothing more is acknowledged, start again"
-
-    def _wait_for_bodies(self, ask: Ask, missing: Missing) -> None:
-        self._missing.append((ask, self._want(missing)))
-
-    def _want(self, missing: Missing) -> list[Key]:
-        keys: list[Key] = []
-        for piece in missing.pieces:
-            key = (piece.shelf, piece.block)
-            if key not in keys:
-                keys.append(key)
-                self.cache.pin(key)
-                if not self.cache.has(key):
-                    wanted = (piece.shelf, piece.block, piece.id, piece.size)
-                    self._load_for_missing.append(wanted)
-        return keys
-
-    def _load(self) -> None:
-        if self._loading:
-            return
-        wanted = self._load_for_missing[:LOAD_BLOCKS]
-        del self._load_for_missing[:LOAD_BLOCKS]
-        if not wanted:
-            pieces = self.outbox.wanted_blocks(LOAD_BLOCKS)
-            wanted = [(piece.shelf, piece.block, piece.id, piece.size) for piece in pieces]
-        if wanted:
-            self._loading = True
-            self._jobs.append(Load(self.store, wanted))
-
-    def _loaded(self, result: object) -> None:
-        self._loading = False
-        if not isinstance(result, list):
-            self.fault = f"the store failed: {result}"
-            return
-        for block in result:
-            self.cache.keep(block)
-        self.outbox.refill()
-        self.cache.trim()
-        self.keeper.unpinned()
-        if self._load_for_missing:
-            return
-        for ask, keys in self._missing:
-            self.inbox.put_back(ask)
-            self.keeper.unpin_later(keys)
-        self._missing = []
-        if self._tick_missing:
-            self.keeper.unpin_later(self._tick_missing)
-            self._tick_missing = []
-
-    def _unpin_if(self, one: tuple[Ask, list[Key]], caller: Caller) -> bool:
-        if one[0].caller is not caller:
-            return False
-        self.keeper.unpin_later(one[1])
-        return True

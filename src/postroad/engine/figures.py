@@ -27,6 +27,8 @@ def figures(engine: Engine) -> dict[str, float]:
         "checkpoints_total": keeper.checkpoints_done,
         "cache_bytes": engine.cache.bytes,
         "read_cache_bytes": engine.cache.read_bytes,
+        "blocks_read_ahead_total": engine.loads.ahead.blocks,
+        "blocks_read_ahead_used_total": engine.cache.ahead_used,
         "store_bytes": engine.store.bytes_used(),
         "kv_keys": sum(space.count for space in state.kv.spaces.values()),
         "kv_bytes": state.kv.size(),

@@ -73,6 +73,10 @@ class Load:
         return [read_block(self.store, *one) for one in self.wanted]
 
 
+class LoadAhead(Load):
+    """Read blocks back that nobody asked for yet."""
+
+
 class Place:
     """Write blocks to the store, with one sync for all; of a block with a mask, only the messages
     whose bit is set. The blocks are closed: nobody changes them any more."""

@@ -223,8 +223,9 @@ class Outbox:
                 continue
             for piece in held.filling.missing()[:most]:
                 key = (piece.shelf, piece.block)
-                if key not in found and not self.cache.has(key):
-                    found[key] = piece
+                if key in found or key in self.cache.coming or self.cache.has(key):
+                    continue
+                found[key] = piece
             if len(found) >= most:
                 break
         return list(found.values())[:most]

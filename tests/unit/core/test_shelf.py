@@ -229,3 +229,21 @@ def test_blocks_of_rows_that_knew_no_bytes_weigh_what_they_take_in_the_store() -
     again.next = one.next
     again.load(decode_blocks(7, 0, msgspec.msgpack.encode(old)))
     assert (again.weight(1), again.weight(2)) == ((250, 1), (0, 3))
+
+
+def test_the_blocks_that_follow_are_those_still_wanted_of_the_next_so_many() -> None:
+    one, _ = shelf()
+    for _ in range(GROUP + 4):
+        one.append(2, BLOCK_BYTES)
+    one.place(4, 77, 900, 2)
+    one.release(6, 2)
+    assert one.following(4, 3) == [(4, 2, 77, 900), (8, 2, 0, 0)]
+    assert one.following(3, 1) == [(4, 2, 77, 900)]
+    last = 2 * GROUP
+    assert [first for first, *_ in one.following(last - 4, 4)] == [
+        last - 4,
+        last - 2,
+        last,
+        last + 2,
+    ]
+    assert one.following(last + 8, 4) == []
