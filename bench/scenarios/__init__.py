@@ -21,6 +21,7 @@ SCENARIOS = {
     "sqs-idle": "bench.scenarios.sqs_idle",
     "amqp-raw": "bench.scenarios.amqp_raw",
     "amqp-rabbitmq": "bench.scenarios.amqp_rabbitmq",
+    "workers": "bench.scenarios.workers",
     "soak": "bench.scenarios.soak",
 }
 
@@ -30,5 +31,11 @@ PURE_TOO = ("embedded", "publishers")
 FULL_ONLY = ("soak",)
 """Scenarios that run only when named: an hour at full scale."""
 
-LIMIT_S = {"memory": 1_800, "soak": 4_500, "topics": 1_800, "amqp-rabbitmq": 1_800}
+LIMIT_S = {
+    "memory": 1_800,
+    "soak": 4_500,
+    "topics": 1_800,
+    "amqp-rabbitmq": 1_800,
+    "workers": 1_800,
+}
 """Seconds a scenario may take where 600 are not enough."""
