@@ -16,6 +16,7 @@ from postroad.model import commands, groups, policy, replies, rounds
 from postroad.model.choices import Which
 from postroad.model.message import Delivery, Note
 from postroad.model.topics import TopicSettings
+from postroad.outbox import Inbox, Outbox, Relay
 from postroad.protocols.native.greeting import Report
 from postroad.server.config import SETTINGS
 from tests.docs.pages import name, pages, prose
@@ -109,7 +110,7 @@ def known_names() -> set[str]:
             found.update(getattr(one, "__dataclass_fields__", ()))
     for part in (*parts(), Report):
         found.update(fields_of(part))
-    for face in (Operations, Broker, AsyncBroker):
+    for face in (Operations, Broker, AsyncBroker, Outbox, Inbox, Relay):
         for method in vars(face).values():
             code = getattr(getattr(method, "__wrapped__", method), "__code__", None)
             found.update(code.co_varnames if code is not None else ())

@@ -151,6 +151,10 @@ PRINTS = {
         "1 taken",
         "2 refused: the queue is full",
     ],
+    "33_outbox": [
+        "published: 2",
+        "orders and how often they were paid: [(1, 1), (3, 0)]",
+    ],
 }
 
 
