@@ -62,6 +62,7 @@ METRICS: Final[dict[str, Metric]] = {
     "messages_delayed": gauge("Messages whose delay is not over"),
     "messages_leased": gauge("Messages leased to a consumer"),
     "messages_dead": gauge("Dead messages on their way to a dead-letter queue"),
+    "dead_letters_dropped_total": counter("Dead letters lost because nothing took them"),
     "asks_waiting": gauge("Receives that wait for a message"),
     "journal_groups": gauge("Groups the journal keeps"),
     "journal_groups_total": counter("Groups written to the journal"),

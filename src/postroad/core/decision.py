@@ -23,11 +23,13 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
     refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
-    `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now."""
+    `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now.
+    `dead_dropped`: dead letters that nobody took, since the start."""
 
     __slots__ = (
         "attached",
         "checker",
+        "dead_dropped",
         "epoch",
         "kv_bytes_max",
         "library",
@@ -45,6 +47,7 @@ class World:
         self.attached: Callable[[int], int] = _nobody
         self.kv_bytes_max = KV_BYTES_MAX
         self.numbers: dict[str, int] = {}
+        self.dead_dropped = 0
 
     def changes_of(self, queue: Queue) -> int:
         """A number that differs after every fact about a queue, also across restarts."""

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 
 from postroad.core import history, tasks
 from postroad.core import records as facts
-from postroad.core.bits import PAGE, pack_mask, take_lowest
+from postroad.core.bits import PAGE, pack_mask, take_lowest, unpack_mask
 from postroad.core.decide.bury import bury_records
 from postroad.core.decide.carry import move_records
 from postroad.core.decision import Missing, World
@@ -197,6 +197,8 @@ def _bury(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Mi
         if not _can_bury(world, queue) or schedule.held_ms.get(id, 0) > now:
             continue
         records = _dead_records(world, queue, now)
+        if not isinstance(records, Missing):
+            world.dead_dropped += _count_dropped(records)
         if isinstance(records, Missing) or records:
             schedule.held_ms.pop(id, None)
             return records
@@ -230,6 +232,15 @@ def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | 
     target = world.state.by_name[queue.settings.dead_letter_queue]
     moved = move_records(world, queue, target, [(page, mask)], True, now)
     return moved if isinstance(moved, Missing) else moved.records
+
+
+def _count_dropped(records: list[facts.Record]) -> int:
+    """How many dead letters nobody takes."""
+    return sum(
+        unpack_mask(0, one.span, one.mask).bit_count()
+        for one in records
+        if isinstance(one, facts.Dropped) and one.why == facts.DEAD
+    )
 
 
 def _end_holders(world: World, schedule: Schedule, now: int) -> list[facts.Record]:

@@ -19,6 +19,7 @@ def figures(engine: Engine) -> dict[str, float]:
         "messages_delayed": sum(queue.pages.delayed for queue in queues),
         "messages_leased": sum(queue.leased for queue in queues),
         "messages_dead": sum(queue.pages.dead for queue in queues),
+        "dead_letters_dropped_total": engine.core.world.dead_dropped,
         "asks_waiting": engine.core.demand.waiting,
         "journal_groups": following - first,
         "journal_groups_total": engine.groups_written,

@@ -6,6 +6,7 @@ from postroad.limits import DEAD_WAIT_MS
 from postroad.model import commands
 from postroad.model.exchanges import DeclareExchange, ExchangeSettings
 from postroad.model.message import Death
+from postroad.model.policy import QueueSettings
 from postroad.model.topics import DeclareTopic, Fetch, Fetched, Span
 from tests.unit.core.graveyard import bind, graves, head, note_of, publish, reject
 from tests.unit.core.road import Road, bodies_of
@@ -271,3 +272,24 @@ def test_age_and_a_full_queue_lead_through_the_exchange_too() -> None:
     (message,) = r.receive("dead")
     assert note_of(message).deaths == [Death("p", "max-deliveries", 2, r.now)]
     r.check()
+
+
+@pytest.mark.parametrize("key", [None, "late"])
+def test_dead_letters_that_nobody_takes_are_counted(key: str | None) -> None:
+    r = Road()
+    graves(r)
+    r.declare(dead_letter_exchange="graves", dead_letter_routing_key=key)
+    r.declare("dead")
+    bind(r, "dead", "taken")
+    publish(r, b"x", head("orders", "early"))
+    publish(r, b"y", head("orders", "early"))
+    reject(r)
+    reject(r)
+    assert r.counts() == (0, 0, 0, 0)
+    assert r.core.world.dead_dropped == 2
+    settings = QueueSettings(dead_letter_routing_key="taken")
+    r.ask(commands.ChangeQueue("q", settings, only=("dead_letter_routing_key",)))
+    publish(r, b"z", head("orders", "early"))
+    reject(r)
+    assert r.counts("dead")[0] == 1
+    assert r.core.world.dead_dropped == 2
