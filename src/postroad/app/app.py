@@ -4,8 +4,9 @@ It stands between a program's functions and everything that calls or runs them. 
 importing a module with an app opens nothing.
 """
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
@@ -17,9 +18,12 @@ from postroad.app.link import Link
 from postroad.app.retry import Retry
 from postroad.app.worker import Worker, WorkerOptions
 from postroad.errors import BadWorker
+from postroad.limits import WORKER_STOP_S
 
 if TYPE_CHECKING:
+    from postroad.app.inline import Tested
     from postroad.app.jobs import Job
+    from postroad.app.running import Running
     from postroad.app.waits import Waits
 
 P = ParamSpec("P")
@@ -95,6 +99,20 @@ class App:
 
         return Waits(self.link)
 
+    def test(self, broker: Broker | None = None, *, inline: bool = True) -> "Tested":
+        """For a `with` block of a test: calls go to `broker`, one in memory unless it is given, and
+        run at once where they are made; with `inline=False` when `drain` is called. What a task
+        raises reaches the test. On a running loop use `async with`.
+        """
+        from postroad.app.inline import Tested
+
+        return Tested(self, broker, inline=inline)
+
+    def relink(self, link: Link) -> None:
+        """Reach the broker another way from now on: for tests."""
+        self.link = link
+        self.__dict__.pop("waits", None)
+
     def use(self, middleware: object) -> None:
         """Add a middleware; the first added is the outermost."""
         self.middleware.append(middleware)
@@ -111,6 +129,30 @@ class App:
         from postroad.app.jobs import Job
 
         return Job(self, id)
+
+    async def serve(
+        self, *, queues: Sequence[str] | None = None, stop_s: float = WORKER_STOP_S
+    ) -> None:
+        """Run the workers, those of `queues` alone or all, on this loop until the task is
+        cancelled; then what runs has `stop_s` to come to its end. `postroad work` does this, and
+        looks after signals.
+        """
+        running = self.running(queues=queues, stop_s=stop_s)
+        work = asyncio.create_task(running.run())
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            running.stop()
+            await work
+            raise
+
+    def running(
+        self, *, queues: Sequence[str] | None = None, stop_s: float = WORKER_STOP_S
+    ) -> "Running":
+        """A run of the workers that is told when to stop: await its `run`, call its `stop`."""
+        from postroad.app.running import Running
+
+        return Running(self, queues=queues, stop_s=stop_s)
 
     def close(self) -> None:
         """Close the broker that calls opened; not on a running loop."""

@@ -1,0 +1,211 @@
+"""What one worker has in hand: messages that wait for their turn, and those whose task runs.
+
+It stands inside a shift, between leases and runs. The rule kept here: no I/O, and time is an
+argument; it says how many to lease, whose leases to extend and whose run has taken too long.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from postroad.limits import (
+    HEARTBEAT_SHARE,
+    WORKER_AHEAD_MAX,
+    WORKER_AHEAD_MS,
+    WORKER_BATCH_MAX,
+    WORKER_LOOK_MS,
+    WORKER_WAKE_MS_MAX,
+)
+from postroad.model.message import Delivery
+
+
+class Run:
+    """A message whose task runs since `since_ms`; `number` tells it from all other runs. `is_late`:
+    it was told to end, for it takes too long. `is_lost`: its lease is."""
+
+    __slots__ = ("is_late", "is_lost", "message", "number", "since_ms")
+
+    def __init__(self, number: int, message: Delivery, since_ms: int) -> None:
+        self.number = number
+        self.message = message
+        self.since_ms = since_ms
+        self.is_late = False
+        self.is_lost = False
+
+
+class Hands:
+    """The messages of one worker, from their lease to the end of their run.
+
+    `prefetch`: messages leased beyond the free places; `None`: as many as were finished of late in
+    a moment, so that quick tasks come in batches and slow ones are left to others. `ordered`: of
+    the messages with one ordering key only one runs at a time, in the order they came.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        prefetch: int | None,
+        lease_ms: int,
+        timeout_ms: int | None,
+        *,
+        ordered: bool = False,
+    ) -> None:
+        self._concurrency = concurrency
+        self._prefetch = prefetch
+        self._beat_ms = max(1, lease_ms // HEARTBEAT_SHARE)
+        self._timeout_ms = timeout_ms
+        self._ordered = ordered
+        self._behind: dict[str, deque[Delivery]] = {}
+        self._oldest_ms = 0
+        self._numbers = 0
+        self._finished = 0
+        self._mark = 0
+        self._per_ms = 0.0
+        self._counted_ms: int | None = None
+        self.waiting: deque[Delivery] = deque()
+        self.running: dict[int, Run] = {}
+
+    @property
+    def held(self) -> int:
+        """How many messages are in hand."""
+        return len(self.waiting) + len(self.running) + sum(map(len, self._behind.values()))
+
+    def wanted(self, now_ms: int) -> int:
+        """How many messages to lease now; 0 while enough wait."""
+        ahead = self._ahead(now_ms)
+        free = self._concurrency - len(self.running)
+        waiting = len(self.waiting) + sum(map(len, self._behind.values()))
+        self._mark = ahead // 2
+        if waiting > ahead // 2 + max(0, free - 1):
+            return 0
+        return min(max(0, free + ahead - waiting), WORKER_BATCH_MAX)
+
+    def is_low(self) -> bool:
+        """Whether it may be time to ask `wanted` again: cheap, for it is asked after each run."""
+        return len(self.waiting) <= self._mark
+
+    def leased(self, messages: Sequence[Delivery], now_ms: int) -> None:
+        """These have come."""
+        if not self.waiting and not self.running and not self._behind:
+            self._oldest_ms = now_ms
+        if not self._ordered:
+            self.waiting.extend(messages)
+            return
+        for message in messages:
+            key = message.key
+            if key is None:
+                self.waiting.append(message)
+            elif key in self._behind:
+                self._behind[key].append(message)
+            else:
+                self._behind[key] = deque()
+                self.waiting.append(message)
+
+    def take(self, now_ms: int) -> Run | None:
+        """The run of the next message that waits, if one may run."""
+        if not self.waiting or len(self.running) >= self._concurrency:
+            return None
+        message = self.waiting.popleft()
+        self._numbers += 1
+        run = Run(self._numbers, message, now_ms)
+        self.running[run.number] = run
+        return run
+
+    def over(self, run: Run, *, done: bool = True) -> list[Delivery]:
+        """A run has ended. Where it has not `done` its work, those that came behind it in its order
+        must not overtake it: they are returned, to be released.
+        """
+        if self.running.pop(run.number, None) is None:
+            return []
+        self._finished += 1
+        if not self._ordered:
+            return []
+        return self._next_of(run.message, done)
+
+    def beat(self, now_ms: int) -> list[Delivery]:
+        """The messages whose leases must be extended now: all in hand, or none yet."""
+        if not self._is_holding() or now_ms - self._oldest_ms < self._beat_ms:
+            return []
+        self._oldest_ms = now_ms
+        return self._all()
+
+    def overdue(self, now_ms: int) -> list[Run]:
+        """The runs that have taken too long."""
+        if self._timeout_ms is None:
+            return []
+        found: list[Run] = []
+        # Runs are kept in the order they began.
+        for run in self.running.values():
+            if now_ms - run.since_ms < self._timeout_ms:
+                break
+            found.append(run)
+        return found
+
+    def next_wake_ms(self, now_ms: int) -> int:
+        """When to look at `beat` and `overdue` again. What comes later than now needs no earlier
+        look: its lease and its time begin then.
+        """
+        wake_ms = now_ms + min(self._beat_ms, WORKER_WAKE_MS_MAX)
+        if self._is_holding():
+            wake_ms = min(wake_ms, self._oldest_ms + self._beat_ms)
+        if self._timeout_ms is not None:
+            first = next(iter(self.running.values()), None)
+            since_ms = now_ms if first is None else first.since_ms
+            wake_ms = min(wake_ms, since_ms + self._timeout_ms)
+        return max(wake_ms, now_ms + 1)
+
+    def drop(self, lost: Iterable[Delivery]) -> list[Delivery]:
+        """The leases of these are lost: those that wait go, and are returned; those that run go on,
+        for their work may be done already.
+        """
+        places = {(one.queue, one.offset) for one in lost}
+        gone = [one for one in self.waiting if (one.queue, one.offset) in places]
+        if gone:
+            kept = [one for one in self.waiting if (one.queue, one.offset) not in places]
+            self.waiting.clear()
+            self.waiting.extend(kept)
+        for one in gone:
+            if self._ordered:
+                self._next_of(one, True)
+        return gone
+
+    def put_down(self) -> list[Delivery]:
+        """Everything that has not begun, to be released."""
+        found = [*self.waiting, *(one for chain in self._behind.values() for one in chain)]
+        self.waiting.clear()
+        for chain in self._behind.values():
+            chain.clear()
+        return found
+
+    def _is_holding(self) -> bool:
+        return bool(self.waiting or self.running)
+
+    def _all(self) -> list[Delivery]:
+        found = [run.message for run in self.running.values()]
+        found.extend(self.waiting)
+        for chain in self._behind.values():
+            found.extend(chain)
+        return found
+
+    def _next_of(self, message: Delivery, done: bool) -> list[Delivery]:
+        key = message.key
+        if key is None:
+            return []
+        chain = self._behind[key]
+        if not done or not chain:
+            del self._behind[key]
+            return list(chain)
+        self.waiting.append(chain.popleft())
+        return []
+
+    def _ahead(self, now_ms: int) -> int:
+        """How many messages may wait: what is finished in a moment, as of late."""
+        if self._prefetch is not None:
+            return self._prefetch
+        if self._counted_ms is None:
+            self._counted_ms = now_ms
+        passed_ms = now_ms - self._counted_ms
+        if passed_ms >= WORKER_LOOK_MS:
+            self._per_ms = (self._per_ms + self._finished / passed_ms) / 2
+            self._finished = 0
+            self._counted_ms = now_ms
+        return min(int(self._per_ms * WORKER_AHEAD_MS), WORKER_AHEAD_MAX)

@@ -1,0 +1,109 @@
+"""A run of an app: queues declared, lifespans entered, all workers at work until told to stop.
+
+It stands over the shifts. The rule kept here: the first stop lets what runs come to its end, the
+second ends it at once.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from postroad.app.declare import declaring
+from postroad.app.functions import Functions
+from postroad.app.hooks import Hooks
+from postroad.app.shift import Shift
+from postroad.app.worker import Worker
+from postroad.errors import BadWorker
+from postroad.limits import WORKER_STOP_S
+
+if TYPE_CHECKING:
+    from postroad.app.app import App
+
+_log = logging.getLogger("postroad.app")
+
+
+class Running:
+    """One run of the workers of an app."""
+
+    def __init__(
+        self,
+        app: "App",
+        *,
+        queues: Sequence[str] | None = None,
+        stop_s: float = WORKER_STOP_S,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """`queues`: those alone. `stop_s`: what runs has so long to end after `stop`. `now_ms`: a
+        clock, for tests. Raises `BadWorker` where a queue has no worker.
+        """
+        self._app = app
+        self._workers = _chosen(app, queues)
+        self._stop_s = stop_s
+        self._now_ms = now_ms or _monotonic_ms
+        self._told = asyncio.Event()
+        self._hurried = False
+        self.started = asyncio.Event()
+        self.shifts: list[Shift] = []
+
+    async def run(self) -> None:
+        """Work until `stop` is called. Raises what made it impossible to go on."""
+        broker = await self._app.link.serve()
+        for worker in self._workers:
+            await broker.do(declaring(broker.later, worker))
+            self._app.link.declared.add(worker.queue)
+        hooks = Hooks(self._app.middleware)
+        async with AsyncExitStack() as stack:
+            state: Any = None
+            for lifespan in self._app.lifespans:
+                state = await stack.enter_async_context(lifespan())
+            for worker in self._workers:
+                functions = Functions(worker)
+                stack.callback(functions.stop)
+                function = functions.coroutine()
+                shift = Shift(worker, broker, function, (hooks, state), self._now_ms)
+                self.shifts.append(shift)
+            await self._work()
+
+    def stop(self) -> None:
+        """Lease nothing more, and end when what runs has ended; called again: now."""
+        if self._told.is_set():
+            self._hurried = True
+            for shift in self.shifts:
+                shift.hurry()
+        self._told.set()
+
+    async def _work(self) -> None:
+        for shift in self.shifts:
+            await shift.start()
+        self.started.set()
+        broken = [shift.broken for shift in self.shifts]
+        told = asyncio.create_task(self._told.wait())
+        try:
+            waited: list[asyncio.Future[Any]] = [told, *broken]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            stop_s = 0.0 if self._hurried else self._stop_s
+            await asyncio.gather(*(shift.stop(stop_s) for shift in self.shifts))
+        for one in broken:
+            if one.done():
+                raise one.result()
+
+
+def _chosen(app: "App", queues: Sequence[str] | None) -> list[Worker[Any, Any]]:
+    if not app.workers:
+        raise BadWorker("the app has no workers; declare one with `@app.worker(...)`")
+    if queues is None:
+        return list(app.workers.values())
+    unknown = [queue for queue in queues if queue not in app.workers]
+    if unknown:
+        known = ", ".join(f"`{queue}`" for queue in app.workers)
+        raise BadWorker(f"queue `{unknown[0]}` has no worker in this app; it has {known}")
+    return [app.workers[queue] for queue in dict.fromkeys(queues)]
+
+
+def _monotonic_ms() -> int:
+    return int(time.monotonic() * 1_000)
