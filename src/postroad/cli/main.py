@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from postroad import COMPILED, __version__
-from postroad.cli import bench, check, messages, moves, queues, serve
+from postroad.cli import bench, check, messages, moves, queues, serve, work
 from postroad.errors import PostroadError
 from postroad.server.config import BadConfig
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 serve.add_to(app)
+app.command()(work.work)
 queues.app.command()(moves.move)
 queues.app.command("put-back")(moves.put_back)
 app.add_typer(queues.app, name="queue")

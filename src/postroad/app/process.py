@@ -1,0 +1,168 @@
+"""A process that works: an app's workers until a signal comes, in this process or in several.
+
+It stands between the command line and a run. The rule kept here: the first signal lets what runs
+come to its end, the second ends it at once; a child that ends by itself is started again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from postroad.app.app import App
+from postroad.errors import BadWorker
+from postroad.limits import CHILD_LIVES_S, CHILD_LOOK_S
+
+_log = logging.getLogger("postroad.app")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Say = Callable[[str], None]
+
+
+def work_here(app: App, queues: Sequence[str] | None, stop_s: float, say: Say) -> None:
+    """Run the workers until a signal comes. Raises `PostroadError` where they cannot."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_work(app, queues, stop_s, say))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _work(app: App, queues: Sequence[str] | None, stop_s: float, say: Say) -> None:
+    running = app.running(queues=queues, stop_s=stop_s)
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        say("stopping: what runs comes to its end, or to a second signal")
+        running.stop()
+
+    for number in _SIGNALS:
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, told)
+    work = asyncio.create_task(running.run())
+    started = asyncio.create_task(running.started.wait())
+    try:
+        await asyncio.wait((work, started), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            names = ", ".join(shift.worker.queue for shift in running.shifts)
+            say(f"working on {names}")
+        await work
+    finally:
+        started.cancel()
+        await app.aclose()
+    say("stopped")
+
+
+class Family:
+    """Child processes that do the same work."""
+
+    def __init__(self, command: Sequence[str], count: int) -> None:
+        """`command`: what each of `count` children runs."""
+        self._command = list(command)
+        self._count = count
+        self._children: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._told = 0
+
+    def run(self, watched: Path | None) -> int:
+        """Keep them running until a signal comes; the exit code. With `watched` they are started
+        anew when a Python file below that folder changed.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, self._pass_on)
+        self._start()
+        seen = _stamps(watched)
+        while True:
+            time.sleep(CHILD_LOOK_S)
+            if self._told:
+                return self._end()
+            if watched is not None and (fresh := _stamps(watched)) != seen:
+                seen = fresh
+                _log.info("a file changed: starting anew")
+                self._signal(signal.SIGTERM)
+                self._end()
+                self._start()
+                continue
+            # While somebody edits, a child that cannot start waits for the next change.
+            if watched is None and not self._start_again():
+                self._signal(signal.SIGTERM)
+                self._end()
+                return 1
+
+    def _start(self) -> None:
+        self._children = [self._child() for _ in range(self._count)]
+
+    def _child(self) -> tuple[subprocess.Popen[bytes], float]:
+        return subprocess.Popen(self._command), time.monotonic()  # noqa: S603  (our own command)
+
+    def _start_again(self) -> bool:
+        """Put a new child in the place of each that ended; false where one ended at once."""
+        for at, (child, since_s) in enumerate(self._children):
+            code = child.poll()
+            if code is None:
+                continue
+            if time.monotonic() - since_s < CHILD_LIVES_S:
+                return False
+            _log.error("process %d ended with %d: starting another", child.pid, code)
+            self._children[at] = self._child()
+        return True
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self._told += 1
+        self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        for child, _ in self._children:
+            if child.poll() is None:
+                child.send_signal(number)
+
+    def _end(self) -> int:
+        return max(abs(child.wait()) for child, _ in self._children)
+
+
+def child_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of a child that does the work itself."""
+    return [sys.executable, "-m", "postroad", "work", *arguments]
+
+
+def app_of(target: str) -> App:
+    """The app that `module:name` names. Raises `BadWorker` where there is none."""
+    module, _, name = target.partition(":")
+    if not module:
+        raise BadWorker("name the app as `module:app`")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = __import__(module, fromlist=["_"])
+    except ModuleNotFoundError as error:
+        if error.name is not None and module.startswith(error.name):
+            raise BadWorker(f"there is no module `{module}` in {Path.cwd()}") from None
+        raise
+    for part in (name or "app").split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, App):
+        raise BadWorker(f"`{target}` is no app; name one as `module:app`")
+    return found
+
+
+def _stamps(folder: Path | None) -> dict[Path, float]:
+    return {} if folder is None else dict(_stamped(folder))
+
+
+def _stamped(folder: Path) -> Iterator[tuple[Path, float]]:
+    for path in folder.rglob("*.py"):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        with contextlib.suppress(OSError):
+            yield path, path.stat().st_mtime
