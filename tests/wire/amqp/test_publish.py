@@ -251,6 +251,22 @@ def test_a_channel_has_one_consumer_of_replies(room: AmqpRoom) -> None:
     )
 
 
+def test_who_deletes_the_queue_of_its_replies_may_ask_for_another(room: AmqpRoom) -> None:
+    client = room.client()
+    client.declare("rpc")
+    client.consume("amq.rabbitmq.reply-to", no_ack=True)
+    client.publish("rpc", b"question", reply_to="amq.rabbitmq.reply-to")
+    [question] = client.call("basic.get", queue="rpc", no_ack=True)
+    said = client.call("queue.delete", queue=question.properties.reply_to)
+    assert sorted(names(said)) == ["basic.cancel", "queue.delete-ok"]
+    said = client.consume("amq.rabbitmq.reply-to", no_ack=True)
+    assert names(said) == ["basic.consume-ok"]
+    client.call("queue.delete", queue=question.properties.reply_to)
+    client.publish("rpc", b"again", reply_to="amq.rabbitmq.reply-to")
+    [other] = client.call("basic.get", queue="rpc", no_ack=True)
+    assert other.properties.reply_to != question.properties.reply_to
+
+
 def test_a_message_is_delivered_with_all_it_was_published_with(room: AmqpRoom) -> None:
     client = room.client()
     client.declare("q")

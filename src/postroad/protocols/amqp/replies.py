@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from postroad.limits import AMQP_CREDIT
 from postroad.model.commands import Attach, DeclareQueue, DeleteQueue
 from postroad.model.policy import QueueSettings
-from postroad.model.replies import Refused
+from postroad.model.replies import Detached, Refused, Reply
 from postroad.protocols.amqp.consuming import Consumer, ignore
 from postroad.protocols.amqp.errors import PRECONDITION_FAILED, ChannelFault, refusal
 from postroad.protocols.amqp.link import Script
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class ReplyConsumer(Consumer):
-    """The consumer of a channel's replies; its queue goes with it."""
+    """The consumer of a channel's replies; its queue goes with it, and it with its queue."""
+
+    def replied(self, reply: Reply) -> None:
+        """As of any consumer; once the queue is gone there may be another."""
+        if isinstance(reply, Detached):
+            self.channel.consumers.reply_queue = None
+        super().replied(reply)
 
     def stop(self) -> Script:
         """Detach, and let the queue go."""
