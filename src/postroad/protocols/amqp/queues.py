@@ -14,6 +14,7 @@ from postroad.model.commands import (
     PurgeQueue,
 )
 from postroad.model.exchanges import TO_QUEUE, TO_TOPIC, Bind, Unbind
+from postroad.model.message import HeaderValue
 from postroad.model.replies import Declared, Described, Purged, Refused, Why
 from postroad.model.topics import DeclareTopic, DeleteTopic, DescribeTopic, TopicDescribed
 from postroad.protocols.amqp.agreement import (
@@ -218,16 +219,10 @@ def _declare_passively(channel: Channel, args: dict[str, Any]) -> Script:
 
 def bind(channel: Channel, args: dict[str, Any]) -> Script:
     """queue.bind."""
-    check_not_default(args["exchange"])
-    name = meant(channel, args["queue"])
-    link = channel.link
-    source, target = link.core(args["exchange"]), link.core(name)
-    arguments = plain_arguments(args["arguments"])
-    # An empty name in both means the queue declared last, as key too.
-    key = name if not args["queue"] and not args["routing_key"] else args["routing_key"]
-    bound = yield Bind(source, target, key, arguments, TO_QUEUE)
+    name, binding = _binding(channel, args)
+    bound = yield Bind(*binding, TO_QUEUE)
     if isinstance(bound, Refused) and bound.why is Why.NO_SUCH_QUEUE:
-        bound = yield Bind(source, target, key, arguments, TO_TOPIC)
+        bound = yield Bind(*binding, TO_TOPIC)
     if isinstance(bound, Refused):
         raise refuse_binding(channel, bound, args, f"queue '{name}'")
     if not args["nowait"]:
@@ -236,18 +231,26 @@ def bind(channel: Channel, args: dict[str, Any]) -> Script:
 
 def unbind(channel: Channel, args: dict[str, Any]) -> Script:
     """queue.unbind; what is not bound is fine."""
-    check_not_default(args["exchange"])
-    name = meant(channel, args["queue"])
-    link = channel.link
-    source, target = link.core(args["exchange"]), link.core(name)
-    arguments = plain_arguments(args["arguments"])
-    key = name if not args["queue"] and not args["routing_key"] else args["routing_key"]
-    done = yield Unbind(source, target, key, arguments, TO_QUEUE)
+    name, binding = _binding(channel, args)
+    done = yield Unbind(*binding, TO_QUEUE)
     if isinstance(done, Refused) and done.why is Why.NO_SUCH_QUEUE:
-        done = yield Unbind(source, target, key, arguments, TO_TOPIC)
+        done = yield Unbind(*binding, TO_TOPIC)
     if isinstance(done, Refused) and done.why is Why.LOCKED:
         raise refusal(done, queue_text(channel, name))
     channel.send(encode_method(channel.number, "queue.unbind-ok"))
+
+
+def _binding(
+    channel: Channel, args: dict[str, Any]
+) -> tuple[str, tuple[str, str, str, dict[str, HeaderValue]]]:
+    """The queue that is meant, and of its binding: exchange, queue, key and arguments."""
+    check_not_default(args["exchange"])
+    name = meant(channel, args["queue"])
+    link = channel.link
+    # An empty name in both means the queue declared last, as key too.
+    key = name if not args["queue"] and not args["routing_key"] else args["routing_key"]
+    arguments = plain_arguments(args["arguments"])
+    return name, (link.core(args["exchange"]), link.core(name), key, arguments)
 
 
 def purge(channel: Channel, args: dict[str, Any]) -> Script:
