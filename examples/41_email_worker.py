@@ -24,7 +24,7 @@ async def main(directory: str) -> None:
     app = App(directory)
 
     @app.worker("mails", concurrency=50, retry=Retry(attempts=3, base_s=0.01), timeout_s=30)
-    async def send(mail: Mail, context: Context) -> str:
+    async def send(context: Context, mail: Mail) -> str:
         if "@" not in mail.to:
             raise Reject(f"`{mail.to}` is no address")
         if mail.to.startswith("busy") and context.attempt < 3:

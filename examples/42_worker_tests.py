@@ -11,7 +11,7 @@ reminded: list[int] = []
 
 
 @app.worker("payments")
-def pay(order: int, cents: int, context: Context) -> str:
+def pay(context: Context, order: int, cents: int) -> str:
     """Pay, unless the bank is closed; remind the customer a week later."""
     if context.attempt == 1 and cents > 100_000:
         raise RetryAfter(3_600, "the bank is closed")
