@@ -104,7 +104,7 @@ class World:
 
     def play(self, operations: int = 160) -> str:
         """Live the story; returns the digest of all that was written and said."""
-        with small_world(self.time):
+        with small_world(self.time, self.seed):
             self.start()
             furnish(self)
             for number in range(operations):
