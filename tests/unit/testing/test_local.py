@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad import errors
+from postroad import Broker, errors
 from postroad.testing import LocalServer
 
 DAY_MS = 24 * 3_600 * 1_000
@@ -111,3 +111,13 @@ def test_brokers_beside_each_other_share_nothing(postroad_server: type[LocalServ
     assert one.addresses["sqs"] != other.addresses["sqs"]
     with pytest.raises(errors.QueueNotFound):
         other.broker.publish("mail", "x")
+
+
+def test_a_program_may_connect_to_it(postroad: LocalServer) -> None:
+    with Broker.connect(postroad.url) as connected:
+        connected.declare("mail")
+        connected.publish("mail", "later", delay_ms=3_600_000)
+        postroad.clock.advance(hours=1)
+        [message] = connected.receive("mail")
+        connected.ack(message)
+    postroad.expect("mail")
