@@ -199,9 +199,9 @@ def test_where_a_push_ends_changes_nothing_of_who_is_next(
     for at in range(30):
         body = (b"%d " % at).ljust(rng.choice((10, 10, LARGE, 3 * LARGE)), b"x")
         key = rng.choice((None, "a", "b", "c")) if "kind" not in settings else rng.choice("abc")
-        columns = {"keys": [key], "priorities": [rng.choice((0, 1, 9))]}
+        level = rng.choice((0, 1, 9))
         for r in (narrow, wide):
-            r.publish(body, **columns)
+            r.publish(body, keys=[key], priorities=[level])
     held: list[tuple[Delivery, Delivery]] = []
     on_way = seen = 0
 
