@@ -270,4 +270,9 @@ def _settings(base: ExchangeSettings, named: dict[str, object], exchange: str) -
     unknown = sorted(set(named) - set(ExchangeSettings.__struct_fields__))
     if unknown:
         raise BadSettings(f"an exchange has no setting `{unknown[0]}`", exchange)
-    return msgspec.structs.replace(base, **named)
+    settings = msgspec.structs.replace(base, **named)
+    try:
+        msgspec.convert(msgspec.structs.astuple(settings), ExchangeSettings, strict=True)
+    except msgspec.ValidationError as error:
+        raise BadSettings(str(error).partition(" - at")[0].lower(), exchange) from None
+    return settings

@@ -1,4 +1,4 @@
-"""Brokers for the tests of the embedded API: the same tests drive both faces."""
+"""Brokers for the tests of the API: the same tests drive both faces, embedded and connected."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -8,6 +8,50 @@ import pytest
 
 from postroad import AsyncBroker, Broker
 from postroad.testing import ClockedBroker
+from tests.unit.api.serving import open_served, open_served_later
+
+PROGRAM = "a program runs inside the broker"
+ENGINE = "the test looks at the engine"
+EMBEDDED_ONLY = {
+    "test_a_program_runs_inside_the_broker": PROGRAM,
+    "test_lists_are_part_of_batches_and_programs": PROGRAM,
+    "test_a_pop_and_a_move_wait_for_what_others_push": ENGINE,
+    "test_closing_ends_the_wait_of_a_thread_with_nothing": ENGINE,
+    "test_tasks_share_a_broker_and_its_syncs": ENGINE,
+    "test_topics_stand_at_either_end_of_a_binding": ENGINE,
+}
+"""Tests of what is only where the broker is embedded, and why."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test twice, embedded and connected."""
+    only = metafunc.function.__name__ in EMBEDDED_ONLY
+    ways = ["embedded"] if only else ["embedded", "connected"]
+    metafunc.parametrize("_where", ways, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Broker.open` connects to a server that opens the same. Where a test brings its clock, the
+    broker stays embedded: the time of another process is not ours to move.
+    """
+    if request.param == "embedded":
+        return
+    embedded = Broker.__dict__["open"].__func__
+    embedded_later = AsyncBroker.__dict__["open"].__func__
+
+    def begin(cls: Any, directory: Any, /, *, clock: Any = None, **settings: Any) -> Any:
+        if clock is not None:
+            return embedded(cls, directory, clock=clock, **settings)
+        return open_served(directory, settings)
+
+    def begin_later(cls: Any, directory: Any, /, *, clock: Any = None, **settings: Any) -> Any:
+        if clock is not None:
+            return embedded_later(cls, directory, clock=clock, **settings)
+        return open_served_later(directory, settings)
+
+    monkeypatch.setattr(Broker, "open", classmethod(begin))
+    monkeypatch.setattr(AsyncBroker, "open", classmethod(begin_later))
 
 
 class Awaiting:

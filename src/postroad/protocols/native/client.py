@@ -82,6 +82,7 @@ class Client:
         self._control: list[bytes] = []
         self._tries = 0
         self._heard_ms = 0
+        self._said_ms = 0
         self._sign_ms = 0
 
     def ask(self, command: Command, done: Done, now_ms: int) -> Request:
@@ -107,7 +108,7 @@ class Client:
         # What a server sends may be longer than what it takes.
         self._decoder = Decoder(REST_BYTES_MAX)
         self._control = [MAGIC, frame(Kind.HELLO, 0, pack(hello))]
-        self._heard_ms = now_ms
+        self._heard_ms = self._said_ms = now_ms
         self._sign_ms = now_ms
 
     def received(self, data: bytes, now_ms: int) -> str:
@@ -136,6 +137,8 @@ class Client:
                 if written:
                     out.append(written)
                     size += len(written)
+        if out:
+            self._said_ms = now_ms
         return out[0] if len(out) == 1 else b"".join(out)
 
     def lost(self, why: str, now_ms: int) -> None:
@@ -165,7 +168,7 @@ class Client:
         if self._sign_ms:
             if now_ms >= self._sign_ms + NATIVE_SIGN_MS:
                 return f"the server gave no sign for {now_ms - self._heard_ms:,} ms"
-        elif now_ms >= self._heard_ms + NATIVE_SILENCE_MS:
+        elif now_ms >= self._quiet_ms() + NATIVE_SILENCE_MS:
             self._sign_ms = now_ms
             self._control.append(frame(Kind.PING))
         return ""
@@ -175,7 +178,7 @@ class Client:
         wake = self._requests.earliest_ms
         if self.state != DOWN and self._listens():
             sign = self._sign_ms + NATIVE_SIGN_MS if self._sign_ms else 0
-            other = sign or self._heard_ms + NATIVE_SILENCE_MS
+            other = sign or self._quiet_ms() + NATIVE_SILENCE_MS
             wake = min(wake, other) if wake else other
         return wake
 
@@ -233,6 +236,10 @@ class Client:
         if request.number in self._requests.sent:
             self._control.append(frame(Kind.CANCEL, request.number))
 
+    def _quiet_ms(self) -> int:
+        """Since when one of both ends has said nothing: the server wants a sign as well."""
+        return min(self._heard_ms, self._said_ms)
+
     def _listens(self) -> bool:
         return self.state == GREETING or bool(self._requests.sent)
 
@@ -274,8 +281,8 @@ class Client:
         if not number:
             if fault.code in _TURNED_AWAY:
                 self.fault = NotWelcome(self._terms.where, fault.text)
-                for request in self._requests.everybody():
-                    request.end(self.fault)
+                for waiting in self._requests.everybody():
+                    waiting.end(self.fault)
             return fault.text
         request = self._requests.answered(number)
         if request is None:
