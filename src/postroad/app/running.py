@@ -67,6 +67,11 @@ class Running:
                 self.shifts.append(shift)
             await self._work()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._told.is_set()
+
     def stop(self) -> None:
         """Lease nothing more, and end when what runs has ended; called again: now."""
         if self._told.is_set():
