@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from postroad.app.app import App
-from postroad.app.jobs import Job
+from postroad import App, Context, Job, Message
 
 
 @dataclass
@@ -23,6 +22,22 @@ async def charge(order: Order) -> str:
 @app.worker("sums")
 def add(one: int, two: int = 0) -> int:
     return one + two
+
+
+@app.worker("mails")
+async def send(context: Context, to: str) -> None: ...
+
+
+@app.worker("bodies")
+def read(message: Message, unit: int = 1) -> bytes:
+    return message.body * unit
+
+
+def injected(context: Context, message: Message) -> None:
+    assert_type(send.delay("ada"), Job[None])
+    assert_type(read.delay(unit=2), Job[bytes])
+    assert_type(read(message, 2), bytes)
+    send.delay(context, "ada")  # type: ignore[call-overload]
 
 
 async def calls_on_a_loop() -> None:

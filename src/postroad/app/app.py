@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.broker import Broker
 from postroad.api.options import QueueOptions
 from postroad.app.link import Link
 from postroad.app.retry import Retry
-from postroad.app.worker import Worker, WorkerOptions
+from postroad.app.worker import Declares, Worker, WorkerOptions
 from postroad.errors import BadWorker
 from postroad.limits import WORKER_STOP_S
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from postroad.app.jobs import Job
     from postroad.app.running import Running
     from postroad.app.waits import Waits
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
 """What is entered before the first job and left after the last; what it yields is the state."""
@@ -69,18 +66,16 @@ class App:
         app.link = Link(broker)
         return app
 
-    def worker(
-        self, queue: str, **options: Unpack[Options]
-    ) -> Callable[[Callable[P, R]], Worker[P, R]]:
+    def worker(self, queue: str, **options: Unpack[Options]) -> Declares:
         """Make a function the task of a queue: its messages are calls of it. `WorkerOptions` says
         what one may set. Raises `BadWorker` where the queue has a worker already.
         """
         settings = WorkerOptions(**options)
 
-        def declared(function: Callable[P, R]) -> Worker[P, R]:
+        def declared(function: Callable[..., Any]) -> Worker[..., Any]:
             if not callable(function):
                 raise BadWorker(f"a worker is made of a function, not of {function!r}")
-            worker = Worker(self, function, queue, settings)
+            worker: Worker[..., Any] = Worker(self, function, queue, settings)
             earlier = self.workers.get(queue)
             if earlier is not None and earlier.name != worker.name:
                 raise BadWorker(
@@ -90,7 +85,7 @@ class App:
             self.workers[queue] = worker
             return worker
 
-        return declared
+        return cast("Declares", declared)
 
     @cached_property
     def waits(self) -> "Waits":

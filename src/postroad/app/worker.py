@@ -7,14 +7,26 @@ was; calling the worker calls it.
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from postroad.api.options import QueueOptions
+from postroad.app.context import Context
 from postroad.app.rate import per_second_of
 from postroad.app.retry import Retry
 from postroad.errors import BadWorker
 from postroad.limits import DURATION_MS_MAX, WORKER_CONCURRENCY_MAX, WORKER_PREFETCH_MAX
-from postroad.model.message import HeaderValue
+from postroad.model.message import Delivery, HeaderValue
 from postroad.model.value import value
 
 if TYPE_CHECKING:
@@ -84,7 +96,7 @@ class Worker(Generic[P, R]):
     """
 
     def __init__(
-        self, app: "App", function: Callable[P, R], queue: str, options: WorkerOptions
+        self, app: "App", function: Callable[..., R], queue: str, options: WorkerOptions
     ) -> None:
         """Use `App.worker`."""
         update_wrapper(self, function)
@@ -98,7 +110,11 @@ class Worker(Generic[P, R]):
         if self.is_coroutine and options.executor == PROCESS:
             raise BadWorker(f"worker `{self.name}`: a coroutine runs on the loop, in no process")
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, given: Context | Delivery, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> R:  # type: ignore[misc]  # it does
         """Run the function itself."""
         return self.function(*args, **kwargs)
 
@@ -200,6 +216,19 @@ class Worker(Generic[P, R]):
         from postroad.app import calls
 
         return await calls.adelay_many(self, jobs, options)
+
+
+class Declares(Protocol):
+    """What makes a function the task of a queue. What the worker gives it, where that comes first,
+    is no argument of its calls.
+    """
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context, P], R], /) -> Worker[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Delivery, P], R], /) -> Worker[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Worker[P, R]: ...
 
 
 Workers = Mapping[str, Worker[Any, Any]]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ class Order:
 
 
 def test_a_call_has_run_when_delay_returns() -> None:
-    app, seen = App(), []
+    app = App()
+    seen: list[Any] = []
 
     @app.worker("orders")
     def charge(order: Order) -> None:
@@ -36,7 +38,8 @@ def test_a_call_has_run_when_delay_returns() -> None:
 
 
 def test_coroutines_run_too_and_may_call_others() -> None:
-    app, seen = App(), []
+    app = App()
+    seen: list[Any] = []
 
     @app.worker("first")
     async def first(number: int) -> None:
@@ -96,10 +99,11 @@ def test_a_body_that_does_not_decode_is_a_dead_letter() -> None:
 
 
 def test_a_task_that_asks_for_another_run_gets_it() -> None:
-    app, attempts = App(), []
+    app = App()
+    attempts: list[int] = []
 
     @app.worker("orders")
-    def charge(order: int, context: Context) -> None:
+    def charge(context: Context, order: int) -> None:
         attempts.append(context.attempt)
         if context.attempt == 1:
             raise RetryNow
@@ -117,7 +121,8 @@ def test_a_task_that_asks_for_another_run_gets_it() -> None:
 
 
 def test_delayed_jobs_wait_for_their_time() -> None:
-    app, seen = App(), []
+    app = App()
+    seen: list[Any] = []
 
     @app.worker("mails")
     def send(text: str) -> None:
@@ -164,7 +169,8 @@ def test_a_job_that_failed_for_good_says_why() -> None:
 
 
 def test_on_a_running_loop_calls_are_awaited() -> None:
-    app, seen = App(), []
+    app = App()
+    seen: list[Any] = []
 
     @asynccontextmanager
     async def life() -> AsyncGenerator[dict[str, int]]:
@@ -194,7 +200,8 @@ def test_on_a_running_loop_calls_are_awaited() -> None:
 
 
 def test_middleware_stands_around_the_tasks() -> None:
-    app, seen = App(), []
+    app = App()
+    seen: list[Any] = []
 
     class Noted:
         def before(self, context: Context) -> None:
