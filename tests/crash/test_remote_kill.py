@@ -1,0 +1,132 @@
+"""A server is killed under the load of connected programs; they go on, and hold it to its word."""
+
+import asyncio
+import signal
+import threading
+from pathlib import Path
+
+from postroad import AsyncBroker, Broker
+from postroad.errors import ConnectionLost, LeaseLost
+from postroad.model.message import Delivery
+from tests.compat.processes import Served, start, until
+
+LIVES = (400, 300)
+"""Confirmed publishes after which the server is killed, in each of its first lives."""
+WITHIN_MS = 60_000
+
+
+class Ledger:
+    """What the programs were told."""
+
+    def __init__(self) -> None:
+        self.confirmed: set[bytes] = set()
+        self.unsure: set[bytes] = set()
+        self.acking: set[bytes] = set()
+        self.acked: set[bytes] = set()
+        self.stop = threading.Event()
+
+    def publish(self, broker: Broker, who: str) -> None:
+        """Publish from a thread until told to stop; a lost publish is not made again."""
+        number = 0
+        while not self.stop.is_set():
+            bodies = [b"%s-%d-%d" % (who.encode(), number, at) for at in range(number % 4 + 1)]
+            number += 1
+            try:
+                broker.publish_many("mail", bodies)
+            except ConnectionLost:
+                self.unsure.update(bodies)
+            else:
+                self.confirmed.update(bodies)
+
+    async def consume(self, broker: AsyncBroker) -> None:
+        """Receive and ack on a loop until told to stop."""
+        while not self.stop.is_set():
+            messages = await broker.receive("mail", 20, wait_ms=200, lease_ms=5_000)
+            bodies = {one.body for one in messages}
+            assert not bodies & self.acked, "acked and back"
+            self.acking |= bodies
+            try:
+                await broker.ack(messages)
+            except LeaseLost as lost:
+                bodies -= {one.body for one in lost.failed if not isinstance(one, str)}
+            self.acked |= bodies
+
+
+def test_connected_programs_survive_a_killed_server_and_nothing_confirmed_is_lost(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    url = f"postroad+unix://{data}/postroad.sock"
+    served = start(tmp_path / "life-0", data=data)
+    ledger = Ledger()
+    broken: list[BaseException] = []
+    with Broker.connect(url) as broker:
+        broker.declare("mail")
+        threads = [
+            threading.Thread(target=kept, args=(broken, ledger.publish, broker, who))
+            for who in ("a", "b", "c")
+        ]
+        threads.append(threading.Thread(target=kept, args=(broken, run_consumer, ledger, url)))
+        for thread in threads:
+            thread.start()
+        try:
+            served = killed_and_started(served, tmp_path, data, ledger)
+        finally:
+            ledger.stop.set()
+            for thread in threads:
+                thread.join(WITHIN_MS / 1_000)
+        assert not broken, broken
+        left = {one.body for one in drained(broker)}
+    served.stop()
+    assert not ledger.confirmed - ledger.acking - left, "confirmed and lost"
+    assert not left & ledger.acked, "acked and back"
+    assert left | ledger.acked <= ledger.confirmed | ledger.unsure, "never published"
+    assert len(ledger.acked) > 50
+
+
+def killed_and_started(served: Served, folder: Path, data: Path, ledger: Ledger) -> Served:
+    """The server of the last life, after all others were killed at work; the programs are at work
+    again.
+    """
+    for life, count in enumerate(LIVES, 1):
+        more(ledger, count)
+        served.process.send_signal(signal.SIGKILL)
+        served.process.wait()
+        served = start(folder / f"life-{life}", data=data)
+    more(ledger, 100)
+    return served
+
+
+def more(ledger: Ledger, count: int) -> None:
+    """Wait until so many more are confirmed."""
+    goal = len(ledger.confirmed) + count
+    assert until(lambda: len(ledger.confirmed) >= goal, WITHIN_MS), "the programs do not go on"
+
+
+def run_consumer(ledger: Ledger, url: str) -> None:
+    """A program of its own with a loop of its own."""
+
+    async def main() -> None:
+        async with AsyncBroker.connect(url) as broker:
+            await ledger.consume(broker)
+
+    asyncio.run(main())
+
+
+def kept(broken: list[BaseException], work: object, *args: object) -> None:
+    """Run something on a thread, and keep what it raised."""
+    try:
+        assert callable(work)
+        work(*args)
+    except BaseException as error:  # noqa: BLE001  (held against it by the test)
+        broken.append(error)
+
+
+def drained(broker: Broker) -> list[Delivery]:
+    """All that is left, leased ones too."""
+    found: list[Delivery] = []
+    start_at = 0
+    while page := broker.peek("mail", start_at, 1_000):
+        found += [one.message for one in page]
+        start_at = page[-1].message.offset + 1
+    return found
