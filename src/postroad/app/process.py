@@ -79,8 +79,14 @@ class Family:
         """Keep them running until a signal comes; the exit code. With `watched` they are started
         anew when a Python file below that folder changed.
         """
-        for number in _SIGNALS:
-            signal.signal(number, self._pass_on)
+        before = {number: signal.signal(number, self._pass_on) for number in _SIGNALS}
+        try:
+            return self._keep(watched)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _keep(self, watched: Path | None) -> int:
         self._start()
         seen = _stamps(watched)
         while True:

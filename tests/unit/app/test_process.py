@@ -1,0 +1,82 @@
+"""Where the command line finds an app, and tasks that run in processes of their own."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from postroad.api.aio import AsyncBroker
+from postroad.app.app import App
+from postroad.app.process import Family, app_of
+from postroad.cli.main import run
+from postroad.errors import BadWorker
+
+SHOP = """
+import os
+from postroad import App
+
+app = App(None)
+wrong = 7
+
+@app.worker("films", executor="process", concurrency=1)
+def cut(path: str) -> None:
+    with open(path, "w") as out:
+        out.write(str(os.getpid()))
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"shop_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(SHOP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def test_an_app_is_named_by_its_module_and_name(shop: str) -> None:
+    assert set(app_of(f"{shop}:app").workers) == {"films"}
+    assert app_of(shop) is app_of(f"{shop}:app")
+    for wrong, text in (
+        (f"{shop}:wrong", "is no app"),
+        (f"{shop}:nothing", "is no app"),
+        ("no_such_module:app", "no module `no_such_module`"),
+        (":app", "name the app"),
+    ):
+        with pytest.raises(BadWorker, match=text):
+            app_of(wrong)
+
+
+def test_the_command_line_says_what_is_wrong_in_one_line(
+    shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["work", f"{shop}:app", "--queues", "flims"]) == 1
+    assert "queue `flims` has no worker in this app; it has `films`" in capsys.readouterr().err
+
+
+def test_a_child_that_ends_at_once_ends_the_family() -> None:
+    family = Family([sys.executable, "-c", "raise SystemExit(3)"], 2)
+    assert family.run(None) == 1
+
+
+def test_a_plain_function_may_run_in_a_process(shop: str, tmp_path: Path) -> None:
+    made = app_of(f"{shop}:app").workers["films"]
+    out = tmp_path / "out"
+
+    async def story() -> None:
+        async with AsyncBroker.open(None) as broker:
+            app = App.of(broker)
+            worker = app.worker("films", executor="process", concurrency=1)(made.function)
+            running = app.running()
+            work = asyncio.create_task(running.run())
+            await running.started.wait()
+            await worker.adelay(str(out))
+            while not running.shifts[0].counts.succeeded:
+                await broker.receive("films.dead", 1, wait_ms=20)
+            running.stop()
+            await work
+            assert running.shifts[0].counts.failed == 0
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+    assert out.read_text().isdigit()
