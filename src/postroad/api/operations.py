@@ -6,6 +6,7 @@ of either face gets.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Unpack, overload
 
 from postroad.api.asks import Asks
@@ -307,8 +308,8 @@ class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryO
         asked = []
         for one in sorted_out:
             columns = (one.offsets, one.leases, one.counts)
-            more = (outcome, after_ms, False, one.queue_id, failure)
-            command = commands.Settle(one.queue, *columns, *more)
+            command = commands.Settle(one.queue, *columns, outcome, after_ms, False, one.queue_id)
+            command = replace(command, failure=failure) if failure else command
             asked.append(command)
         if len(asked) == 1:
             reply = yield asked[0]
