@@ -104,6 +104,7 @@ PRINTS = {
         "delayed 90 ['retried'] {'again': True}",
         "1 cancelled",
     ],
+    "17_connected": ["done: ['order 0', 'order 1', 'order 2']", "left: 0"],
     "21_rabbit_hello": ["received: hello world", "left: 0"],
     "22_rabbit_work_queues": [
         "left undone: job 0",
