@@ -60,12 +60,12 @@ def test_what_fails_for_good_is_a_dead_letter_with_its_traceback(plain: bool) ->
     async def story(shop: Shop) -> None:
         attempts: list[int] = []
 
-        def fail(number: int, context: Context) -> None:
+        def fail(context: Context, number: int) -> None:
             attempts.append(context.attempt)
             raise ValueError(f"no card {number}")
 
-        async def fail_later(number: int, context: Context) -> None:
-            fail(number, context)
+        async def fail_later(context: Context, number: int) -> None:
+            fail(context, number)
 
         worker = shop.app.worker("orders", retry=NO_WAIT)(fail if plain else fail_later)
         await worker.adelay(7)
@@ -105,7 +105,7 @@ def test_a_task_rejects_and_another_tries_again_at_once() -> None:
         done = asyncio.Event()
 
         @shop.app.worker("orders")
-        async def charge(number: int, context: Context) -> None:
+        async def charge(context: Context, number: int) -> None:
             seen.append(number)
             if number == 1:
                 raise Reject("no such order")
@@ -153,7 +153,7 @@ def test_middleware_and_lifespan_are_around_every_task() -> None:
             heard.append("close")
 
         @shop.app.worker("orders", retry=NO_WAIT)
-        async def charge(number: int, context: Context) -> int:
+        async def charge(context: Context, number: int) -> int:
             heard.append("run")
             if context.attempt == 1:
                 raise ValueError("once")
@@ -177,7 +177,7 @@ def test_messages_of_one_ordering_key_run_in_their_order_one_at_a_time() -> None
         at_once = 0
 
         @shop.app.worker("orders", settings={"kind": "fifo"}, retry=NO_WAIT)
-        async def charge(number: int, context: Context) -> None:
+        async def charge(context: Context, number: int) -> None:
             nonlocal at_once
             at_once += 1
             assert at_once == 1

@@ -41,7 +41,7 @@ def test_a_coroutine_over_its_time_is_cancelled_and_its_message_tried_again() ->
         cancelled: list[int] = []
 
         @shop.app.worker("films", timeout_s=5, retry=NO_WAIT)
-        async def cut(number: int, context: Context) -> None:
+        async def cut(context: Context, number: int) -> None:
             if context.attempt > 1:
                 raise Reject("enough")
             began.set()
