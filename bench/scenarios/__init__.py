@@ -21,6 +21,7 @@ SCENARIOS = {
     "sqs-idle": "bench.scenarios.sqs_idle",
     "amqp-raw": "bench.scenarios.amqp_raw",
     "amqp-rabbitmq": "bench.scenarios.amqp_rabbitmq",
+    "remote": "bench.scenarios.remote",
     "workers": "bench.scenarios.workers",
     "soak": "bench.scenarios.soak",
 }

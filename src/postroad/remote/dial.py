@@ -61,4 +61,7 @@ def _unix(path: str, timeout_s: float) -> socket.socket:
 
 def words(error: OSError) -> str:
     """What went wrong with a socket, for people."""
+    if error.errno and not isinstance(error, socket.gaierror):
+        # Event loops put words of their own around it.
+        return os.strerror(error.errno).lower()
     return (error.strerror or str(error) or type(error).__name__).lower()
