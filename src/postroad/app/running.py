@@ -47,6 +47,7 @@ class Running:
         self._hurried = False
         self.started = asyncio.Event()
         self.shifts: list[Shift] = []
+        self._begun: list[Shift] = []
 
     async def run(self) -> None:
         """Work until `stop` is called. Raises what made it impossible to go on."""
@@ -76,23 +77,24 @@ class Running:
         """Lease nothing more, and end when what runs has ended; called again: now."""
         if self._told.is_set():
             self._hurried = True
-            for shift in self.shifts:
+            for shift in self._begun:
                 shift.hurry()
         self._told.set()
 
     async def _work(self) -> None:
-        for shift in self.shifts:
-            await shift.start()
-        self.started.set()
         broken = [shift.broken for shift in self.shifts]
         told = asyncio.create_task(self._told.wait())
         try:
+            for shift in self.shifts:
+                await shift.start()
+                self._begun.append(shift)
+            self.started.set()
             waited: list[asyncio.Future[Any]] = [told, *broken]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             told.cancel()
             stop_s = 0.0 if self._hurried else self._stop_s
-            await asyncio.gather(*(shift.stop(stop_s) for shift in self.shifts))
+            await asyncio.gather(*(shift.stop(stop_s) for shift in self._begun))
         for one in broken:
             if one.done():
                 raise one.result()

@@ -21,7 +21,7 @@ from postroad.app.rate import Bucket, per_second_of
 from postroad.app.settler import Settler, passed
 from postroad.app.slots import Slots
 from postroad.app.worker import Worker
-from postroad.errors import BrokerClosed, ConnectionLost, LeaseLost, NotConnected, TimedOut
+from postroad.errors import ConnectionLost, LeaseLost, NotConnected, TimedOut
 from postroad.limits import WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
 from postroad.model.policy import FIFO
@@ -190,11 +190,8 @@ class Shift:
                     self._room = None
                     continue
                 await self._lease(count)
-        except BrokerClosed as error:
+        except Exception as error:  # noqa: BLE001  (raised again by the run, after its stop)
             self.broke(error)
-        except Exception as error:
-            self.broke(error)
-            raise
 
     async def _lease(self, count: int) -> None:
         """Lease up to so many, waiting for the first of them."""
