@@ -48,7 +48,7 @@ class Ledger:
             try:
                 await broker.ack(messages)
             except LeaseLost as lost:
-                bodies -= {one.body for one in lost.failed if not isinstance(one, str)}
+                bodies -= {one.body for one in lost.failed if isinstance(one, Delivery)}
             self.acked |= bodies
 
 
