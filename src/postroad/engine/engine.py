@@ -273,7 +273,11 @@ class Engine:
 
     def _end_waits(self) -> None:
         core, unwanted = self.core, self._cancelled
-        core.wake.stale, self._cancelled = True, []
+        core.wake.stale = True
+        # Who is held, or lacks bodies, does not wait yet: it must be found when it does.
+        later = [*self.inbox.held, *[ask for ask, _ in self.loads.asks]]
+        unheard = {(ask.caller, ask.number) for ask in later}
+        self._cancelled = [one for one in unwanted if one in unheard]
         for answer in end_waits(core.demand, core.desk, unwanted):
             self.outbox.put(answer)
 

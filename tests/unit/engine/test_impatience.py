@@ -5,10 +5,13 @@ import asyncio
 import pytest
 
 from postroad.engine.aio import AsyncDriver
+from postroad.engine.settings import EngineSettings
+from postroad.model.ask import Ask
 from postroad.model.commands import Command, DeclareQueue, DescribeQueue, Publish, Receive
 from postroad.model.lists import ListItems, ListPop
 from postroad.model.replies import Received, Reply
 from postroad.model.topics import DeclareTopic, Fetch, Fetched, Span
+from tests.unit.engine.rooms import Room
 
 HOUR_MS = 3_600_000
 
@@ -76,3 +79,25 @@ def test_what_does_not_wait_is_not_touched() -> None:
     assert number == 1
     assert isinstance(reply, Received)
     assert [one.body for one in reply.messages] == [b"hello"], "it had its answer before"
+
+
+def test_a_wait_that_is_held_behind_a_publish_is_over_as_soon_as_it_would_begin() -> None:
+    room = Room(EngineSettings(cache_bytes=4_096))
+    room.ask(DeclareQueue("mail"))
+    room.ask(DeclareQueue("empty"))
+    engine = room.engine
+    engine.submit(Ask(room.caller, 101, Publish(("mail",), [bytes(10_000)])))
+    jobs = engine.turn(room.now_ms)
+    assert engine.keeper.holds_back(), "no block is placed yet, and the cache is full"
+    engine.submit(Ask(room.caller, 102, Publish(("mail",), [b"hello"])))
+    engine.submit(Ask(room.caller, 103, Receive("empty", wait_ms=HOUR_MS)))
+    jobs += engine.turn(room.now_ms)
+    engine.cancel(room.caller, 103)
+    jobs += engine.turn(room.now_ms)
+    assert engine.inbox.held
+    for job in jobs:
+        engine.finished(job, job.run())
+    room.rest()
+    assert not engine.inbox.held
+    assert room.said[-1] == Received([])
+    assert not engine.core.demand.waiting
