@@ -62,13 +62,13 @@ def leave_out(world: World, routes: list[Route], command: PublishTo) -> Crowded:
     crowded = Crowded()
     taken: dict[int, tuple[int, int]] = {}
     for at, route in enumerate(routes):
-        misfits = _misfits(world, route, command, at) if command.skip_refusing else []
-        choosy = [one for one in route.terms(realm.version).choosy if one not in misfits]
+        misfits = _misfits(world, route, command, at) if command.skip_refusing else {}
+        choosy = [one for one in route.terms(realm.version).choosy if one.id not in misfits]
         full = _without_room(choosy, taken, _size_of(command, at))
         if not full and not misfits:
             crowded.routes.append(route)
             continue
-        left_out = [*misfits, *full]
+        left_out = [*misfits.values(), *full]
         crowded.routes.append(realm.without(route, tuple([one.id for one in left_out])))
         if full:
             crowded.full.append(at)
@@ -95,21 +95,24 @@ def _without_room(queues: list[Queue], taken: dict[int, tuple[int, int]], size: 
     return full
 
 
-def _misfits(world: World, route: Route, command: PublishTo, at: int) -> list[Queue]:
-    """The queues of a route that a message is too large for, or no fit."""
+def _misfits(world: World, route: Route, command: PublishTo, at: int) -> dict[int, Queue]:
+    """The queues of a route that a message is too large for, or no fit, by number: there may be
+    ten thousand of them, and as many that are looked up here."""
     state = world.state
-    found: list[Queue] = []
+    found: dict[int, Queue] = {}
     size = _size_of(command, at)
     if size > route.terms(state.exchanges.routes.version).bytes_max:
-        found.extend([queue for queue in route.queues if size > _largest_for(queue)])
+        for queue in route.queues:
+            if size > _largest_for(queue):
+                found[queue.id] = queue
     active = state.schemas.active
     if active:
         body = command.bodies[at]
         for queue in route.queues:
-            if queue.id in active and queue not in found:
+            if queue.id in active and queue.id not in found:
                 wrong = misfit_of(world, (queue.id, queue.name), [body], queue.touched)
                 if wrong is not None:
-                    found.append(queue)
+                    found[queue.id] = queue
     return found
 
 

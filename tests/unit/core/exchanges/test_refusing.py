@@ -53,6 +53,15 @@ def test_a_queue_that_a_message_does_not_fit_gets_the_others() -> None:
     s.check()
 
 
+def test_what_is_too_large_takes_no_room_and_the_queue_is_named_once() -> None:
+    s = switch(message_bytes_max=3, length_max=1)
+    routed = s.publish("x", ["1234", "1", "5678"], skip_refusing=True)
+    assert routed.refused_by == ((0, ("a",)), (2, ("a",)))
+    assert routed.full == ()
+    assert s.held()["a"] == ["1"]
+    s.check()
+
+
 def test_with_skip_full_alone_what_is_too_large_is_refused_by_all() -> None:
     s = switch(message_bytes_max=3)
     refused = s.road.ask(PublishTo("x", ("",), [b"1234"], skip_full=True))
