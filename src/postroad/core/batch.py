@@ -342,7 +342,9 @@ class Test:
 def _bytes_of(command: object) -> int:
     """How long the texts of a command are together."""
     columns = [getattr(command, name, None) for name in COLUMNS]
-    return sum([len(text) for column in columns for text in column or () if text is not None])
+    # Of a claim `bodies` says whether it wants any.
+    texts = [column for column in columns if column and not isinstance(column, bool)]
+    return sum([len(text) for column in texts for text in column if text is not None])
 
 
 def _is_watched(pair: object) -> bool:

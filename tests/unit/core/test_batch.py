@@ -9,6 +9,7 @@ from postroad.core.kv.room import room_for
 from postroad.core.load import canonical
 from postroad.model import commands, groups, topics
 from postroad.model.batch import Asking, Batch, BatchDone, Run, RunDone
+from postroad.model.claims import ClaimIdle, ClaimLeases
 from postroad.model.commands import Command
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.kv import (
@@ -340,3 +341,14 @@ def test_a_broken_promise_of_our_own_is_not_told_as_the_program_s_fault(
             r.ask(Run(one))
     told = r.ask(Run(lambda tx: tx.ask("nonsense")))  # type: ignore[arg-type]
     assert isinstance(told, Refused | RunDone)
+
+
+def test_a_claim_in_a_batch_says_whether_it_wants_bodies_and_has_none_itself() -> None:
+    r = Road()
+    claims: list[Command] = [
+        ClaimLeases("t", "g", (0,), "c", 0, bodies=True),
+        ClaimIdle("t", "g", "c", 0, 0, bodies=True),
+    ]
+    done = r.ask(Batch(claims))
+    assert isinstance(done, BatchDone | Refused)
+    r.check()

@@ -12,6 +12,7 @@ from postroad.limits import (
     NATIVE_QUIET_MS,
     NATIVE_WAITING_BYTES_MAX,
 )
+from postroad.model.batch import Batch
 from postroad.model.commands import (
     Attach,
     Command,
@@ -21,7 +22,10 @@ from postroad.model.commands import (
     Publish,
     Receive,
 )
+from postroad.model.exchanges import PublishTo
+from postroad.model.lists import ListPush, ListSet
 from postroad.model.replies import Detached, Done, Listed, Purged, Received, Refused, Reply, Why
+from postroad.model.topics import Append
 from postroad.protocols.interface import Output, Pipelined
 from postroad.protocols.native import spec
 from postroad.protocols.native.config import NativeConfig
@@ -387,3 +391,23 @@ def test_frames_in_any_order_never_raise(frames: list[bytes]) -> None:
         output = session.receive(one, NOW)
         for number, _ in output.asks[1:]:
             session.answer(number, Listed([], False), NOW)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Publish(("q",), [b"a", b"b"], heads=[b"", b"{}"]),
+        PublishTo("x", ("k",), [b"a"], heads=[b"\x01\xff"]),
+        Append("t", [b"a"], heads=[b"\x07"]),
+        ListPush("q", "left", [b"a"], heads=[b"\x02\x05"]),
+        ListSet("q", 0, b"a", b"\x02\x05"),
+        Batch([DeleteQueue("q"), Publish(("q",), [b"a"], heads=[b"\x03"])]),
+    ],
+)
+def test_a_head_that_nobody_could_read_is_refused_before_it_is_stored(command: Command) -> None:
+    session = opened()
+    output = session.receive(request(1, command), NOW)
+    assert not output.asks
+    assert not output.close
+    assert fault_of(output).code == FaultCode.BAD_PAYLOAD
+    assert session.receive(request(1, DeleteQueue("q")), NOW).asks, "the connection stays"

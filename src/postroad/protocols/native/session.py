@@ -13,7 +13,9 @@ from postroad.limits import (
     NATIVE_QUIET_MS,
     NATIVE_WAITING_BYTES_MAX,
 )
+from postroad.model.batch import Batch
 from postroad.model.commands import Attach, Command, Detach
+from postroad.model.heads import bad_head
 from postroad.model.replies import Detached, Refused, Reply
 from postroad.protocols.interface import Output
 from postroad.protocols.native import spec
@@ -184,6 +186,7 @@ class NativeSession:
         self.config.counts.requests += 1
         try:
             command = decode_command(one.payload)
+            _see_heads(command)
         except UnknownTag as error:
             self._fault(FaultCode.UNKNOWN, str(error), number)
             return
@@ -254,6 +257,16 @@ class NativeSession:
         self._asks.clear()
         self._cancels.clear()
         return output
+
+
+def _see_heads(command: Command) -> None:
+    """Raise `BadPayload` for a head that nobody could read: it would be stored as it is, and break
+    whoever looks into it later."""
+    for one in command.commands if isinstance(command, Batch) else (command,):
+        heads = getattr(one, "heads", None) or (getattr(one, "head", b""),)
+        wrong = bad_head(heads)
+        if wrong is not None:
+            raise BadPayload(wrong)
 
 
 def _versions(hello: Hello) -> str:
