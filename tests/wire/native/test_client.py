@@ -197,6 +197,18 @@ def test_without_a_connection_for_the_timeout_even_a_long_wait_ends() -> None:
     assert isinstance(talk.outcome("receive"), TimedOut)
 
 
+def test_tries_in_vain_to_connect_do_not_put_off_the_end_of_a_long_wait() -> None:
+    talk = Talk().connect()
+    talk.ask("one", commands.Receive("q", 1, None, 3_600_000))
+    talk.send()
+    for _ in range(10):
+        talk.client.lost("refused", talk.now_ms)
+        assert not talk.outcomes["one"]
+        talk.now_ms += 100
+        assert talk.client.tick(talk.now_ms) == ""
+    assert isinstance(talk.outcome("one"), TimedOut)
+
+
 def test_messages_of_a_reply_that_nobody_takes_are_released() -> None:
     talk = Talk().connect()
     request = talk.ask("receive", RECEIVE)

@@ -145,12 +145,13 @@ class Client:
         """The connection is no more, or none could be made: ask again what may be asked again, and
         end the others. The next try waits a random time up to a bound that doubles with each.
         """
+        was_open = self.state == OPEN
         self.state = DOWN
         self._control = []
         bound_ms = min(NATIVE_RETRY_MS << min(self._tries, 16), NATIVE_RETRY_MS_MAX)
         self._tries += 1
         self.retry_at_ms = now_ms + int(self._dice() * bound_ms)
-        for request in self._requests.cut(now_ms):
+        for request in self._requests.cut(now_ms, was_open=was_open):
             if may_ask_again(request.command) and not self.closing:
                 self._requests.again(request)
             else:

@@ -93,9 +93,11 @@ class Requests:
         """The one whose reply came, taken out."""
         return self.sent.pop(number, None)
 
-    def cut(self, now_ms: int) -> list[Request]:
-        """The connection is no more: those that were sent and still matter, taken out."""
-        self._down_ms = now_ms
+    def cut(self, now_ms: int, *, was_open: bool) -> list[Request]:
+        """The connection is no more, or none could be made (not `was_open`): those that were sent
+        and still matter, taken out."""
+        if was_open:
+            self._down_ms = now_ms
         self._look_by(now_ms + self._timeout_ms)
         found = [request for request in self.sent.values() if not request.is_over]
         self.sent.clear()
