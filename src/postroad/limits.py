@@ -99,6 +99,7 @@ MOVE_MESSAGES_MAX = 1_000  # of one atomic move: a turn of the loop
 MOVE_BYTES_MAX = 4 * 1024 * 1024  # bodies copied by one atomic move
 PEEK_MAX = 1_000  # messages in one look
 FAILURE_CHARS_MAX = 4_096  # of what a dead letter says it died of: a traceback, its end at least
+FAILURES_PAGE_CHARS_MAX = 1024 * 1024  # the same of 4,096 neighbours that wait for their burial
 DEATHS_KEPT = 64  # entries of a message's history of deaths: the first and the newest
 EVENTS_KEPT = 16  # returns told in a message's biography, the newest
 EVENTS_PAGE_MAX = 1_024  # returns remembered of 4,096 neighbours: about 60 KiB

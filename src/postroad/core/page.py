@@ -11,7 +11,7 @@ import msgspec
 from postroad.core.bits import FULL, PAGE, PAGE_BITS, runs
 from postroad.core.ledger import Row
 from postroad.core.timeline import Timeline, unpack_timeline
-from postroad.limits import DELIVERIES_MAX
+from postroad.limits import DELIVERIES_MAX, FAILURES_PAGE_CHARS_MAX
 
 PLACE = (1 << 64) - 1
 """The part of a place in the middle that says where between two offsets."""
@@ -25,8 +25,8 @@ class Page(Row):
     taken them, or for good where keys do not count. `priorities`: of each message; `level_masks`:
     derived, see `Levels`. `front`: messages in the front lane of a list; `middle`: places of those
     in its middle, by slot; `mids`: derived, which those are. `failures`: what dead ones
-    died of. `anew`: messages that are as new, though `counts` and `firsts` do not say so yet, see
-    `tidy`.
+    died of, of `failure_chars` together. `anew`: messages that are as new, though `counts` and
+    `firsts` do not say so yet, see `tidy`.
     """
 
     def __init__(self, queue: int, number: int) -> None:
@@ -46,6 +46,7 @@ class Page(Row):
         self.anew = 0
         self.deaths: dict[int, int] = {}
         self.failures: dict[int, str] = {}
+        self.failure_chars = 0
         self.sizes: array[int] | None = None
         self.keys: array[int] | None = None
         self.keyed = 0
@@ -111,15 +112,13 @@ class Page(Row):
 
     def remove(self, mask: int) -> None:
         """Messages leave for good."""
+        if self.failures:
+            self._forget_failures(mask & self.dead)
         self.live &= ~mask
         self.ready &= ~mask
         self.dead &= ~mask
         self.overdue &= ~mask
         self.front &= ~mask
-        if self.failures:
-            gone = [slot for slot in self.failures if (mask >> slot) & 1]
-            for slot in gone:
-                del self.failures[slot]
         if self.delayed & mask:
             self.delayed &= ~mask
             assert self.dues is not None, "what is delayed has its instant"
@@ -194,10 +193,21 @@ class Page(Row):
         self.counts[slot] = min(count, DELIVERIES_MAX)
 
     def note_failure(self, mask: int, failure: str) -> None:
-        """What dead messages died of, in words."""
+        """What dead messages died of, in words; where too many of a page have to wait for their
+        dead-letter queue, there is room for the end of it, or for none."""
         for start, length in runs(mask):
             for slot in range(start, start + length):
-                self.failures[slot] = failure
+                room = FAILURES_PAGE_CHARS_MAX - self.failure_chars
+                if room <= 0:
+                    return
+                text = failure if len(failure) <= room else failure[-room:]
+                self.failures[slot] = text
+                self.failure_chars += len(text)
+
+    def _forget_failures(self, dead: int) -> None:
+        for start, length in runs(dead):
+            for slot in range(start, start + length):
+                self.failure_chars -= len(self.failures.pop(slot, ""))
 
     def failure_of(self, slot: int) -> str:
         """What a dead message died of; empty where nobody said."""
@@ -255,6 +265,8 @@ class Page(Row):
         assert not (self.front | self.mids) & ~self.live
         assert not self.front & self.mids
         assert self.mids == sum([1 << slot for slot in self.middle])
+        assert not sum([1 << slot for slot in self.failures]) & ~self.dead
+        assert self.failure_chars == sum(map(len, self.failures.values()))
         timed = 0
         if self.dues is not None:
             for packed in self.dues.entries[self.dues.at :]:
@@ -298,6 +310,7 @@ def decode_page(queue: int, number: int, packed: bytes) -> Page:
         page.mids = sum([1 << slot for slot in page.middle])
     if len(fields) > 16:
         page.failures = {pair[0]: pair[1] for pair in fields[16]}
+        page.failure_chars = sum(map(len, page.failures.values()))
     return page
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from postroad.core.bits import PAGE
-from postroad.limits import FAILURE_CHARS_MAX
+from postroad.limits import DEAD_WAIT_MS, FAILURE_CHARS_MAX, FAILURES_PAGE_CHARS_MAX
 from postroad.model import commands
 from postroad.model.commands import ACK, REJECT, RELEASE, RETRY
 from postroad.model.message import Death, Delivery
@@ -116,7 +116,8 @@ def test_what_went_wrong_is_forgotten_when_the_message_lives_on_or_is_done() -> 
     r.fill(1)
     assert r.settle(r.receive(), RETRY, failure="the first time") == []
     page = r.queue().page_of(0)
-    assert page is not None and page.failures == {}
+    assert page is not None
+    assert page.failures == {}
     assert r.settle(r.receive(), RETRY, failure="the second time") == []
     assert page.failures == {0: "the second time"}
     r.settle_down()
@@ -131,8 +132,34 @@ def test_what_went_wrong_is_told_in_so_many_characters_or_refused() -> None:
     columns = ([one.offset], [one.lease], [one.delivery_count])
     failure = "x" * FAILURE_CHARS_MAX
     refused = r.ask(commands.Settle("q", *columns, REJECT, failure=failure + "x"))
-    assert isinstance(refused, Refused) and refused.why is Why.BAD_COMMAND
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.BAD_COMMAND
     assert r.settle([one], REJECT, failure=failure) == []
+
+
+def test_what_dead_letters_that_have_nowhere_to_go_died_of_is_bounded() -> None:
+    r = road(dead_letter_exchange="", dead_letter_routing_key="dead", dead_letter_strict=True)
+    whole = FAILURES_PAGE_CHARS_MAX // (FAILURE_CHARS_MAX - 1)
+    r.fill(whole + 2)
+    for one in r.receive(count=whole + 2):
+        failure = f"{one.offset:4}" * 1_023 + "end"
+        assert r.settle([one], REJECT, failure=failure) == []
+    r.settle_down()
+    page = r.queue().page_of(0)
+    assert page is not None
+    assert page.dead.bit_count() == whole + 2
+    assert page.failure_chars == FAILURES_PAGE_CHARS_MAX
+    assert page.failure_of(whole).endswith(f"{whole:4}end"), "of the last one its end is left"
+    assert page.failure_of(whole + 1) == ""
+    r.check()
+    r.restart(2)
+    r.declare("dead")
+    r.now += DEAD_WAIT_MS
+    r.settle_down()
+    told = [len(one.failure) for one in r.receive("dead", count=whole + 2)]
+    assert told[:whole] == [FAILURE_CHARS_MAX - 1] * whole
+    assert (0 < told[whole] < FAILURE_CHARS_MAX - 1, told[whole + 1]) == (True, 0)
+    r.check()
 
 
 def test_a_message_that_lapsed_can_still_be_acked_while_nobody_else_has_it() -> None:
