@@ -179,6 +179,7 @@ def test_each_command_is_decided_at_once_or_served() -> None:
         commands.Pop,
         commands.Attach,
         commands.GrantCredit,
+        commands.CountArrived,
         commands.SetPool,
         commands.Detach,
         *SERVED,
