@@ -59,8 +59,8 @@ class BlockingRemote:
         self._bell = Bell()
         self._wire = Wire(self._bell, None)
         self._followers: deque[_Call] = deque()
-        self._led = False
-        self._sending = False
+        self._leader: _Call | None = None
+        self._sender = 0
         self._ending: _Call | None = None
 
     @classmethod
@@ -126,8 +126,8 @@ class BlockingRemote:
         last = _Call(_now_ms() + NATIVE_CLOSE_MS)
         while not last.is_over():
             with self._mutex:
-                if not self._led:
-                    self._led = True
+                if self._leader is None:
+                    self._leader = last
                     break
                 self._follow(last)
             assert last.bell is not None, "a follower has a bell"
@@ -137,25 +137,34 @@ class BlockingRemote:
     # Waiting.
 
     def _wait(self, call: _Call) -> None:
-        """Lead or follow until a call has its outcome."""
-        while not call.is_over():
-            with self._mutex:
-                if call.outcome is not None:
-                    return
-                leads = not self._led
-                if leads:
-                    self._led = True
-                else:
-                    self._follow(call)
-            if leads:
-                self._lead(call)
-            else:
-                assert call.bell is not None, "a follower has a bell"
-                left_ms = call.until_ms - _now_ms() if call.until_ms else 0
-                call.bell.wait(max(0, left_ms) / 1_000 if call.until_ms else None)
+        """Lead or follow until a call has its outcome. Whoever led and goes, for an interrupt too,
+        leaves the lead to another.
+        """
+        try:
+            while not call.is_over():
                 with self._mutex:
-                    if call in self._followers:
-                        self._followers.remove(call)
+                    if call.outcome is not None:
+                        return
+                    if self._leader is None:
+                        self._leader = call
+                    else:
+                        self._follow(call)
+                if self._leader is call:
+                    self._lead(call)
+                else:
+                    self._sleep(call)
+        finally:
+            with self._mutex:
+                self._leave(call)
+
+    def _sleep(self, call: _Call) -> None:
+        """Until the outcome is there, or this thread is to lead."""
+        assert call.bell is not None, "a follower has a bell"
+        left_ms = call.until_ms - _now_ms() if call.until_ms else 0
+        call.bell.wait(max(0, left_ms) / 1_000 if call.until_ms else None)
+        with self._mutex:
+            if call in self._followers:
+                self._followers.remove(call)
 
     def _follow(self, call: _Call) -> None:
         """Wait for the bell, with the mutex held."""
@@ -168,20 +177,25 @@ class BlockingRemote:
         try:
             while not call.is_over():
                 self._step(call)
-        finally:
-            with self._mutex:
-                self._led = False
-                self._call_next()
+        except BaseException:
+            if self._wire.is_reading:
+                # What was read is lost, and with it where the next frame begins.
+                self._wire.fail("a call was interrupted while it read")
+            raise
 
     def _leave(self, call: _Call) -> None:
-        """This thread goes without its outcome; was it called to lead, then another is."""
+        """This thread waits no more; did it lead, or was it called to, then another is. With the
+        mutex held.
+        """
+        if self._leader is call:
+            self._leader = None
         if call in self._followers:
             self._followers.remove(call)
         self._call_next()
 
     def _call_next(self) -> None:
         """Let somebody lead who still waits; with the mutex held."""
-        while not self._led and self._followers:
+        while self._leader is None and self._followers:
             call = self._followers.popleft()
             if call.outcome is None and call.bell is not None:
                 call.bell.set()
@@ -234,6 +248,7 @@ class BlockingRemote:
             why = self._client.received(data, _now_ms())
             if why:
                 self._lose(why)
+            self._wire.is_reading = False
             self._end_if_quiet()
             more = self._client.has_more()
         if more:
@@ -277,19 +292,20 @@ class BlockingRemote:
 
     def _send(self, *, anew: bool = False) -> None:
         """Send what there is to send, for all threads; `anew`: the socket has room again."""
-        with self._mutex:
-            wire = self._wire
-            if self._sending or (wire.rest and not anew):
-                return
-            data = self._next(wire)
         try:
+            with self._mutex:
+                wire = self._wire
+                if self._sender or (wire.rest and not anew):
+                    return
+                data = self._next(wire)
             while data:
                 wire, data = self._push(wire, data, anew)
         except BaseException:
-            # Nobody knows how much of it was sent.
-            wire.fail("a call was interrupted while it sent")
             with self._mutex:
-                self._sending = False
+                if self._sender == threading.get_ident():
+                    # Nobody knows how much of it was sent.
+                    self._wire.fail("a call was interrupted while it sent")
+                    self._sender = 0
             raise
 
     def _push(self, wire: Wire, data: bytes, anew: bool) -> tuple[Wire, bytes]:
@@ -305,7 +321,7 @@ class BlockingRemote:
             wire.rest = data[sent:]
             if not why and not wire.rest:
                 return wire, self._next(wire)
-            self._sending = False
+            self._sender = 0
         if why:
             wire.fail(why)
         elif not anew:
@@ -314,8 +330,11 @@ class BlockingRemote:
 
     def _next(self, wire: Wire) -> bytes:
         """What is to be sent next, and that this thread does; with the mutex held."""
-        data = b"" if self._is_down() else self._take(wire)
-        self._sending = bool(data)
+        # Said before something is taken, so that no interrupt can lose it.
+        self._sender = threading.get_ident()
+        data = b"" if wire.why or self._is_down() else self._take(wire)
+        if not data:
+            self._sender = 0
         return data
 
     def _take(self, wire: Wire) -> bytes:

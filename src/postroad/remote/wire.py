@@ -38,12 +38,14 @@ class Bell:
 
 class Wire:
     """A connected socket, or none (`socket` is `None`: only the bell wakes who waits). `why`: what
-    is wrong with it. `rest`: bytes that it did not take yet.
+    is wrong with it. `rest`: bytes that it did not take yet. `is_reading`: bytes were taken from
+    it, and not all is known of what they say.
     """
 
     def __init__(self, bell: Bell, made: socket.socket | None) -> None:
         self.why = ""
         self.rest = b""
+        self.is_reading = False
         self._bell = bell
         self._socket = made
         self._selector = selectors.DefaultSelector()
@@ -86,9 +88,11 @@ class Wire:
 
     def _read(self) -> bytes | None:
         assert self._socket is not None, "only a socket is read"
+        self.is_reading = True
         try:
             return self._socket.recv(NATIVE_READ_BYTES)
         except BlockingIOError:
+            self.is_reading = False
             return None
 
     def _watch(self) -> None:

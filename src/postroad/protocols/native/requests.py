@@ -67,12 +67,8 @@ class Requests:
         return request
 
     def next(self) -> Request | None:
-        """The next to be sent, taken out."""
-        while self._waiting:
-            request = self._waiting.popleft()
-            if not request.is_over:
-                return request
-        return None
+        """The next to be sent; it is taken out when it is."""
+        return self._waiting[0] if self.is_waiting() else None
 
     def is_waiting(self) -> bool:
         """Whether one is to be sent."""
@@ -87,6 +83,8 @@ class Requests:
             self._numbers = number = number % NUMBER_MAX + 1
         request.number = number
         self.sent[number] = request
+        if self._waiting and self._waiting[0] is request:
+            self._waiting.popleft()
         return number
 
     def answered(self, number: int) -> Request | None:
