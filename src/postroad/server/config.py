@@ -187,7 +187,7 @@ SETTINGS: Final = (
     Setting(
         "amqp_unread_bytes_max", "amqp.unread_bytes_max", f"{AMQP_UNREAD_BYTES_MAX // MIB}MiB",
         kinds.size(AMQP_FRAME_BYTES_MIN), "SIZE",
-        "Messages on their way to a client; while it reads none, no more of them, but one at least.",
+        "Messages on their way to a client; while it reads none no more of them, but one at least.",
     ),
     Setting(
         "native", "native.listen", "127.0.0.1:7420", kinds.address, "HOST:PORT|off",

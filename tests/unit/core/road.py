@@ -172,7 +172,7 @@ class Road:
         due = self.core.next_due()
         found = self.core.wake.look()
         # Of very many entries that are outdated a look puts right some: it may be early, not late.
-        early = len(self.state.queues) > DUES_MENDED_MAX and 0 < due and (due < found or not found)
+        early = len(self.state.queues) > DUES_MENDED_MAX and due > 0 and (due < found or not found)
         assert due == found or early, "what was known is not true any more"
         return due
 

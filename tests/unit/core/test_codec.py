@@ -142,8 +142,8 @@ def test_a_note_of_four_words_for_each_death_is_read_as_before() -> None:
 
 
 OLD_CAME_BACK = (
-    "91 9a 1d 07 cf 00 00 02 00 00 00 00 00 cd 10 00 04 c4 01 0b cf 00 00 01 8b cf e5 68 7b c3 02 cf"
-    "00 00 01 8b cf e5 68 7b"
+    "91 9a 1d 07 cf 00 00 02 00 00 00 00 00 cd 10 00 04 c4 01 0b cf 00 00 01 8b cf e5 68 7b c3 02"
+    "cf 00 00 01 8b cf e5 68 7b"
 )
 
 

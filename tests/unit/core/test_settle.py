@@ -137,6 +137,18 @@ def test_what_went_wrong_is_told_in_so_many_characters_or_refused() -> None:
     assert r.settle([one], REJECT, failure=failure) == []
 
 
+def test_what_went_wrong_is_refused_where_no_journal_could_keep_it() -> None:
+    r = road(dead_letter_queue="dead")
+    r.fill(1)
+    (one,) = r.receive()
+    columns = ([one.offset], [one.lease], [one.delivery_count])
+    refused = r.ask(commands.Settle("q", *columns, REJECT, failure="no file \ud800"))
+    assert isinstance(refused, Refused)
+    assert refused.why is Why.BAD_COMMAND
+    assert r.settle([one], REJECT, failure="no file \U0001f4ec") == []
+    r.check()
+
+
 def test_what_dead_letters_that_have_nowhere_to_go_died_of_is_bounded() -> None:
     r = road(dead_letter_exchange="", dead_letter_routing_key="dead", dead_letter_strict=True)
     whole = FAILURES_PAGE_CHARS_MAX // (FAILURE_CHARS_MAX - 1)
