@@ -48,4 +48,7 @@ def _own_frames(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _bounded(text: str) -> str:
+    if not text.isascii():
+        # Half a character, as some JSON and names of files have, is shown as Python shows it.
+        text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= FAILURE_CHARS_MAX else text[-FAILURE_CHARS_MAX:]

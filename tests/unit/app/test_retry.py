@@ -95,6 +95,12 @@ def test_the_end_of_a_long_traceback_is_told() -> None:
     assert told.endswith("end")
 
 
+def test_half_a_character_in_an_error_is_told_as_python_shows_it() -> None:
+    error = raised(ValueError("no file \udcff, no caf\xe9"))
+    told = failing_of(delivered(1), error, Retry(), 1).failure
+    assert told.endswith("ValueError: no file \\udcff, no caf\xe9")
+
+
 def test_a_whole_rate_a_second_is_the_queues_own_setting() -> None:
     assert per_second_of("100/s") == 100
     assert per_second_of("600/m") == 10

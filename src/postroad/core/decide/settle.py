@@ -107,9 +107,10 @@ def decide_settle(world: World, command: Settle, now: int) -> Decision:
         return refuse(Why.BAD_COMMAND, TOO_LONG)
     if command.outcome not in (ACK, RELEASE, RETRY, REJECT):
         return refuse(Why.BAD_COMMAND, "an outcome is ack, release, retry or reject")
-    if len(command.failure) > FAILURE_CHARS_MAX:
-        text = f"what went wrong is told in at most {FAILURE_CHARS_MAX:,} characters"
-        return refuse(Why.BAD_COMMAND, text)
+    if command.failure:
+        wrong = _untellable(command.failure)
+        if wrong:
+            return refuse(Why.BAD_COMMAND, wrong)
     acked = command.outcome == ACK
     held = Held(queue, acked, acked and not command.strict, True)
     held.sort(list(command.offsets), list(command.leases), list(command.counts))
@@ -200,6 +201,17 @@ class Part:
         self.lease = lease
         self.base = base
         self.mask = mask
+
+
+def _untellable(failure: str) -> str:
+    """Why a text cannot be kept with what died of it; empty where it can."""
+    if len(failure) > FAILURE_CHARS_MAX:
+        return f"what went wrong is told in at most {FAILURE_CHARS_MAX:,} characters"
+    try:
+        failure.encode()
+    except UnicodeEncodeError as error:
+        return f"what went wrong is told in characters that UTF-8 can carry: {error.reason}"
+    return ""
 
 
 def _settle_part(world: World, part: Part, command: Settle, now: int) -> list[facts.Record]:
