@@ -148,6 +148,6 @@ def _kept(outcome: Outcome) -> Kept:
         text = f"the result has {len(value):,} bytes, and {RESULT_BYTES_MAX:,} are kept at most"
         return Kept(False, error="ValueError", text=text)
     name = type(outcome.error).__qualname__
-    return Kept(
-        False, error=name, text=str(outcome.error)[:RESULT_TEXT_MAX], traceback=outcome.text
-    )
+    # Half a character, as some JSON and names of files have, has no form in JSON.
+    text = str(outcome.error).encode(errors="backslashreplace").decode()
+    return Kept(False, error=name, text=text[:RESULT_TEXT_MAX], traceback=outcome.text)

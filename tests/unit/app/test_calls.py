@@ -184,6 +184,13 @@ def test_a_failure_is_kept_with_its_traceback(broker: ClockedBroker) -> None:
     assert failed.value.traceback == "Traceback ..."
 
 
+def test_half_a_character_in_an_error_is_kept_as_python_shows_it(broker: ClockedBroker) -> None:
+    job = App.of(broker).worker("mails")(mail).delay("ada", result=True)
+    finish(broker, "mails", Failed(ValueError("no box \udcff of ren\xe9"), ""))
+    with pytest.raises(JobFailed, match=r"no box \\udcff of ren\xe9"):
+        job.result(timeout_s=0)
+
+
 def test_a_result_without_a_form_in_json_is_a_failure_that_says_so(broker: ClockedBroker) -> None:
     job = App.of(broker).worker("mails")(mail).delay("ada", result=True)
     finish(broker, "mails", Succeeded(object()))
