@@ -17,7 +17,9 @@ from postroad.model.replies import PeekedMessage
 
 JOBS = 2_000
 LIVES = 5
-HELD_MAX = 100  # what a worker has in hand, and what it has done and not yet acked for good
+# What a worker has in hand, and what it did while the sync of the last acks went on: on a slow disk
+# that is some hundred jobs. One that acked nothing would have them all.
+HELD_MAX = 500
 
 PROGRAM = """
 import os, sys
