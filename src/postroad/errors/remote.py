@@ -39,8 +39,8 @@ class ConnectionLost(PostroadError):  # noqa: N818
         """Name what was asked, and what became of the connection."""
         super().__init__(
             f"the connection was lost before the reply to `{asked}` came ({why}): it may have"
-            " been done, or not; look before you ask again, or publish with a `dedup_id`,"
-            " which is asked again by itself"
+            " been done, or not; look before you ask again, or publish with a `dedup_id` to a"
+            " queue with a `dedup_window_ms`, which is asked again by itself"
         )
         self.asked = asked
         self.why = why

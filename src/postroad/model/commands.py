@@ -105,7 +105,8 @@ class Publish:
 
     `bodies`: one per message. `heads`: one per message, or `None` for none. `delays_ms`: per
     message, `None` in it or for it all: the queue's own delay. `ttls_ms`: likewise, a message's own
-    life. Answer: `Published`.
+    life. `repeated_ms`: all of it was asked before, up to so long ago, and may have been done: it
+    is refused (CHANGED) where a queue could not tell by the deduplication ids. Answer: `Published`.
     """
 
     queues: tuple[str, ...]
@@ -116,6 +117,7 @@ class Publish:
     keys: Sequence[str | None] | None = None
     priorities: Sequence[int] | None = None
     dedup_ids: Sequence[str | None] | None = None
+    repeated_ms: int | None = None
 
 
 @value

@@ -205,8 +205,8 @@ class PublishTo:
     has no queue to go to. `skip_full`: a queue that is full is left out for the messages it has no
     room for, and refuses nothing else. `skip_refusing`: so is every queue for what it refuses, be
     it full, be the message too large for it or no fit, and is named; what it would keep of that as
-    a dead letter is its publisher's to care for. Answer: `Routed`, or `Refused`: by the exchange,
-    or by any queue.
+    a dead letter is its publisher's to care for. `repeated_ms` as in `Publish`. Answer: `Routed`,
+    or `Refused`: by the exchange, or by any queue.
     """
 
     exchange: str
@@ -222,6 +222,7 @@ class PublishTo:
     mandatory: bool = False
     skip_full: bool = False
     skip_refusing: bool = False
+    repeated_ms: int | None = None
 
 
 @value

@@ -45,7 +45,7 @@ FIELDS: Shapes = {
     commands.PurgeQueue: (("name", TEXT), ("ready_only", FLAG)),
     commands.DescribeQueue: (("name", TEXT),),
     commands.ListQueues: (("prefix", TEXT), ("after", TEXT), ("count", NUMBER)),
-    commands.Publish: (("queues", (tuple,)),),
+    commands.Publish: (("queues", (tuple,)), ("repeated_ms", MAYBE_NUMBER)),
     commands.Receive: (
         ("queue", TEXT),
         ("count", NUMBER),
@@ -147,6 +147,7 @@ FIELDS: Shapes = {
         ("mandatory", FLAG),
         ("skip_full", FLAG),
         ("skip_refusing", FLAG),
+        ("repeated_ms", MAYBE_NUMBER),
     ),
     schemas.SetSchema: (
         ("destination", TEXT),

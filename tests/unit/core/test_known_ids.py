@@ -5,6 +5,7 @@ import pytest
 from postroad.core import dedup
 from postroad.core.load import canonical
 from postroad.model.commands import ChangeQueue, Publish
+from postroad.model.exchanges import PublishTo
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import KnownThere, Published, Refused, Why
 from tests.unit.core.road import Road
@@ -82,3 +83,29 @@ def test_a_publish_to_several_queues_tells_which_of_them_knew_which_message() ->
     assert isinstance(again, Published)
     assert again.targets == (KnownThere((0, 1), (0, 1)), KnownThere((0, 1), (0, 1)), None)
     assert again.places[2] == (plain, 2)
+
+
+@pytest.mark.parametrize("command", ["publish", "publish_to"])
+def test_what_is_asked_again_is_refused_where_nobody_could_tell_it_from_the_first(
+    command: str,
+) -> None:
+    r = Road()
+    r.declare("knows", dedup_window_ms=1_000)
+    r.declare("forgets")
+
+    def again(name: str, passed_ms: int, ids: list[str] | None) -> object:
+        if command == "publish":
+            return r.ask(Publish((name,), [b"x"], dedup_ids=ids, repeated_ms=passed_ms))
+        return r.ask(PublishTo("", (name,), [b"x"], dedup_ids=ids, repeated_ms=passed_ms))
+
+    assert not isinstance(again("knows", 999, ["a"]), Refused)
+    assert not isinstance(again("knows", 0, ["a"]), Refused)
+    for refused in (
+        again("knows", 1_000, ["a"]),
+        again("forgets", 0, ["a"]),
+        again("knows", 0, None),
+    ):
+        assert isinstance(refused, Refused)
+        assert refused.why is Why.CHANGED
+    assert r.counts("knows") == (1, 0, 0, 0)
+    assert r.counts("forgets") == (0, 0, 0, 0)

@@ -13,7 +13,7 @@ from postroad.errors import (
     TimedOut,
 )
 from postroad.model import commands, replies
-from postroad.model.batch import Run
+from postroad.model.batch import Batch, BatchDone, Run
 from postroad.model.message import Delivery
 from postroad.model.replies import Refused, Why
 from postroad.protocols.native.client import DOWN, OPEN, Client, Terms
@@ -195,6 +195,26 @@ def test_without_a_connection_for_the_timeout_even_a_long_wait_ends() -> None:
     talk.now_ms += 1_000
     talk.client.tick(talk.now_ms)
     assert isinstance(talk.outcome("receive"), TimedOut)
+
+
+@pytest.mark.parametrize("command", [DEDUPED, Batch([DEDUPED])])
+def test_a_publish_asked_again_says_so_and_is_lost_where_no_queue_could_tell(
+    command: commands.Command,
+) -> None:
+    talk = Talk().connect()
+    talk.ask("one", command)
+    talk.send()
+    talk.now_ms += 300
+    talk.client.lost("cut", talk.now_ms)
+    talk.now_ms += 100
+    talk.connect()
+    [(number, again)] = talk.send()
+    publish = again.commands[0] if isinstance(again, Batch) else again
+    assert isinstance(publish, commands.Publish)
+    assert publish.repeated_ms == 400
+    refused = Refused(Why.CHANGED, "it cannot tell")
+    talk.hear(reply(number, BatchDone([refused]) if isinstance(again, Batch) else refused))
+    assert isinstance(talk.outcome("one"), ConnectionLost)
 
 
 def test_tries_in_vain_to_connect_do_not_put_off_the_end_of_a_long_wait() -> None:

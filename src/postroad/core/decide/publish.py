@@ -220,6 +220,11 @@ def _refused_by(
     queue: Queue, command: Publish, largest: int, ahead: tuple[int, int]
 ) -> Decision | None:
     settings = queue.settings
+    if command.repeated_ms is not None:
+        known_ms = settings.dedup_window_ms
+        if known_ms is None or known_ms <= command.repeated_ms or command.dedup_ids is None:
+            text = f"queue `{queue.name}` cannot tell whether it has the messages already"
+            return refuse(Why.CHANGED, text, queue.touched)
     if settings.kind == FIFO and command.delays_ms is not None:
         text = f"queue `{queue.name}` keeps its order: only the queue itself has a delay"
         return refuse(Why.BAD_COMMAND, text, queue.touched)

@@ -107,6 +107,7 @@ def publish_of(command: PublishTo, group: Group, delays: Sequence[int | None] | 
             command.keys,
             command.priorities,
             command.dedup_ids,
+            command.repeated_ms,
         )
     bodies = command.bodies
     heads, ttls, keys = command.heads, command.ttls_ms, command.keys
@@ -120,6 +121,7 @@ def publish_of(command: PublishTo, group: Group, delays: Sequence[int | None] | 
         None if keys is None else [keys[at] for at in which],
         None if priorities is None else [priorities[at] for at in which],
         None if ids is None else [ids[at] for at in which],
+        command.repeated_ms,
     )
 
 

@@ -71,6 +71,8 @@ def decide_routed(
         plan = plan_each(crowded.routes)
         plan.unroutable = lost_ones
         plan.refused = crowded.refused
+    if command.repeated_ms is not None and plan.topics:
+        return refuse(Why.CHANGED, "a topic cannot tell whether it has the messages already")
     for group in plan.groups:
         group.publish = publish_of(command, group, delays)
     refusal = _refusal_of(world, plan.groups)
@@ -269,7 +271,7 @@ def _refused_group(
 
 def _asked(state: State, route: Route, publish: Publish) -> list[Queue]:
     """The queues of a route that may refuse a publish."""
-    if state.schemas.active:
+    if state.schemas.active or publish.repeated_ms is not None:
         return route.queues
     largest = longest(publish.bodies)
     if publish.heads is not None:

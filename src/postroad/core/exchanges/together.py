@@ -24,7 +24,7 @@ def publishes_go_together(one: Any, other: Any) -> bool:
 
 def _is_plain(one: PublishTo) -> bool:
     own = (one.keys, one.priorities, one.dedup_ids, one.more_keys, one.delays_ms, one.ttls_ms)
-    if one.mandatory or one.skip_refusing:
+    if one.mandatory or one.skip_refusing or one.repeated_ms is not None:
         return False
     return not any(column is not None for column in own)
 

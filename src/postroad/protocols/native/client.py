@@ -39,7 +39,7 @@ from postroad.protocols.native.mapping import (
 )
 from postroad.protocols.native.requests import Done, Outcome, Request, Requests
 from postroad.protocols.native.spec import MAGIC, VERSION, VERSION_MIN, Kind
-from postroad.protocols.native.standing import nothing_for, releases, shortened
+from postroad.protocols.native.standing import is_doubtful, nothing_for, releases, shortened
 from postroad.protocols.native.wire import REST_BYTES_MAX, REST_BYTES_MIN, Decoder, Frame, frame
 
 DOWN: Final = "down"
@@ -275,6 +275,9 @@ class Client:
         if request.is_over:
             for settle in releases(request.command, reply):
                 self._requests.add(settle, _nobody, now_ms)
+        if request.is_repeated and is_doubtful(reply):
+            why = "no queue could tell afterwards whether it was done"
+            request.end(ConnectionLost(type(request.command).__name__, why))
         request.end(reply)
         return ""
 

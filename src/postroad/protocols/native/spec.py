@@ -65,7 +65,7 @@ class Again(IntEnum):
 AGAIN: Final[dict[Again, str]] = {
     Again.ALWAYS: "yes",
     Again.NEVER: "no",
-    Again.IF_DEDUPED: "if every message has a deduplication id",
+    Again.IF_DEDUPED: "if every message has a deduplication id, with `repeated_ms`",
     Again.IF_LEASED: "if `leased`",
     Again.UNLESS_REMOVING: "unless `remove`",
     Again.IF_ALL: "if each of its commands may, and `unchanged` is empty",

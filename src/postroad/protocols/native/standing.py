@@ -11,9 +11,10 @@ from postroad.limits import WAIT_MS_MAX
 from postroad.model import commands, groups, lists, rounds, topics
 from postroad.model.batch import Batch, BatchDone
 from postroad.model.commands import RELEASE, Command, Settle
+from postroad.model.exchanges import PublishTo
 from postroad.model.groups import share_name
 from postroad.model.message import Delivery
-from postroad.model.replies import Received, Reply
+from postroad.model.replies import Received, Refused, Reply, Why
 
 _Waiting = (
     commands.Receive
@@ -35,10 +36,21 @@ def wait_ms_of(command: Command) -> int:
 
 
 def shortened(command: Command, passed_ms: int) -> Command:
-    """The same command, when some of its wait is over."""
+    """The same command, when some of its wait is over; a publish says that it is a second one."""
+    if isinstance(command, Batch):
+        return replace(command, commands=[shortened(one, passed_ms) for one in command.commands])
+    if isinstance(command, commands.Publish | PublishTo):
+        return replace(command, repeated_ms=passed_ms)
     if isinstance(command, _Waiting) and command.wait_ms:
         return cast("Command", replace(command, wait_ms=max(0, command.wait_ms - passed_ms)))
     return command
+
+
+def is_doubtful(reply: Reply) -> bool:
+    """Whether the answer to a command that was asked again leaves open what became of the first."""
+    if isinstance(reply, BatchDone):
+        return any(map(is_doubtful, reply.replies))
+    return isinstance(reply, Refused) and reply.why is Why.CHANGED
 
 
 def nothing_for(command: Command) -> Reply | None:
