@@ -51,4 +51,4 @@ def test_a_worker_outlives_its_broker_and_loses_no_job(tmp_path: Path) -> None:
         served.stop()
     again = [number for number, times in Counter(lines(ran)).items() if times > 1]
     # Twice only what was in hand when the broker was killed.
-    assert len(again) <= KILLS * 100
+    assert len(again) <= KILLS * 300, "more than it had in hand, and did in one sync"

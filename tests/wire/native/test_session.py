@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from postroad.limits import (
     NATIVE_FRAME_BYTES_MIN,
@@ -12,7 +10,6 @@ from postroad.limits import (
     NATIVE_QUIET_MS,
     NATIVE_WAITING_BYTES_MAX,
 )
-from postroad.model.batch import Batch
 from postroad.model.commands import (
     Attach,
     Command,
@@ -22,50 +19,16 @@ from postroad.model.commands import (
     Publish,
     Receive,
 )
-from postroad.model.exchanges import PublishTo
-from postroad.model.lists import ListPush, ListSet
-from postroad.model.replies import Detached, Done, Listed, Purged, Received, Refused, Reply, Why
-from postroad.model.topics import Append
+from postroad.model.replies import Detached, Done, Listed, Received, Refused, Reply, Why
 from postroad.protocols.interface import Output, Pipelined
 from postroad.protocols.native import spec
 from postroad.protocols.native.config import NativeConfig
 from postroad.protocols.native.errors import FaultCode
 from postroad.protocols.native.greeting import Fault, Hello, Report, Welcome, pack, unpack
-from postroad.protocols.native.mapping import decode_reply, encode_command
 from postroad.protocols.native.session import NativeSession
 from postroad.protocols.native.spec import MAGIC, Kind
 from postroad.protocols.native.wire import REST_BYTES_MAX, Decoder, Frame, frame
-
-NOW = 1_700_000_000_000
-HELLO = MAGIC + frame(Kind.HELLO, 0, pack(Hello(1, "test")))
-
-
-def frames_of(output: Output) -> list[Frame]:
-    return Decoder(REST_BYTES_MAX).feed(output.send)
-
-
-def fault_of(output: Output) -> Fault:
-    (one,) = frames_of(output)
-    assert one.kind == Kind.FAULT
-    return unpack(one.payload, Fault)
-
-
-def request(number: int, command: Command) -> bytes:
-    return frame(Kind.REQUEST, number, encode_command(command))
-
-
-def opened(config: NativeConfig | None = None) -> NativeSession:
-    session = NativeSession(config or NativeConfig())
-    (one,) = frames_of(session.receive(HELLO, NOW))
-    assert one.kind == Kind.WELCOME
-    return session
-
-
-def reply_of(output: Output) -> tuple[int, Reply]:
-    (one,) = frames_of(output)
-    assert one.kind == Kind.REPLY
-    return one.number, decode_reply(one.payload)
-
+from tests.wire.native.rig import HELLO, NOW, fault_of, frames_of, opened, reply_of, request
 
 # The greeting.
 
@@ -359,55 +322,3 @@ def test_a_client_with_consumers_goes_at_once() -> None:
 
 
 # Whatever comes.
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=40), max_size=6), st.booleans())
-def test_garbage_never_raises(parts: list[bytes], greeted: bool) -> None:
-    session = opened() if greeted else NativeSession(NativeConfig())
-    for part in parts:
-        output = session.receive(part, NOW)
-        for number, _ in output.asks:
-            session.answer(number, Purged(1), NOW)
-    session.tick(NOW + NATIVE_HELLO_MS)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(
-        st.builds(
-            frame,
-            st.sampled_from(Kind),
-            st.integers(0, 4),
-            st.sampled_from([b"", pack(Hello(1)), encode_command(ListQueues()), b"\x00\x03\x80"]),
-        ),
-        max_size=8,
-    )
-)
-def test_frames_in_any_order_never_raise(frames: list[bytes]) -> None:
-    session = NativeSession(NativeConfig())
-    session.receive(MAGIC, NOW)
-    for one in frames:
-        output = session.receive(one, NOW)
-        for number, _ in output.asks[1:]:
-            session.answer(number, Listed([], False), NOW)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        Publish(("q",), [b"a", b"b"], heads=[b"", b"{}"]),
-        PublishTo("x", ("k",), [b"a"], heads=[b"\x01\xff"]),
-        Append("t", [b"a"], heads=[b"\x07"]),
-        ListPush("q", "left", [b"a"], heads=[b"\x02\x05"]),
-        ListSet("q", 0, b"a", b"\x02\x05"),
-        Batch([DeleteQueue("q"), Publish(("q",), [b"a"], heads=[b"\x03"])]),
-    ],
-)
-def test_a_head_that_nobody_could_read_is_refused_before_it_is_stored(command: Command) -> None:
-    session = opened()
-    output = session.receive(request(1, command), NOW)
-    assert not output.asks
-    assert not output.close
-    assert fault_of(output).code == FaultCode.BAD_PAYLOAD
-    assert session.receive(request(1, DeleteQueue("q")), NOW).asks, "the connection stays"
