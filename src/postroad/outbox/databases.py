@@ -50,7 +50,7 @@ class _Sqlite:
         self._connection.executemany(statement, rows)
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._connection.execute(statement, values)]
+        return [_in_order(row) for row in self._connection.execute(statement, values)]
 
 
 class _Psycopg:
@@ -74,7 +74,6 @@ class _Psycopg:
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(statement.replace("?", "%s"), values)
-            # Whatever kind of row the connection makes for its owner.
             return [_in_order(row) for row in cursor.fetchall()]
 
 
@@ -115,6 +114,7 @@ def _named(statement: str, rows: Sequence[Sequence[object]]) -> tuple[Any, Any]:
 
 
 def _in_order(row: Any) -> tuple[Any, ...]:
+    """Whatever kind of row the connection makes for its owner."""
     return tuple(row.values()) if isinstance(row, dict) else tuple(row)
 
 

@@ -35,10 +35,12 @@ class Inbox:
         committed before. Of two transactions at once the second waits for the first.
 
         `key`: what makes it the same one, where a message may be published twice; without it the
-        message's `identity`, which it keeps through redeliveries and moves.
+        message's `identity`, which it keeps through redeliveries and moves, and the time it was
+        published: a broker made anew counts from the beginning again.
         """
         queue, offset = message.identity
-        name = f"{queue}:{offset}" if key is None else f"key:{key}"
+        own = f"{queue}:{offset}:{message.published_ms}"
+        name = own if key is None else f"key:{key}"
         touched = database(db).run(
             f"INSERT INTO {self.table} (message, published_ms) VALUES (?, ?)"
             " ON CONFLICT DO NOTHING",

@@ -17,7 +17,7 @@ from postroad.api.asks import Asks
 from postroad.api.broker import Broker
 from postroad.api.messages import Outgoing
 from postroad.errors import Changed, PostroadError
-from postroad.limits import OUTBOX_BATCH_BYTES, OUTBOX_BATCH_MESSAGES
+from postroad.limits import BATCH_COMMANDS_MAX, OUTBOX_BATCH_BYTES, OUTBOX_BATCH_MESSAGES
 from postroad.outbox.table import Outbox, Row, Target
 
 SPACE: Final = "outbox"
@@ -134,10 +134,13 @@ class Relay:
 
 
 def _within(rows: list[Row]) -> list[Row]:
-    """As many rows as one step may carry, and one at least."""
+    """As many rows as one step may carry, and one at least: each target is a command of it, and so
+    is the note."""
     size = 0
+    targets: set[Target] = set()
     for at, row in enumerate(rows):
         size += len(row.message.body)
-        if size > OUTBOX_BATCH_BYTES and at:
+        targets.add(row.target)
+        if at and (size > OUTBOX_BATCH_BYTES or len(targets) >= BATCH_COMMANDS_MAX):
             return rows[:at]
     return rows

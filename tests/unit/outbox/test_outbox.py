@@ -11,8 +11,10 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from postroad import Broker, errors
+from postroad.limits import BATCH_COMMANDS_MAX
 from postroad.outbox import Inbox, Outbox, Relay
 from postroad.outbox.databases import NoDatabase
+from postroad.testing import ManualClock
 
 Connect = Callable[[], Any]
 
@@ -310,3 +312,61 @@ def test_what_is_no_connection_or_no_name_is_refused() -> None:
         Inbox("")
     with Broker.open(None) as broker, pytest.raises(ValueError, match="batch"):
         Relay(broker, lambda: None, name="shop", batch=0)
+
+
+def test_a_message_of_a_broker_made_anew_is_another_one_though_it_has_the_same_place(
+    connect: Connect,
+) -> None:
+    inbox = Inbox()
+    db = connect()
+    inbox.create(db)
+    identities = set()
+    clock = ManualClock()
+    for body in ("pay 5", "pay 6"):
+        clock.advance(1)
+        with Broker.open(None, clock=clock) as made_anew:
+            made_anew.declare("orders")
+            made_anew.publish("orders", body)
+            [message] = made_anew.receive("orders")
+            identities.add(message.identity)
+            assert inbox.is_new(db, message)
+            assert not inbox.is_new(db, message)
+    assert len(identities) == 1
+    db.close()
+
+
+def test_rows_may_come_as_whatever_the_connection_makes_of_them(
+    tmp_path: Path, broker: Broker
+) -> None:
+    def connect_by_name() -> sqlite3.Connection:
+        db = sqlite3.connect(tmp_path / "shop.db")
+        db.row_factory = lambda cursor, row: {
+            column[0]: one for column, one in zip(cursor.description, row, strict=True)
+        }
+        return db
+
+    outbox = Outbox()
+    with connect_by_name() as db:
+        outbox.create(db)
+    write(connect_by_name, outbox, "1", "2")
+    assert outbox.count(connect_by_name()) == 2
+    assert Relay(broker, connect_by_name, outbox, name="shop").round() == 2
+    assert waiting(broker) == [b"1", b"2"]
+
+
+def test_messages_for_more_targets_than_a_step_has_commands_do_not_hold_up_the_outbox(
+    tmp_path: Path, broker: Broker
+) -> None:
+    count = BATCH_COMMANDS_MAX
+    broker.declare_exchange("shop", "topic")
+    broker.bind("shop", "orders", "order.*")
+    outbox = Outbox()
+    db = sqlite3.connect(tmp_path / "shop.db")
+    outbox.create(db)
+    for at in range(count):
+        outbox.publish_to(db, "shop", str(at), f"order.{at}")
+    db.commit()
+    db.close()
+    relay = Relay(broker, lambda: sqlite3.connect(tmp_path / "shop.db"), outbox, name="shop")
+    assert [relay.round(), relay.round(), relay.round()] == [count - 1, 1, 0]
+    assert waiting(broker) == [str(at).encode() for at in range(count)]
