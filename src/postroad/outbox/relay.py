@@ -59,6 +59,7 @@ class Relay:
         self._name = name
         self._batch = batch
         self._marks = broker.kv(SPACE)
+        self._removed = b""
         self._bell = threading.Event()
         self._stopping = False
 
@@ -71,20 +72,19 @@ class Relay:
         noted = self._marks.get(self._name)
         with closing(self._connect()) as db:
             if noted is not None:
-                self._outbox.remove(db, _unpack(noted))
-                db.commit()
-            rows = _within(self._outbox.read(db, self._batch))
+                self._remove(db, noted)
+            rows = _within(self._outbox.read(db, self._batch, OUTBOX_BATCH_BYTES))
             db.rollback()
             if not rows:
                 return 0
-            published = [(row.id, row.token) for row in rows]
+            note = _pack([(row.id, row.token) for row in rows])
+            mark = self._marks.later.compare_and_set(self._name, note, version=version)
             try:
-                self._broker.batch([*self._publishes(rows), self._mark(published, version)])
+                self._broker.batch([*self._publishes(rows), mark])
             except Changed:
                 return 0
             self.published += len(rows)
-            self._outbox.remove(db, published)
-            db.commit()
+            self._remove(db, note)
         return len(rows)
 
     def run(self, poll_s: float = 1.0) -> None:
@@ -129,8 +129,13 @@ class Relay:
             for target, messages in by_target.items()
         ]
 
-    def _mark(self, published: list[tuple[int, bytes]], version: int) -> Asks[Any]:
-        return self._marks.later.compare_and_set(self._name, _pack(published), version=version)
+    def _remove(self, db: Any, note: bytes) -> None:
+        """What was published waits no more. Once is enough: a round that finds nothing writes
+        nothing."""
+        if note != self._removed:
+            self._outbox.remove(db, _unpack(note))
+            db.commit()
+            self._removed = note
 
 
 def _within(rows: list[Row]) -> list[Row]:

@@ -11,6 +11,8 @@ from typing import Any, Final, Unpack
 import msgspec
 
 from postroad.api.messages import Body, MessageOptions, Outgoing, publish_one
+from postroad.errors import MessageTooLarge
+from postroad.limits import MESSAGE_BYTES_MAX
 from postroad.model.value import value
 from postroad.outbox.databases import Database, database, table_name
 
@@ -64,7 +66,8 @@ class Outbox:
 
     def publish(self, db: Any, queue: str, body: Body, **options: Unpack[MessageOptions]) -> None:
         """Let a message be published to a queue if the transaction is committed; the options are
-        those of `Broker.publish`. Raises `NoDatabase`, and `TypeError` and `ValueError` as that.
+        those of `Broker.publish`. Raises `NoDatabase`, `MessageTooLarge`, and `TypeError` and
+        `ValueError` as that.
         """
         self._add(db, Target(queue), body, options)
 
@@ -84,15 +87,25 @@ class Outbox:
         [(count,)] = database(db).rows(f"SELECT COUNT(*) FROM {self.table}")
         return int(count)
 
-    def read(self, db: Any, count: int) -> list[Row]:
-        """The first `count` messages that wait, in the order of their numbers."""
+    def read(self, db: Any, count: int, bytes_max: int) -> list[Row]:
+        """The first messages that wait, in the order of their numbers: `count` at most, and no more
+        than `bytes_max` of bodies, or one."""
+        sql = database(db)
+        # The sizes first: that many bodies at once may be more than the memory holds.
+        look = f"SELECT id, LENGTH(body) FROM {self.table} ORDER BY id LIMIT {int(count)}"
+        last, total = 0, 0
+        for id, size in sql.rows(look):
+            total += size
+            if total > bytes_max and last:
+                break
+            last = id
         statement = (
             f"SELECT id, token, queue, exchange, routing_key, body, options FROM {self.table}"
-            f" ORDER BY id LIMIT {int(count)}"
+            f" WHERE id <= ? ORDER BY id LIMIT {int(count)}"
         )
         return [
             Row(id, bytes(token), Target(*target), Outgoing(bytes(body), **_unpack(bytes(options))))
-            for id, token, *target, body, options in database(db).rows(statement)
+            for id, token, *target, body, options in sql.rows(statement, (last,))
         ]
 
     def remove(self, db: Any, rows: Sequence[tuple[int, bytes]]) -> None:
@@ -102,7 +115,12 @@ class Outbox:
     def _add(self, db: Any, target: Target, body: Body, options: MessageOptions) -> None:
         sql: Database = database(db)
         # What the broker would not take is refused here, where the program still can do something.
-        [content] = publish_one(("",), Outgoing(body, **options)).bodies
+        publish = publish_one(("",), Outgoing(body, **options))
+        [content] = publish.bodies
+        size = len(content) + (len(publish.heads[0]) if publish.heads else 0)
+        if size > MESSAGE_BYTES_MAX:
+            text = f"a message of {size:,} bytes, and {MESSAGE_BYTES_MAX:,} are taken at most"
+            raise MessageTooLarge(text, target.queue or target.exchange)
         given = {name: one for name, one in options.items() if one is not None}
         sql.run(
             f"INSERT INTO {self.table} (token, queue, exchange, routing_key, body, options)"

@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from postroad import Broker, errors
-from postroad.limits import BATCH_COMMANDS_MAX
+from postroad.limits import BATCH_COMMANDS_MAX, MESSAGE_BYTES_MAX
 from postroad.outbox import Inbox, Outbox, Relay
 from postroad.outbox.databases import NoDatabase
 from postroad.testing import ManualClock
@@ -76,6 +76,40 @@ def test_what_is_committed_is_published_once_and_in_order(
     db.close()
 
 
+def test_no_more_bodies_are_read_at_once_than_a_step_may_carry(
+    connect: Connect, outbox: Outbox
+) -> None:
+    write(connect, outbox, "x" * 60, "y" * 30, "z" * 30, "last")
+    db = connect()
+    read = [[len(row.message.body) for row in outbox.read(db, 9, most)] for most in (1, 90, 999)]
+    assert read == [[60], [60, 30], [60, 30, 30, 4]]
+    assert [row.message.body for row in outbox.read(db, 1, 999)] == [b"x" * 60]
+    db.close()
+
+
+def test_a_round_that_finds_nothing_writes_nothing(tmp_path: Path, broker: Broker) -> None:
+    file = tmp_path / "shop.db"
+    outbox = Outbox()
+    db = sqlite3.connect(file)
+    outbox.create(db)
+    outbox.publish(db, "orders", "1")
+    db.commit()
+    said: list[str] = []
+
+    def told() -> sqlite3.Connection:
+        connection = sqlite3.connect(file)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    relay = Relay(broker, told, outbox, name="shop")
+    assert relay.round() == 1
+    assert any("DELETE" in statement for statement in said)
+    said.clear()
+    assert relay.round() == 0
+    assert not [statement for statement in said if not statement.startswith("SELECT")]
+    db.close()
+
+
 def test_what_is_rolled_back_is_never_published(
     connect: Connect, outbox: Outbox, broker: Broker
 ) -> None:
@@ -114,6 +148,8 @@ def test_what_the_broker_would_not_take_is_refused_in_the_transaction(
         outbox.publish(db, "orders", 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="delay_ms"):
         outbox.publish(db, "orders", "x", delay_ms=-1)
+    with pytest.raises(errors.MessageTooLarge, match="16,777,217 bytes"):
+        outbox.publish(db, "orders", bytes(MESSAGE_BYTES_MAX + 1))
     with pytest.raises(TypeError, match="later"):
         outbox.publish(db, "orders", "x", later=5)  # type: ignore[call-arg]
     assert outbox.count(db) == 0
