@@ -329,6 +329,7 @@ AMQP_CLOSE_TICKS_MAX = 5  # a client has so long to say that a connection may cl
 AMQP_HELD_BACK_MAX = 64  # frames behind a method at work; with more no more is read
 AMQP_EXPIRATION_MS_MAX = 315_360_000_000  # ten years, as RabbitMQ has it
 AMQP_CREDIT = 400  # deliveries ahead of a client that set no prefetch: four pushes
+AMQP_FAILURE_BYTES_MAX = 2_048  # of what went wrong, in a header: the shortest frame has 4,096
 AMQP_UNREAD_BYTES_MAX = 4 * 1024 * 1024  # on the way to all consumers of a connection together
 AMQP_TX_BYTES_MAX = 128 * 1024 * 1024  # of messages that a channel has not committed
 AMQP_TX_MESSAGE_BYTES = 256  # what one of them takes beside its body and its head

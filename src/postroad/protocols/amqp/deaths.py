@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from postroad.limits import AMQP_FAILURE_BYTES_MAX
 from postroad.model.fields import FieldTable, FieldValue, Long, Stamp
 from postroad.model.message import FAILURE, Death, Note
 from postroad.model.names import local_name
@@ -77,7 +78,9 @@ def died(headers: FieldTable, note: Note, expiration: str | None, name: Name) ->
             if which == "last" or not isinstance(claimed, list):
                 told[f"x-{which}-death-{word}"] = text
     if deaths[-1].failure:
-        told[FAILURE] = deaths[-1].failure
+        # Its end says most; and headers travel in one frame, which a client may want to be short.
+        end = deaths[-1].failure.encode()[-AMQP_FAILURE_BYTES_MAX:]
+        told[FAILURE] = end.decode(errors="ignore")
     return told
 
 

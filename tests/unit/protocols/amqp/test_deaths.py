@@ -56,6 +56,8 @@ def test_what_a_handler_said_went_wrong_is_a_header() -> None:
     death = dead("r1", "rejected", "a", exchange="logs")
     death.failure = "ValueError: no amount"
     assert told(noted(death))["postroad-failure"] == "ValueError: no amount"
+    death.failure = "é" + "x" * 2_047
+    assert told(noted(death))["postroad-failure"] == "x" * 2_047
     later = dead("r2", "expired", "a", exchange="logs")
     assert "postroad-failure" not in told(noted(death, later))
 
