@@ -6,6 +6,7 @@ a broker pays for nothing but this module.
 
 import importlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,18 +51,13 @@ def postroad_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Start
     """
     from postroad.testing.local import LocalServer
 
-    started: list[LocalServer] = []
-
     def start(directory: "Path | str | bool | None" = None, **settings: str) -> "LocalServer":
         if isinstance(directory, bool):
             directory = tmp_path_factory.mktemp("postroad") if directory else None
-        server = LocalServer(directory, **settings)
-        started.append(server)
-        return server
+        return servers.enter_context(LocalServer(directory, **settings))
 
-    yield start
-    for server in started:
-        server.close()
+    with ExitStack() as servers:
+        yield start
 
 
 @pytest.fixture
