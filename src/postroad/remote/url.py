@@ -60,6 +60,10 @@ def endpoint_of(url: str) -> Endpoint:
         raise BadUrl(_without_password(url), "it names no host")
     if parts.path.strip("/"):
         raise BadUrl(_without_password(url), "nothing follows the port")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise BadUrl(_without_password(url), "no host has such a name") from None
     return Endpoint(parts.hostname, PORT if port is None else port, "", user, password)
 
 
@@ -69,7 +73,10 @@ def _path(url: str, parts: SplitResult) -> str:
         raise BadUrl(_without_password(url), why)
     if not parts.path.strip("/"):
         raise BadUrl(_without_password(url), "it names no file")
-    return unquote(parts.path)
+    path = unquote(parts.path)
+    if "\0" in path:
+        raise BadUrl(_without_password(url), "no file has such a name")
+    return path
 
 
 def _without_password(url: str) -> str:

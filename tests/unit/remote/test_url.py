@@ -30,6 +30,8 @@ def test_an_address_has_a_host_and_a_port_or_a_path(url: str, endpoint: Endpoint
         "postroad://broker?a=b",
         "postroad+unix://data/postroad.sock",
         "postroad+unix://",
+        "postroad://a..b",
+        "postroad+unix:///a%00b",
     ],
 )
 def test_what_is_no_address_says_how_one_is_written(url: str) -> None:
