@@ -10,7 +10,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.sim.test_planted import PATCHES, live, plant, seed_of
+from tests.planting import plant
+from tests.sim.test_planted import PATCHES, live, seed_of
 
 FIRST = 1_000
 COUNT = 400

@@ -6,14 +6,13 @@ a failure: the code it was made for has changed, so plant the fault anew.
 
 import os
 import random
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.planting import plant, run_broken
+
 PATCHES = sorted(Path(__file__).with_name("planted").glob("*.patch"))
 SOAKS = bool(os.environ.get("POSTROAD_SOAK_MINUTES"))
 
@@ -25,24 +24,9 @@ def seed_of(patch: Path) -> str:
     return seed
 
 
-def plant(patch: Path, directory: Path) -> None:
-    """Copy the package and break the copy."""
-    shutil.copytree(ROOT / "src" / "postroad", directory / "postroad")
-    subprocess.run(["git", "apply", str(patch)], cwd=directory, check=True, timeout=30)
-
-
 def live(directory: Path, *given: str) -> subprocess.CompletedProcess[str]:
     """Live stories with the broken copy."""
-    env = dict(os.environ, PYTHONPATH=os.pathsep.join((str(directory), str(ROOT))))
-    return subprocess.run(
-        [sys.executable, "-m", "tests.sim.run", *given],
-        cwd=directory,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return run_broken(directory, "-m", "tests.sim.run", *given, run_s=600)
 
 
 def test_there_are_faults_to_find() -> None:
