@@ -2,50 +2,18 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy.orm import Session
 
 from postroad import Broker, errors
 from postroad.limits import BATCH_COMMANDS_MAX, MESSAGE_BYTES_MAX
 from postroad.outbox import Inbox, Outbox, Relay
 from postroad.outbox.databases import NoDatabase
-from postroad.testing import ManualClock
-
-Connect = Callable[[], Any]
-
-
-@pytest.fixture(params=["sqlite3", "connection", "session"])
-def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]:
-    file = tmp_path / "shop.db"
-    if request.param == "sqlite3":
-        yield lambda: sqlite3.connect(file)
-        return
-    engine = sqlalchemy.create_engine(f"sqlite:///{file}")
-    yield engine.connect if request.param == "connection" else lambda: Session(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def outbox(connect: Connect) -> Outbox:
-    outbox = Outbox()
-    db = connect()
-    outbox.create(db)
-    outbox.create(db)
-    db.commit()
-    db.close()
-    return outbox
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker.open(None) as broker:
-        broker.declare("orders")
-        yield broker
+from tests.unit.outbox.conftest import Connect
 
 
 def write(connect: Connect, outbox: Outbox, *bodies: str, commit: bool = True) -> None:
@@ -317,28 +285,6 @@ def until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen in ten seconds")
 
 
-def test_a_message_that_comes_again_changes_nothing(connect: Connect, broker: Broker) -> None:
-    inbox = Inbox()
-    db = connect()
-    inbox.create(db)
-    db.commit()
-    broker.publish("orders", "pay 5")
-    [message] = broker.receive("orders")
-    assert inbox.is_new(db, message)
-    assert not inbox.is_new(db, message)
-    db.rollback()
-    assert inbox.is_new(db, message), "what was rolled back was not handled"
-    db.commit()
-    broker.release(message)
-    [again] = broker.receive("orders")
-    assert not inbox.is_new(db, again)
-    assert inbox.is_new(db, again, key="order 17")
-    assert not inbox.is_new(db, again, key="order 17")
-    assert inbox.forget(db, message.published_ms) == 0
-    assert inbox.forget(db, message.published_ms + 1) == 2
-    db.close()
-
-
 def test_what_is_no_connection_or_no_name_is_refused() -> None:
     with pytest.raises(NoDatabase, match="int is no connection"):
         Outbox().create(5)
@@ -348,27 +294,6 @@ def test_what_is_no_connection_or_no_name_is_refused() -> None:
         Inbox("")
     with Broker.open(None) as broker, pytest.raises(ValueError, match="batch"):
         Relay(broker, lambda: None, name="shop", batch=0)
-
-
-def test_a_message_of_a_broker_made_anew_is_another_one_though_it_has_the_same_place(
-    connect: Connect,
-) -> None:
-    inbox = Inbox()
-    db = connect()
-    inbox.create(db)
-    identities = set()
-    clock = ManualClock()
-    for body in ("pay 5", "pay 6"):
-        clock.advance(1)
-        with Broker.open(None, clock=clock) as made_anew:
-            made_anew.declare("orders")
-            made_anew.publish("orders", body)
-            [message] = made_anew.receive("orders")
-            identities.add(message.identity)
-            assert inbox.is_new(db, message)
-            assert not inbox.is_new(db, message)
-    assert len(identities) == 1
-    db.close()
 
 
 def test_rows_may_come_as_whatever_the_connection_makes_of_them(
