@@ -85,6 +85,13 @@ def test_a_queue_may_be_full_of_bytes(channel: Any) -> None:
     assert [body[:1] for body in drain(channel, name)] == [b"b", b"c"]
 
 
+def test_of_bytes_the_bodies_alone_count(channel: Any) -> None:
+    name = queue(channel, max_length_bytes=10, overflow="reject-publish")
+    put(channel, name, "12345", "67890", headers={"long": "x" * 50})
+    with pytest.raises(NackError):
+        put(channel, name, "!")
+
+
 def test_what_is_leased_does_not_make_a_queue_full(channel: Any) -> None:
     name = queue(channel, max_length=2, overflow="reject-publish")
     put(channel, name, "a", "b")
@@ -153,6 +160,13 @@ def test_higher_priorities_come_first_and_equals_in_order(channel: Any) -> None:
     got = [body.decode() for body in drain(channel, name)]
     # A priority above the queue's counts as the highest, 10: above the nine.
     assert got == [*reversed(order[0]), *order[1]]
+
+
+def test_a_priority_above_the_highest_of_the_queue_counts_as_that(channel: Any) -> None:
+    name = queue(channel, max_priority=3)
+    for level, body in ((3, "three"), (9, "nine"), (0, "none"), (255, "most")):
+        put(channel, name, body, priority=level)
+    assert drain(channel, name) == [b"three", b"nine", b"most", b"none"]
 
 
 def test_a_requeued_message_keeps_its_priority(channel: Any) -> None:

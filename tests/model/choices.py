@@ -31,6 +31,7 @@ LIVES = {
     "retention_ms": st.sampled_from([None, None, 400]),
     "ttl_ms": st.sampled_from([None, None, 300]),
     "kind": st.sampled_from(["standard", "fifo", "priority"]),
+    "priority_max": st.sampled_from([None, None, 1]),
     "dedup_window_ms": st.sampled_from([None, None, 100]),
     "dedup_scope": st.sampled_from(["queue", "key"]),
     "delete_when_unused": st.sampled_from([False, False, True]),

@@ -71,7 +71,8 @@ class NaiveQueue:
         """The offsets a receiver of `count` messages gets."""
         ready = [] if self.settings.paused else self.of("ready")
         if self.settings.kind == "priority":
-            ready.sort(key=lambda offset: -self.held[offset].priority)
+            most = self.settings.priority_max or 255
+            ready.sort(key=lambda offset: -min(self.held[offset].priority, most))
             return ready[:count]
         keys = {self.held[offset].key for offset in ready}
         open_keys = {key: self._open(key) for key in keys}

@@ -51,6 +51,8 @@ class QueueOptions(TypedDict, total=False):
     dead_letter_routing_key: str | None
     dead_letter_strict: bool
     limits_waiting: bool
+    limits_bodies: bool
+    priority_max: int | None
 
 
 class BrokerOptions(TypedDict, total=False):

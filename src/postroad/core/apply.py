@@ -135,7 +135,7 @@ def _publish_to(
         elif waiting[-1][1] != group:
             _not_durable_yet(state, waiting, first)
     if queue.settings.bytes_max is not None:
-        queue.pages.weigh(first, message_sizes(record))
+        queue.pages.weigh(first, message_sizes(record, queue.settings.limits_bodies))
     if record.dues:
         queue.delay_each(first, _dues(record, queue.settings.delay_ms))
     elif queue.settings.delay_ms and record.notes is None:
@@ -172,10 +172,10 @@ def _dues(record: facts.Published, own_ms: int) -> "array[int]":
     return dues
 
 
-def message_sizes(record: facts.Published) -> "array[int]":
+def message_sizes(record: facts.Published, bodies_alone: bool = False) -> "array[int]":
     """Bytes of each message of a publish, body and head."""
     sizes = array("I", record.sizes)
-    if record.head_sizes:
+    if record.head_sizes and not bodies_alone:
         heads = array("I", record.head_sizes)
         return array("I", [body + head for body, head in zip(sizes, heads, strict=True)])
     return sizes

@@ -10,6 +10,7 @@ from typing import Any
 
 from postroad.core import records as facts
 from postroad.core.decide import publish
+from postroad.core.decide.overflow import weight_in
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
 from postroad.core.kv.room import room_for
@@ -279,7 +280,7 @@ class Test:
         for queue in found:
             if _is_bounded(queue) and queue.id in self.routed:
                 return _together(f"publishes to queue `{queue.name}`, which is bounded")
-        size = sum(map(len, one.bodies)) + sum(map(len, one.heads or ()))
+        size = (sum(map(len, one.bodies)), sum(map(len, one.heads or ())))
         sifts = False
         for queue in found:
             count, held = self.ahead.get(queue.id, (0, 0))
@@ -290,7 +291,8 @@ class Test:
             refusal = publish.refusal_of(self.world, one, [queue], (count, held))
             if refusal is not None:
                 return _stands(refusal.reply)
-            self.ahead[queue.id] = (count + len(one.bodies), held + size)
+            weight = weight_in(queue, *size)
+            self.ahead[queue.id] = (count + len(one.bodies), held + weight)
         return self._decided(one) if sifts else None
 
     def _depends(self, one: Any) -> Refused | None:

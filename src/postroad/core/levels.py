@@ -16,10 +16,13 @@ MASKS_KEPT = 4
 
 
 class Levels(Lanes):
-    """Per level the pages that may have ready messages of it. `present`: levels with any page."""
+    """Per level the pages that may have ready messages of it. `present`: levels with any page;
+    `top`: the highest level, where those of a higher priority are as well."""
 
-    def __init__(self, pages: dict[int, Page]) -> None:
+    def __init__(self, pages: dict[int, Page], top: int) -> None:
         super().__init__(pages)
+        self.top = top
+        self.topmost = _digits(top, LEVELS - 1)
         self.present = 0
         self.lists: dict[int, list[int]] = {}
         self.listed: set[int] = set()
@@ -92,7 +95,7 @@ class Levels(Lanes):
             while pages:
                 page = self.pages.get(pages[0])
                 if page is not None:
-                    mask = page.ready & _mask_of(page, level)
+                    mask = page.ready & self._mask_of(page, level)
                     if chosen is not None:
                         mask &= ~chosen.get(page.number, 0)
                     if mask:
@@ -111,7 +114,7 @@ class Levels(Lanes):
         for start, length in runs(mask):
             levels.update(page.priorities[start : start + length])
         for level in levels:
-            self._enter(page.number, level)
+            self._enter(page.number, min(level, self.top))
 
     def _enter(self, number: int, level: int) -> None:
         entry = (number << 8) | level
@@ -123,26 +126,26 @@ class Levels(Lanes):
         heappush(self.lists[level], number)
         self.present |= 1 << level
 
+    def _mask_of(self, page: Page, level: int) -> int:
+        """The slots of a page that have a level."""
+        if page.priorities is None:
+            return 0 if level else -1
+        mask = page.level_masks.get(level)
+        if mask is None:
+            table = self.topmost if level == self.top else _ONLY[level]
+            mask = int(page.priorities.translate(table)[::-1], 2)
+            if len(page.level_masks) >= MASKS_KEPT:
+                page.level_masks = {}
+            page.level_masks[level] = mask
+        return mask
 
-def _mask_of(page: Page, level: int) -> int:
-    """The slots of a page that have a level."""
-    if page.priorities is None:
-        return 0 if level else -1
-    mask = page.level_masks.get(level)
-    if mask is None:
-        digits = page.priorities.translate(_ONLY[level])[::-1]
-        mask = int(digits, 2)
-        if len(page.level_masks) >= MASKS_KEPT:
-            page.level_masks = {}
-        page.level_masks[level] = mask
-    return mask
 
-
-def _digits(level: int) -> bytes:
+def _digits(level: int, last: int) -> bytes:
+    """The table that makes a `1` of each level from one to another, and a `0` of every other."""
     table = bytearray(b"0" * LEVELS)
-    table[level] = ord("1")
+    table[level : last + 1] = b"1" * (last + 1 - level)
     return bytes(table)
 
 
-_ONLY = [_digits(level) for level in range(LEVELS)]
+_ONLY = [_digits(level, level) for level in range(LEVELS)]
 """Per level the table that makes a `1` of it, and a `0` of every other."""

@@ -13,13 +13,15 @@ from postroad.core.levels import Levels
 from postroad.core.list_lane import ListLane
 from postroad.core.page import Page
 from postroad.core.pages import Pages
+from postroad.limits import PRIORITY_MAX
 from postroad.model.policy import FIFO, PRIORITY, STANDARD, QueueSettings
 
 
 def set_lanes(pages: Pages, settings: QueueSettings) -> None:
     """Lanes as the settings say; those of keys in a standard queue come with the first key."""
     if settings.kind == PRIORITY and pages.lanes is None:
-        pages.lanes = Levels(pages.all)
+        most = settings.priority_max
+        pages.lanes = Levels(pages.all, PRIORITY_MAX if most is None else most)
     elif settings.kind == FIFO and pages.lanes is None:
         pages.lanes = Keys(pages.all, True, 0)
     lanes = pages.lanes

@@ -77,11 +77,13 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     with `dead_letter_routing_key`, or without one under the routing keys they came by. What has
     nowhere to go is dropped, or with `dead_letter_strict` stays dead in its queue until it has.
     `length_max`, `bytes_max`: messages and bytes the queue may hold, with `limits_waiting` beside
-    those that are leased; `overflow` says what gives way.
+    those that are leased; with `limits_bodies` the bytes of bodies alone count, not what comes with
+    them. `overflow` says what gives way.
     `wait_ms`: long-poll time of a receive that does not say its own.
     `message_bytes_max`: a larger message (body and head) is refused. `leased_max`: most messages
     leased at once.
-    `kind`: standard, fifo or priority; it never changes. `dedup_window_ms`: for so long a message
+    `kind`: standard, fifo or priority; `priority_max`: a message of a higher priority leaves among
+    those of this one; neither ever changes. `dedup_window_ms`: for so long a message
     with the id of an earlier one is not taken again; `dedup_by_content`: the body stands for an id
     that was not given; `dedup_scope`: ids count for the whole `queue`, or for each `key` alone.
     `key_leased_max`: most messages of one key leased at once. `per_second`, `key_per_second`: most
@@ -124,6 +126,8 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     dead_letter_routing_key: str | None = None
     dead_letter_strict: bool = False
     limits_waiting: bool = False
+    limits_bodies: bool = False
+    priority_max: int | None = None
 
     @property
     def life_ms(self) -> int | None:

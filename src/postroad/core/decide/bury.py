@@ -13,7 +13,12 @@ from postroad.core.bits import PAGE, pack_mask
 from postroad.core.decide.carry import fetch
 from postroad.core.decide.deaths import died, is_circle, keys_of, way_of
 from postroad.core.decide.load import Load, chunk_records
-from postroad.core.decide.overflow import has_room, keeps_refused, refused_records
+from postroad.core.decide.overflow import (
+    has_room,
+    keeps_refused,
+    refused_records,
+    weight_in,
+)
 from postroad.core.decision import Decision, Missing, World
 from postroad.core.exchanges.append import append_part
 from postroad.core.exchanges.binding import Exchange
@@ -139,7 +144,7 @@ class Funeral:
         if not route.ids and not route.topics and self.strict:
             return
         route = self._without_circles(route, note)
-        size = len(body) + len(head)
+        size = (len(body), len(head))
         full = [one for one in route.queues if not self._has_room(one, size)]
         if full and self.strict:
             return
@@ -200,18 +205,18 @@ class Funeral:
         topics = {topic.id: topic for topic in route.topics}
         return self.world.state.exchanges.routes.route(kept, topics)
 
-    def _has_room(self, queue: Queue, size: int) -> bool:
+    def _has_room(self, queue: Queue, size: tuple[int, int]) -> bool:
         if queue.settings.overflow not in OVERFLOWS_REFUSING:
             return True
         count, held = self.taken.get(queue.id, (0, 0))
-        return has_room(queue, count + 1, held + size)
+        return has_room(queue, count + 1, held + weight_in(queue, *size))
 
-    def _count_in(self, route: Route, size: int) -> None:
+    def _count_in(self, route: Route, size: tuple[int, int]) -> None:
         for queue in route.queues:
             settings = queue.settings
             if settings.length_max is not None or settings.bytes_max is not None:
                 count, held = self.taken.get(queue.id, (0, 0))
-                self.taken[queue.id] = (count + 1, held + size)
+                self.taken[queue.id] = (count + 1, held + weight_in(queue, *size))
 
     def _due(self, head: bytes, came_by: str | None, now: int) -> int:
         """When it is ready at its targets: a delayed exchange lets it wait, once."""

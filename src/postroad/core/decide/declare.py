@@ -15,6 +15,7 @@ from postroad.limits import (
     DELIVERIES_MAX,
     DURATION_MS_MAX,
     KEY_LENGTH_MAX,
+    PRIORITY_MAX,
     QUEUES_MAX,
     RATE_MAX,
 )
@@ -54,6 +55,7 @@ BOUNDS = {
     "key_per_second": RATE_MAX,
     "expires_ms": DURATION_MS_MAX,
     "keep_settled_ms": DURATION_MS_MAX,
+    "priority_max": PRIORITY_MAX,
 }
 """Settings that are a positive number or nothing, and the most each may be."""
 
@@ -118,6 +120,9 @@ def decide_change(world: World, command: ChangeQueue, now: int) -> Decision:
             return refuse(Why.BAD_SETTINGS, wrong, queue.touched)
     if settings.kind != queue.settings.kind:
         text = f"queue `{queue.name}` is and stays of kind {queue.settings.kind}"
+        return refuse(Why.BAD_SETTINGS, text, queue.touched)
+    if settings.priority_max != queue.settings.priority_max:
+        text = f"the highest priority of queue `{queue.name}` was said when it was declared"
         return refuse(Why.BAD_SETTINGS, text, queue.touched)
     if queue.list_end and (settings.key_leased_max or settings.key_per_second):
         text = f"queue `{queue.name}` is a list, which knows no keys"

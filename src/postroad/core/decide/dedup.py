@@ -10,7 +10,7 @@ from hashlib import blake2b, sha256
 
 from postroad.core import records as facts
 from postroad.core.decide.load import Load, chunk_records, publish_records
-from postroad.core.decide.overflow import has_room
+from postroad.core.decide.overflow import has_room, weight_in
 from postroad.core.decision import World
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.queue import Queue
@@ -107,7 +107,7 @@ def _size_of(queue: Queue, load: Load, at: int) -> int:
     """The bytes of a message, where the queue counts them."""
     if queue.settings.bytes_max is None:
         return 0
-    return len(load.bodies[at]) + (0 if load.heads is None else len(load.heads[at]))
+    return weight_in(queue, len(load.bodies[at]), 0 if load.heads is None else len(load.heads[at]))
 
 
 def _is_over(queue: Queue, count: int, size: int) -> bool:

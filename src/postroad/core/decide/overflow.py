@@ -85,6 +85,11 @@ def has_room(queue: Queue, count: int, size: int) -> bool:
     return settings.bytes_max is None or held_bytes + size <= settings.bytes_max
 
 
+def weight_in(queue: Queue, bodies: int, heads: int) -> int:
+    """What so many bytes of bodies, and of what comes with them, weigh in a queue."""
+    return bodies if queue.settings.limits_bodies else bodies + heads
+
+
 def keeps_refused(queue: Queue) -> bool:
     """Whether what a full queue refuses goes to its dead letters. Where these cannot leave and are
     many already, it is refused and no more, or a bounded queue would grow by what it refuses."""

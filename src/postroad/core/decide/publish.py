@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 from postroad.core.decide.dedup import Taken, take
 from postroad.core.decide.load import load_of, load_together
-from postroad.core.decide.overflow import has_room, keeps_refused, refused_records
+from postroad.core.decide.overflow import (
+    has_room,
+    keeps_refused,
+    refused_records,
+    weight_in,
+)
 from postroad.core.decision import TOO_LONG, Decision, World, no_such_queue, refuse, too_long
 from postroad.core.queue import Queue
 from postroad.core.records import Record
@@ -49,7 +54,7 @@ def decide_together(world: World, commands: list[Publish], now: int) -> list[Dec
         accepted.append(command)
         ahead += len(command.bodies)
         if weighs:
-            ahead_bytes += _bytes_of(command)
+            ahead_bytes += _weight_of(found[0], command)
     if accepted:
         taken = take(world, found, load_together(world, accepted, now), now)
         _answer(found, decisions, accepted, taken, now)
@@ -148,8 +153,8 @@ def _known(offsets: tuple[int, ...], fresh: int) -> tuple[int, ...]:
 
 def stand_alone(state: State, names: tuple[str, ...]) -> bool:
     """Whether publishes to these queues are decided one by one: those that tell known messages from
-    new ones and are bounded, for the bound counts the new ones only; and those where what is
-    refused is not gone."""
+    new ones and are bounded, for the bound counts the new ones only; those that weigh the same
+    messages otherwise than the others do; and those where what is refused is not gone."""
     for name in names:
         queue = state.by_name.get(name)
         if queue is None:
@@ -158,6 +163,8 @@ def stand_alone(state: State, names: tuple[str, ...]) -> bool:
         if settings.overflow == OVERFLOW_REJECT_DEAD_LETTER:
             return True
         bounded = settings.length_max is not None or settings.bytes_max is not None
+        if settings.limits_bodies and len(names) > 1:
+            return True
         if bounded and settings.dedup_window_ms is not None:
             return True
     return False
@@ -274,8 +281,13 @@ def _largest(command: Publish) -> int:
 
 
 def _is_full(queue: Queue, command: Publish, ahead: tuple[int, int]) -> bool:
-    size = 0 if queue.settings.bytes_max is None else ahead[1] + _bytes_of(command)
+    size = 0 if queue.settings.bytes_max is None else ahead[1] + _weight_of(queue, command)
     return not has_room(queue, ahead[0] + len(command.bodies), size)
+
+
+def _weight_of(queue: Queue, command: Publish) -> int:
+    heads = 0 if command.heads is None else sum(map(len, command.heads))
+    return weight_in(queue, sum(map(len, command.bodies)), heads)
 
 
 def _bytes_of(command: Publish) -> int:

@@ -4,7 +4,7 @@ One rule: each message is looked at in its turn, as if it came alone; what one q
 others get all the same. Compiled by mypyc where possible.
 """
 
-from postroad.core.decide.overflow import has_room, keeps_refused
+from postroad.core.decide.overflow import has_room, keeps_refused, weight_in
 from postroad.core.decision import World
 from postroad.core.exchanges.groups import Plan
 from postroad.core.exchanges.routes import Route
@@ -49,7 +49,7 @@ def is_crowded(state: State, plan: Plan, command: PublishTo) -> bool:
             if not _may_refuse(queue):
                 continue
             count, size = coming.get(queue.id, (0, 0))
-            size += sum([_size_of(command, at) for at in which])
+            size += sum([_weight_of(queue, command, at) for at in which])
             coming[queue.id] = (count + len(which), size)
             if not has_room(queue, count + len(which), size):
                 return True
@@ -64,7 +64,7 @@ def leave_out(world: World, routes: list[Route], command: PublishTo) -> Crowded:
     for at, route in enumerate(routes):
         misfits = _misfits(world, route, command, at) if command.skip_refusing else {}
         choosy = [one for one in route.terms(realm.version).choosy if one.id not in misfits]
-        full = _without_room(choosy, taken, _size_of(command, at))
+        full = _without_room(choosy, taken, command, at)
         if not full and not misfits:
             crowded.routes.append(route)
             continue
@@ -81,15 +81,18 @@ def leave_out(world: World, routes: list[Route], command: PublishTo) -> Crowded:
     return crowded
 
 
-def _without_room(queues: list[Queue], taken: dict[int, tuple[int, int]], size: int) -> list[Queue]:
+def _without_room(
+    queues: list[Queue], taken: dict[int, tuple[int, int]], command: PublishTo, at: int
+) -> list[Queue]:
     """Those of some queues that have no room for one more message; by the others it is taken."""
     full: list[Queue] = []
     for queue in queues:
         if not _may_refuse(queue):
             continue
         count, held = taken.get(queue.id, (0, 0))
-        if has_room(queue, count + 1, held + size):
-            taken[queue.id] = (count + 1, held + size)
+        held += _weight_of(queue, command, at)
+        if has_room(queue, count + 1, held):
+            taken[queue.id] = (count + 1, held)
         else:
             full.append(queue)
     return full
@@ -128,6 +131,12 @@ def _may_refuse(queue: Queue) -> bool:
     if settings.length_max is None and settings.bytes_max is None:
         return False
     return settings.overflow in OVERFLOWS_REFUSING and settings.dedup_window_ms is None
+
+
+def _weight_of(queue: Queue, command: PublishTo, at: int) -> int:
+    """What a message weighs in a queue with bounds."""
+    heads = command.heads
+    return weight_in(queue, len(command.bodies[at]), 0 if heads is None else len(heads[at]))
 
 
 def _size_of(command: PublishTo, at: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from postroad.core import records as facts
 from postroad.core.decide.dedup import take
 from postroad.core.decide.load import Load, chunk_records, load_of
-from postroad.core.decide.overflow import refused_records
+from postroad.core.decide.overflow import refused_records, weight_in
 from postroad.core.decide.publish import UNEVEN, longest, refusal_of
 from postroad.core.decision import Decision, World, refuse
 from postroad.core.exchanges.append import append_part
@@ -284,7 +284,7 @@ def _count_in(ahead: dict[int, tuple[int, int]], terms: Terms, publish: Publish,
     heads = 0 if publish.heads is None else sum(map(len, publish.heads))
     for queue in terms.bounded:
         count, held = ahead.get(queue.id, (0, 0))
-        ahead[queue.id] = (count + len(publish.bodies), held + size + heads)
+        ahead[queue.id] = (count + len(publish.bodies), held + weight_in(queue, size, heads))
 
 
 class Outcome:

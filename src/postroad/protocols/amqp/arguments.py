@@ -227,6 +227,8 @@ def queue_settings(
         delete_when_unused=auto_delete,
         dedup_window_ms=_dedup_window_ms(known),
         limits_waiting="x-max-length" in known or "x-max-length-bytes" in known,
+        limits_bodies="x-max-length-bytes" in known,
+        priority_max=known.get("x-max-priority") or None,
     )
 
 
