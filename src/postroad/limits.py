@@ -109,6 +109,9 @@ PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one tu
 DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 REFUSED_KEPT_MAX = 100_000  # dead messages in a full queue; with more it keeps none it refuses
 DEAD_WAIT_MS = 1_000  # what is dead and has nowhere to go, though it may not be lost, tries again
+DEAD_WAIT_MS_MAX = 60_000  # the same where there is so much of it that to look at it takes long
+DEAD_REST_LOOK_MS = 100  # ms that such a queue rests for each slice that was looked at in vain
+DEAD_LOOK_MS = 10  # from one slice that was looked at in vain to the next: never two in one turn
 PUSH_BATCH = 100  # messages pushed to one consumer before the next has its turn
 PUSH_BYTES = 1024 * 1024  # the same in bytes, or one message: what a block may have
 FORSAKEN_SLICE = 64  # queues that go in one turn because their last consumers left
@@ -196,6 +199,24 @@ PUSH_PLACE_MS = 30_000  # waited for one of them: with the POST, less than the l
 PUSHES_PER_ENDPOINT = 16  # of one subscription, so that none takes all the places
 PUSH_LOOK_MS = 1_000  # how soon a new HTTP subscription is seen
 PUSH_QUEUES_PAGE = 1_000  # HTTP subscriptions looked up by one ask
+
+# Pushes of queues to web addresses.
+WEBHOOK_URL_CHARS_MAX = 2_048
+WEBHOOK_CONCURRENCY_MAX = 100  # requests of one queue under way at once
+WEBHOOK_PER_SECOND_MAX = 10_000  # requests of one queue: more is no limit
+WEBHOOK_TIMEOUT_MS_MAX = 900_000  # an answer may take a quarter of an hour
+WEBHOOK_SECRET_BYTES_MIN = 24  # as the Standard Webhooks have it
+WEBHOOK_SECRET_BYTES_MAX = 64  # likewise
+WEBHOOK_SECRETS_MAX = 4  # the newest, and some that are on their way out
+WEBHOOK_HEADERS_MAX = 64  # of a message, sent along with it
+WEBHOOK_HEADERS_BYTES_MAX = 4_096  # of them together; servers take 8 KiB in all
+WEBHOOKS_MAX = 512  # requests of all queues under way at once: each has a socket
+WEBHOOK_LOOK_MS = 1_000  # how soon a push that was set is seen
+WEBHOOK_MISSING_LOOKS = 10  # after so many looks a queue that was not there is looked for again
+WEBHOOK_QUEUES_PAGE = 1_000  # pushes looked up by one ask
+WEBHOOK_RETRY_MS = 1_000  # before the first retry where the queue has no policy; then doubled
+WEBHOOK_RETRY_MS_MAX = 300_000  # between two of them at most
+WEBHOOK_HOLD_MS_MAX = 3_600_000  # an endpoint that asks for more time gets as much as this
 SNS_WILDCARD_POINTS_MAX = 100  # of a policy: 1 for a pattern with one star, 3 for each of more
 
 # Topics and groups.
@@ -261,6 +282,19 @@ KEEPER_IDLE_S = 1.0  # the embedded keeper thread ends when it had nothing to do
 # The embedded API.
 CONSUME_WAIT_MS = 20_000  # one wait of an endless consume; then it asks again
 
+# Workflows.
+FLOW_STEPS_MAX = 1_000  # of one flow, which is read and written whole when something arrives
+FLOW_BYTES_MAX = 4 * 1024 * 1024  # of one flow with its plan and its results
+FLOW_RESULT_BYTES_MAX = 256 * 1024  # of one result; larger ones are kept elsewhere, by their places
+FLOW_ID_CHARS_MAX = 512  # of a flow's id: half of what an ordering key may have
+FLOW_ENDED_MS = 86_400_000  # so long one that ended is seen, and its id is not used again
+FLOW_LEASE_MS = 5_000  # arrivals are worked off in a moment; those of a dead process wait so long
+FLOW_LOT = 500  # arrivals taken at once
+FLOW_AGAIN_MS = 1_000  # what could not be published, for a queue is full, is tried again so soon
+FLOW_LOOK_MS = 5_000  # dead letters are looked at so often for flows that wait for them
+FLOW_LOOK_LETTERS = 500  # dead letters looked at in one step
+FLOWS_READ_MAX = 1_000  # flows listed at once
+
 # The outbox.
 OUTBOX_BATCH_MESSAGES = 1_000  # published in one atomic step; read from the database at once
 OUTBOX_BATCH_BYTES = 8 * 1024 * 1024  # bodies in one of them, or one message
@@ -278,6 +312,9 @@ WORKER_WAIT_MS = 20_000  # one wait for messages; then the worker asks again
 WORKER_THREADS_LOST_MAX = 100  # threads whose task never ended, of one worker; with more it stops
 WORKER_STOP_S = 30.0  # running tasks have so long to end when a worker is told to stop
 WORKER_AGAIN_MS = 500  # after a lost connection a worker asks again so soon
+COMPANY_OPERATIONS_MAX = 400  # done in the step of one ack: two such fit into one batch
+COMPANY_BYTES = 16 * 1024 * 1024  # what goes with acks of one batch, about; more is more batches
+COMPANY_TRIES_MAX = 20  # a companion is asked anew so often: each time another was there first
 CHILD_LIVES_S = 2.0  # a process that ends sooner would end again
 CHILD_LOOK_S = 0.25  # processes, and files with --reload, are looked at so often
 HEARTBEAT_SHARE = 3  # leases are extended after one part in so many of their time
@@ -288,6 +325,14 @@ RESULT_LOOK_S = 1.0  # whoever waits for a result looks so often though nobody t
 WAKE_QUEUE_MS = 600_000  # the queue on which a process is told of results outlives it by so much
 WAKES_READ = 100  # jobs told of at once
 WAKES_WAIT_MS = 2_000  # one wait for them; then it is seen whether anybody waits still
+READER_BATCH_MAX = 10_000  # messages of one batch of a reader: some tens of MB of large events
+READER_MEMBERS_MAX = 100  # members that one reader has in one process
+READER_SESSION_S = 10.0  # a member of which nothing is heard so long is out; others read on then
+READER_WAIT_MS = 20_000  # one wait of a reader for messages, at most; then it asks again
+READER_LEAVE_S = 2.0  # a reader that ends has so long to say so; else others wait for its session
+REPLY_LEASE_MS = 5_000  # a reply whose connection broke on its way comes again after so long
+REPLY_BYTES_MAX = 16 * 1024 * 1024  # of one reply, which passes through memory and the journal
+REQUEST_S = 30.0  # a request waits so long for its reply unless it says otherwise
 
 # Schemas.
 SCHEMA_BYTES_MAX = 64 * 1024  # of one version: far more than people write by hand
@@ -355,3 +400,12 @@ NATIVE_UNSENT_BYTES_MAX = 1024 * 1024  # not yet taken by the socket; who asks m
 NATIVE_READ_BYTES = 256 * 1024  # read by a client at once
 NATIVE_DIAL_MS = 5_000  # one try to connect
 NATIVE_CLOSE_MS = 5_000  # a close waits so long for the replies that are on their way
+
+# Schedules.
+SCHEDULES_MAX = 10_000  # each is a row in memory, and a step at its slot
+SCHEDULE_EVERY_MS_MIN = 10  # between two slots: each is a write to the disk
+SCHEDULE_BODY_BYTES_MAX = 64 * 1024  # a schedule is state: what is larger belongs elsewhere
+SCHEDULE_CRON_CHARS_MAX = 256  # of an expression, and of the name of a zone
+SCHEDULE_MISSED_MAX = 200  # slots fired or counted at once: a turn of the loop
+SCHEDULE_LATE_MS = 60_000  # a slot later than this is one that `skip` passes over
+SCHEDULE_FAILURE_CHARS_MAX = 512  # kept of why the last message was refused
