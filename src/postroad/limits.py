@@ -372,6 +372,7 @@ AMQP_CONTENT_BYTES_MAX = 128 * 1024 * 1024  # of bodies that have come in part, 
 AMQP_HANDSHAKE_TICKS_MAX = 10  # from the first byte to the open connection, as in RabbitMQ
 AMQP_CLOSE_TICKS_MAX = 5  # a client has so long to say that a connection may close
 AMQP_HELD_BACK_MAX = 64  # frames behind a method at work; with more no more is read
+AMQP_EXCHANGES_KNOWN_MAX = 1_000  # names kept of those a connection published to
 AMQP_EXPIRATION_MS_MAX = 315_360_000_000  # ten years, as RabbitMQ has it
 AMQP_CREDIT = 400  # deliveries ahead of a client that set no prefetch: four pushes
 AMQP_FAILURE_BYTES_MAX = 2_048  # of what went wrong, in a header: the shortest frame has 4,096

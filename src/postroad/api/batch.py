@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from postroad.api.asks import Asks
+from postroad.api.collections import SpaceOperations
 from postroad.api.refusals import expect
 from postroad.errors import BadCommand
 from postroad.limits import BATCH_COMMANDS_MAX
@@ -37,6 +38,10 @@ class Steps:
 
 class BatchOperations:
     """What makes one step of several operations."""
+
+    def space(self, name: str = "default") -> SpaceOperations:
+        """The operations on the keys of a space, as `kv(name).later` has them."""
+        return SpaceOperations(name)
 
     def batch(
         self,

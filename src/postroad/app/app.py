@@ -21,6 +21,7 @@ from postroad.errors import BadWorker
 from postroad.limits import WORKER_STOP_S
 
 if TYPE_CHECKING:
+    from postroad.app.company import Companion
     from postroad.app.inline import Tested
     from postroad.app.jobs import Job
     from postroad.app.running import Running
@@ -86,6 +87,13 @@ class App:
             return worker
 
         return cast("Declares", declared)
+
+    @cached_property
+    def companions(self) -> "list[Companion]":
+        """What may want something done with the end of a message; the first keeps results."""
+        from postroad.app.jobs import Results
+
+        return [Results()]
 
     @cached_property
     def waits(self) -> "Waits":

@@ -6,12 +6,20 @@ is of no use after it.
 
 from typing import Any, Protocol
 
+from postroad.api.asks import Asks
+from postroad.api.operations import Operations
+from postroad.app.company import check_count, commands_of
 from postroad.app.outcomes import Reject, RetryAfter, RetryNow
+from postroad.model.commands import Command
 from postroad.model.message import Delivery, HeaderValue
 
 
-class Extends(Protocol):
-    """Who can hold a lease longer."""
+class Holds(Protocol):
+    """Who has the lease."""
+
+    @property
+    def later(self) -> Operations:
+        """The operations of the broker."""
 
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let the lease of a message end so many seconds from now."""
@@ -24,14 +32,15 @@ class Context:
     yielded, else `None`. `kept`: a dictionary for middleware and the task, of this delivery alone.
     """
 
-    __slots__ = ("_holder", "_kept", "message", "queue", "state")
+    __slots__ = ("_holder", "_kept", "asked", "message", "queue", "state")
 
-    def __init__(self, message: Delivery, queue: str, state: Any, holder: Extends) -> None:
+    def __init__(self, message: Delivery, queue: str, state: Any, holder: Holds) -> None:
         self.message = message
         self.queue = queue
         self.state = state
         self._holder = holder
         self._kept: dict[str, Any] | None = None
+        self.asked: list[Command] = []
 
     @property
     def attempt(self) -> int:
@@ -49,6 +58,22 @@ class Context:
         if self._kept is None:
             self._kept = {}
         return self._kept
+
+    @property
+    def later(self) -> Operations:
+        """The operations of the broker, for `also`."""
+        return self._holder.later
+
+    def also(self, *operations: Asks[Any]) -> None:
+        """Have operations of `later` done in the step that acks the message, all or nothing with
+        it: `context.also(context.later.publish("next", body))`. Where the task fails, or the lease
+        is lost, none of them is done; where one is refused the run has failed, and is retried.
+
+        Raises `BadCommand` and `TypeError` for what cannot go with an ack.
+        """
+        commands = commands_of(operations)
+        check_count(len(self.asked) + len(commands))
+        self.asked.extend(commands)
 
     async def extend(self, seconds: float) -> None:
         """Let the lease end so many seconds from now; while a task runs, its worker does so by

@@ -7,9 +7,8 @@ and the worker's options alone.
 import traceback
 from types import TracebackType
 
-from postroad.app.outcomes import BadBody, Reject, RetryAfter
+from postroad.app.outcomes import BadBody, Failing, Reject, RetryAfter
 from postroad.app.retry import Retry
-from postroad.app.settler import Failing
 from postroad.limits import FAILURE_CHARS_MAX
 from postroad.model.message import Delivery
 
@@ -19,7 +18,7 @@ def failing_of(message: Delivery, error: BaseException, retry: Retry, attempts: 
     if isinstance(error, Reject):
         return Failing(message, True, None, told(error))
     if isinstance(error, BadBody):
-        return Failing(message, True, None, _bounded(f"bad body: {error}"))
+        return Failing(message, True, None, told(error))
     last = message.delivery_count >= attempts
     failure = told(error) if last else ""
     if isinstance(error, RetryAfter):
@@ -34,6 +33,8 @@ def is_final(failing: Failing, attempts: int) -> bool:
 
 def told(error: BaseException) -> str:
     """The end of an error's traceback, from the task's own frames on."""
+    if isinstance(error, BadBody):
+        return _bounded(f"bad body: {error}")
     trace = _own_frames(error.__traceback__)
     lines = traceback.format_exception(type(error), error, trace)
     return _bounded("".join(lines).rstrip())

@@ -15,14 +15,16 @@ from postroad.limits import (
     WORKER_LOOK_MS,
     WORKER_WAKE_MS_MAX,
 )
+from postroad.model.commands import Command
 from postroad.model.message import Delivery
 
 
 class Run:
     """A message whose task runs since `since_ms`; `number` tells it from all other runs. `is_late`:
-    it was told to end, for it takes too long. `is_lost`: its lease is."""
+    it was told to end, for it takes too long. `is_lost`: its lease is. `asked`: what its task wants
+    done with its ack."""
 
-    __slots__ = ("is_late", "is_lost", "message", "number", "since_ms")
+    __slots__ = ("asked", "is_late", "is_lost", "message", "number", "since_ms")
 
     def __init__(self, number: int, message: Delivery, since_ms: int) -> None:
         self.number = number
@@ -30,6 +32,7 @@ class Run:
         self.since_ms = since_ms
         self.is_late = False
         self.is_lost = False
+        self.asked: Sequence[Command] = ()
 
 
 class Hands:

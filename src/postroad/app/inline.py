@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from postroad.api.asks import Asks
 from postroad.api.broker import Broker
 from postroad.api.operations import Operations
+from postroad.app.company import Companion, Ending, asking, party_of
 from postroad.app.context import Context
 from postroad.app.declare import declaring
 from postroad.app.failing import failing_of, is_final
 from postroad.app.hooks import Hooks
-from postroad.app.jobs import result_operations
 from postroad.app.link import Link
-from postroad.app.outcomes import Failed, Outcome, RetryAfter, Succeeded
-from postroad.errors import BlocksLoop
+from postroad.app.outcomes import RetryAfter
+from postroad.app.settler import settling_of
+from postroad.errors import BlocksLoop, Changed
+from postroad.limits import COMPANY_TRIES_MAX
 from postroad.model.message import Delivery
 
 if TYPE_CHECKING:
@@ -117,6 +119,11 @@ class Tested:
         if self._inline:
             await self.adrain()
 
+    @property
+    def later(self) -> Operations:
+        """The operations of the broker."""
+        return self.broker.later
+
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let the lease of a message end so many seconds from now."""
         self.broker.extend(message, round(seconds * 1_000))
@@ -151,27 +158,47 @@ class Tested:
             call = _call(worker, args, kwargs)
             result = await Hooks(self._app.middleware).run(context, call)
         except Exception as error:
-            if self._failed(worker, message, error):
+            if await self._failed(worker, message, error):
                 raise
-        else:
-            self._settle(message, self.broker.later.ack(message), Succeeded(result))
+            return
+        try:
+            await self._settle(Ending(message, self._wanting(message), context.asked, result))
+        except Exception as error:
+            await self._failed(worker, message, error)
+            raise
 
-    def _failed(self, worker: "Worker[Any, Any]", message: Delivery, error: Exception) -> bool:
+    async def _failed(
+        self, worker: "Worker[Any, Any]", message: Delivery, error: Exception
+    ) -> bool:
         """Settle a message whose task raised; whether that is told to the test."""
         retry = worker.options.retry
         failing = failing_of(message, error, retry, retry.attempts)
-        later = self.broker.later
-        if failing.rejected:
-            settling = later.reject(message, failure=failing.failure)
-        else:
-            settling = later.retry(message, failing.after_ms, failure=failing.failure)
         final = is_final(failing, retry.attempts)
-        self._settle(message, settling, Failed(error, failing.failure) if final else None)
+        ending = Ending(message, self._wanting(message))
+        ending.failed(error, failing, final)
+        await self._settle(ending)
         return final or not isinstance(error, RetryAfter)
 
-    def _settle(self, message: Delivery, settling: Asks[None], outcome: Outcome | None) -> None:
-        results = [] if outcome is None else result_operations(message, outcome)
-        self.broker.batch([settling, *results])
+    def _wanting(self, message: Delivery) -> list[Companion]:
+        """The companions that want something of a message."""
+        return [one for one in self._app.companions if message.head and one.wants(message)]
+
+    async def _settle(self, ending: Ending) -> None:
+        """Settle a message with its company; raises what is refused."""
+        while True:
+            party = await party_of(ending)
+            settling = settling_of(self.broker.later, [ending.message], ending.failing)
+            try:
+                with_ack = [asking(one) for one in party.with_ack]
+                self.broker.batch([settling, *with_ack])
+            except Changed:
+                ending.tries += 1
+                if not party.again or ending.tries >= COMPANY_TRIES_MAX:
+                    raise
+            else:
+                break
+        if party.beside:
+            self.broker.batch([asking(one) for one in party.beside], all_or_nothing=False)
 
 
 class _InlineLink(Link):

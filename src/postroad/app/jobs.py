@@ -1,8 +1,7 @@
 """Jobs: messages that ask for a task, and what became of them.
 
 It stands between whoever asked and the worker's ack. The rule kept here: a result is kept in the
-same step as the ack of its message, so that a job that is over has one; who waits for it is only
-woken afterwards.
+same step as the ack of its message, so that a job that is over has one.
 """
 
 from collections.abc import Iterable
@@ -12,8 +11,11 @@ import msgspec
 
 from postroad.api.asks import Asks, Identity
 from postroad.api.collections import SpaceOperations
+from postroad.api.operations import Operations
 from postroad.app.bodies import encoded
-from postroad.app.outcomes import Outcome, Succeeded
+from postroad.app.company import NOBODY, Company
+from postroad.app.failing import told
+from postroad.app.outcomes import Failed, Outcome, Succeeded
 from postroad.errors import JobFailed, NoResult, ResultTimeout
 from postroad.limits import RESULT_BYTES_MAX, RESULT_TEXT_MAX
 from postroad.model.message import Delivery
@@ -46,6 +48,28 @@ class Kept(msgspec.Struct, omit_defaults=True):
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Kept).decode
 _results: Final = SpaceOperations(RESULTS)
+_later: Final = Operations()
+_ASKED: Final = RESULT_HEADER.encode()
+
+
+class Results:
+    """The companion that keeps results: where one was asked for, with the ack."""
+
+    def wants(self, message: Delivery) -> bool:
+        """Whether a result was asked for."""
+        return _ASKED in message.head
+
+    def succeeded(self, message: Delivery, result: object) -> Company:
+        """The result, and word of it."""
+        return self._kept(message, Succeeded(result))
+
+    def failed(self, message: Delivery, error: BaseException, final: bool) -> Company:
+        """What went wrong, where it did so for good."""
+        return self._kept(message, Failed(error, told(error))) if final else NOBODY
+
+    def _kept(self, message: Delivery, outcome: Outcome) -> Company:
+        wakes = [_later.publish(queue, id) for queue, id in wake_operations([message])]
+        return Company(beside=[*result_operations(message, outcome), *wakes])
 
 
 class Job(Generic[R]):
@@ -126,8 +150,8 @@ def result_operations(message: Delivery, outcome: Outcome) -> list[Asks[Any]]:
 
 
 def wake_operations(messages: Iterable[Delivery]) -> list[tuple[str, str]]:
-    """Whom to tell that these are over: (queue, id of the job). It is told once the ack is durable,
-    and not in the same step, for whoever asked may be gone, and its queue with it.
+    """Whom to tell that these are over: (queue, id of the job). Whoever asked may be gone, and its
+    queue with it.
     """
     found: list[tuple[str, str]] = []
     for message in messages:

@@ -4,6 +4,7 @@ It stands below the run. The rule kept here: an exception that is none of these 
 any other, and the retry policy decides.
 """
 
+from postroad.model.message import Delivery
 from postroad.model.value import value
 
 
@@ -44,6 +45,17 @@ class JobTimedOut(Exception):  # noqa: N818  (the name is the sentence)
 
 class BadBody(Exception):  # noqa: N818  (the name is the sentence)
     """A message's body is nothing that its task takes; the text says why."""
+
+
+@value
+class Failing:
+    """A message whose work failed: for good (`rejected`), or until `after_ms` (`None`: as its queue
+    says)."""
+
+    message: Delivery
+    rejected: bool
+    after_ms: int | None
+    failure: str
 
 
 @value

@@ -7,49 +7,56 @@ all that is over meanwhile is the next; an ack that came too late is told, never
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
-from postroad.app.jobs import result_operations, wake_operations
-from postroad.app.outcomes import Outcome
-from postroad.errors import ConnectionLost, LeaseLost, NotConnected, QueueNotFound, TimedOut
-from postroad.limits import BATCH_COMMANDS_MAX, WORKER_AGAIN_MS
+from postroad.api.operations import Operations
+from postroad.app.company import Ending, Party, asking, bytes_of, party_of
+from postroad.app.outcomes import Failing
+from postroad.errors import (
+    Changed,
+    ConnectionLost,
+    LeaseLost,
+    NotConnected,
+    Refusal,
+    TimedOut,
+)
+from postroad.limits import BATCH_COMMANDS_MAX, COMPANY_BYTES, COMPANY_TRIES_MAX, WORKER_AGAIN_MS
 from postroad.model.message import Delivery
-from postroad.model.value import value
+from postroad.model.replies import Refused, Why
 
 _log = logging.getLogger("postroad.app")
 _AGAIN = (ConnectionLost, NotConnected, TimedOut)
 
-Lost = Callable[[Sequence[Delivery]], None]
 
+class Hears(Protocol):
+    """Who is told how the settling went."""
 
-@value
-class Failing:
-    """A message whose work failed: for good (`rejected`), or until `after_ms` (`None`: as its queue
-    says)."""
+    def lost(self, messages: Sequence[Delivery]) -> None:
+        """The leases of these were not ours any more."""
 
-    message: Delivery
-    rejected: bool
-    after_ms: int | None
-    failure: str
+    def refused(self, ending: Ending, error: BaseException) -> None:
+        """What goes with the ack of a message was refused, or could not be said: its run has
+        failed."""
+
+    def left_out(self, text: str) -> None:
+        """One that came along was refused."""
 
 
 class Settler:
     """The messages of one worker that are over, until that is durable."""
 
-    def __init__(self, broker: AsyncBroker, queue: str, lost: Lost) -> None:
-        """`lost` is told of messages whose leases were not ours any more."""
+    def __init__(self, broker: AsyncBroker, queue: str, hears: Hears) -> None:
         self._broker = broker
         self._queue = queue
-        self._lost = lost
+        self._hears = hears
         self._loop = asyncio.get_running_loop()
         self._acks: list[Delivery] = []
         self._failing: list[Failing] = []
         self._released: list[Delivery] = []
-        self._outcomes: list[tuple[Delivery, Outcome]] = []
+        self._endings: list[Ending] = []
         self._task: asyncio.Task[None] | None = None
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
 
@@ -59,13 +66,15 @@ class Settler:
         if self._task is None:
             self._begin()
 
-    def keep(self, message: Delivery, outcome: Outcome) -> None:
-        """What came of a message is kept in the same step, where somebody asked for it."""
-        self._outcomes.append((message, outcome))
-
     def fail(self, failing: Failing) -> None:
         """The work failed."""
         self._failing.append(failing)
+        if self._task is None:
+            self._begin()
+
+    def end(self, ending: Ending) -> None:
+        """The work is done, or failed, and there is company."""
+        self._endings.append(ending)
         if self._task is None:
             self._begin()
 
@@ -86,8 +95,9 @@ class Settler:
     async def _settle(self) -> None:
         # Begun a turn later: what else is over in this turn comes along.
         try:
-            while self._acks or self._failing or self._released:
-                await self._step()
+            while self._acks or self._failing or self._released or self._endings:
+                if not await self._step():
+                    await passed(self._loop, WORKER_AGAIN_MS)
         except BaseException as error:
             if not self.broken.done():
                 self.broken.set_result(error)
@@ -95,67 +105,199 @@ class Settler:
         finally:
             self._task = None
 
-    async def _step(self) -> None:
-        taken = (self._acks, self._failing, self._released, self._outcomes)
-        self._acks, self._failing, self._released, self._outcomes = [], [], [], []
-        try:
-            await self._do(*taken)
-        except _AGAIN as error:
-            _log.warning("queue `%s`: settling again: %s", self._queue, error)
-            self._acks[:0], self._failing[:0], self._released[:0], self._outcomes[:0] = taken
-            await passed(self._loop, WORKER_AGAIN_MS)
+    async def _step(self) -> bool:
+        """Settle what there is; false where some of it must be settled again."""
+        acks, failing, released = self._acks, self._failing, self._released
+        endings = self._endings
+        self._acks, self._failing, self._released, self._endings = [], [], [], []
+        if not endings:
+            return await self._free(acks, failing, released, [])
+        parties = [
+            party for party in await asyncio.gather(*map(self._party, endings)) if party is not None
+        ]
+        free = [party for party in parties if not party.with_ack]
+        bound = [party for party in parties if party.with_ack]
+        done = await asyncio.gather(
+            self._free(acks, failing, released, free), *map(self._bound, bound)
+        )
+        return all(done) and len(parties) == len(endings)
 
-    async def _do(
+    async def _party(self, ending: Ending) -> Party | None:
+        try:
+            return await party_of(ending)
+        except _AGAIN as error:
+            self._say_again(error)
+            self._endings.append(ending)
+        except Exception as error:  # noqa: BLE001  (a companion is code of others)
+            self._refused(ending, error)
+        return None
+
+    async def _free(
         self,
         acks: list[Delivery],
         failing: list[Failing],
         released: list[Delivery],
-        outcomes: list[tuple[Delivery, Outcome]],
-    ) -> None:
-        if not failing and not released and not outcomes:
-            try:
-                await self._broker.ack(acks)
-            except LeaseLost as error:
-                self._tell_lost([error])
-            return
-        operations = self._operations(acks, failing, released)
-        for message, outcome in outcomes:
-            operations.extend(result_operations(message, outcome))
-        for start in range(0, len(operations), BATCH_COMMANDS_MAX):
-            part = operations[start : start + BATCH_COMMANDS_MAX]
-            # Each stands for itself: one lease that was lost takes nothing from the others.
-            self._tell_lost(await self._broker.batch(part, all_or_nothing=False))
-        for queue, id in wake_operations([message for message, _ in outcomes]):
-            with suppress(QueueNotFound):
-                await self._broker.publish(queue, id)
+        parties: list[Party],
+    ) -> bool:
+        """Settle what stands each for itself: one lease that was lost takes nothing from the
+        others."""
+        try:
+            if acks and not (failing or released or parties):
+                await self._ack_all(acks)
+                return True
+            alone = self._operations(failing, released)
+            for operations, some in self._parts(acks, alone, parties):
+                await self._do(operations, some)
+        except _AGAIN as error:
+            self._say_again(error)
+            self._acks[:0], self._failing[:0], self._released[:0] = acks, failing, released
+            self._endings[:0] = [party.ending for party in parties]
+            return False
+        return True
 
-    def _operations(
-        self, acks: list[Delivery], failing: list[Failing], released: list[Delivery]
-    ) -> list[Asks[Any]]:
+    def _parts(
+        self, acks: Sequence[Delivery], operations: list[Asks[Any]], parties: Sequence[Party]
+    ) -> Iterator[tuple[list[Asks[Any]], list[Party]]]:
+        """One batch after another, and whose company is in it: a message is in one with its
+        company.
+        """
+        half = BATCH_COMMANDS_MAX // 2
+        while len(operations) > half:
+            yield operations[:half], []
+            operations = operations[half:]
+        acks, some, size = list(acks), list[Party](), 0
+        for party in parties:
+            size += bytes_of(party.beside)
+            full = len(operations) + len(party.beside) + 2 > BATCH_COMMANDS_MAX
+            if some and (full or size > COMPANY_BYTES):
+                yield self._with_acks(acks, operations), some
+                acks, operations, some, size = [], [], [], bytes_of(party.beside)
+            if party.ending.failing is None:
+                acks.append(party.ending.message)
+            else:
+                operations.append(self._settling(party.ending))
+            operations.extend(map(asking, party.beside))
+            some.append(party)
+        if acks or operations:
+            yield self._with_acks(acks, operations), some
+
+    def _with_acks(self, acks: list[Delivery], operations: list[Asks[Any]]) -> list[Asks[Any]]:
+        return [self._broker.later.ack(acks), *operations] if acks else operations
+
+    async def _ack_all(self, acks: list[Delivery]) -> None:
+        try:
+            await self._broker.ack(acks)
+        except LeaseLost as error:
+            self._tell([error])
+
+    async def _do(self, operations: list[Asks[Any]], parties: list[Party]) -> None:
+        try:
+            self._tell(await self._broker.batch(operations, all_or_nothing=False))
+        except Refusal as error:
+            if not parties:
+                raise
+            # One of them is nothing that a batch takes: the others must not wait for it.
+            self._hears.left_out(str(error))
+            for party in parties:
+                await self._do_alone(party)
+
+    async def _do_alone(self, party: Party) -> None:
+        settling = self._settling(party.ending)
+        beside = [asking(one) for one in party.beside]
+        try:
+            self._tell(await self._broker.batch([settling, *beside], all_or_nothing=False))
+        except Refusal as error:
+            self._hears.left_out(str(error))
+            alone = [self._settling(party.ending)]
+            self._tell(await self._broker.batch(alone, all_or_nothing=False))
+
+    async def _bound(self, party: Party) -> bool:
+        """Settle one message with what is done with it or not at all."""
+        ending = party.ending
+        try:
+            if not await self._whole(party, [*party.with_ack, *party.beside]):
+                # What stands for itself may have been in the way.
+                await self._whole(party, party.with_ack)
+                beside = [asking(one) for one in party.beside]
+                self._tell(await self._broker.batch(beside, all_or_nothing=False))
+        except _AGAIN as error:
+            self._say_again(error)
+            self._endings.append(ending)
+            return False
+        except LeaseLost:
+            self._hears.lost([ending.message])
+        except Changed as error:
+            ending.tries += 1
+            if party.again and ending.tries < COMPANY_TRIES_MAX:
+                self._endings.append(ending)
+            else:
+                self._refused(ending, error)
+        except Refusal as error:
+            self._refused(ending, error)
+        return True
+
+    async def _whole(self, party: Party, company: list[Any]) -> bool:
+        """All or nothing; false where it was refused, and there is less to be tried."""
+        settling = self._settling(party.ending)
+        try:
+            await self._broker.batch([settling, *(asking(one) for one in company)])
+        except LeaseLost:
+            raise
+        except Refusal:
+            if len(company) == len(party.with_ack):
+                raise
+            return False
+        return True
+
+    def _refused(self, ending: Ending, error: BaseException) -> None:
+        if ending.failing is None:
+            self._hears.refused(ending, error)
+            return
+        # What goes with a failure cannot fail it once more: it goes without.
+        self._hears.left_out(str(error))
+        self.fail(ending.failing)
+
+    def _operations(self, failing: list[Failing], released: list[Delivery]) -> list[Asks[Any]]:
         later = self._broker.later
         operations: list[Asks[Any]] = []
-        if acks:
-            operations.append(later.ack(acks))
         # What comes behind a failed one in its order goes back before it does.
         if released:
             operations.append(later.release(released))
-        alike: dict[tuple[bool, int | None, str], list[Delivery]] = {}
+        alike: dict[tuple[bool, int | None, str], list[Failing]] = {}
         for one in failing:
-            key = (one.rejected, one.after_ms, one.failure)
-            alike.setdefault(key, []).append(one.message)
-        for (rejected, after_ms, failure), messages in alike.items():
-            if rejected:
-                operations.append(later.reject(messages, failure=failure))
-            else:
-                operations.append(later.retry(messages, after_ms, failure=failure))
+            alike.setdefault((one.rejected, one.after_ms, one.failure), []).append(one)
+        operations.extend(
+            settling_of(later, [one.message for one in group], group[0]) for group in alike.values()
+        )
         return operations
 
-    def _tell_lost(self, results: Sequence[object]) -> None:
+    def _settling(self, ending: Ending) -> Asks[None]:
+        return settling_of(self._broker.later, [ending.message], ending.failing)
+
+    def _tell(self, results: Sequence[object]) -> None:
         for one in results:
             if isinstance(one, LeaseLost):
-                self._lost([each for each in one.failed if isinstance(each, Delivery)])
+                self._hears.lost([each for each in one.failed if isinstance(each, Delivery)])
+            elif isinstance(one, Refused) and one.why is Why.NO_SUCH_QUEUE:
+                _log.debug("queue `%s`: who asked is gone: %s", self._queue, one)
+            elif isinstance(one, Refused):
+                self._hears.left_out(one.text)
             elif isinstance(one, Exception):
                 _log.error("queue `%s`: a message was not settled: %s", self._queue, one)
+
+    def _say_again(self, error: Exception) -> None:
+        _log.warning("queue `%s`: settling again: %s", self._queue, error)
+
+
+def settling_of(
+    later: Operations, messages: Sequence[Delivery], failing: Failing | None
+) -> Asks[None]:
+    """The ack of messages, or where their runs failed their retry or reject."""
+    if failing is None:
+        return later.ack(messages)
+    if failing.rejected:
+        return later.reject(messages, failure=failing.failure)
+    return later.retry(messages, failing.after_ms, failure=failing.failure)
 
 
 async def passed(loop: asyncio.AbstractEventLoop, ms: int) -> None:

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Any, Final
 
 from postroad.api.aio import AsyncBroker
+from postroad.api.operations import Operations
+from postroad.app.company import Companion, Ending
 from postroad.app.context import Context
 from postroad.app.failing import failing_of, is_final
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
-from postroad.app.jobs import RESULT_HEADER
-from postroad.app.outcomes import Failed, Succeeded
 from postroad.app.rate import Bucket, per_second_of
 from postroad.app.settler import Settler, passed
 from postroad.app.slots import Slots
@@ -27,7 +27,6 @@ from postroad.model.message import Delivery
 from postroad.model.policy import FIFO
 
 _log = logging.getLogger("postroad.app")
-_ASKED: Final = RESULT_HEADER.encode()
 _AGAIN: Final = (ConnectionLost, NotConnected, TimedOut)
 
 Function = Callable[..., Any]
@@ -35,12 +34,14 @@ Function = Callable[..., Any]
 
 
 class Counts:
-    """What a worker did: runs that succeeded, failed, and leases it lost."""
+    """What a worker did: runs that succeeded, failed, and leases it lost; `left_out`: what was to
+    be done beside acks and was refused."""
 
     def __init__(self) -> None:
         self.succeeded = 0
         self.failed = 0
         self.lost = 0
+        self.left_out = 0
 
 
 class Shift:
@@ -72,7 +73,8 @@ class Shift:
         needs_bucket = rate is not None and per_second_of(rate) is None
         self._bucket = Bucket(rate, now_ms()) if rate is not None and needs_bucket else None
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
-        self._settler = Settler(broker, worker.queue, self._tell_lost)
+        self._companions = tuple(worker.app.companions)
+        self._settler = Settler(broker, worker.queue, self)
         self._settler.broken = self.broken
 
     async def start(self) -> None:
@@ -134,6 +136,7 @@ class Shift:
             args, kwargs = self._codec.decode(message, None)
             return await self._function(*args, **kwargs)
         context = self._context(message)
+        run.asked = context.asked
         args, kwargs = self._codec.decode(message, context)
         return await self._hooks.run(context, lambda: self._function(*args, **kwargs))
 
@@ -141,23 +144,18 @@ class Shift:
         """The task returned."""
         message = run.message
         self.counts.succeeded += 1
-        if message.head and _ASKED in message.head:
-            self._settler.keep(message, Succeeded(result))
-        self._settler.ack(message)
+        if message.head or run.asked:
+            self._end(Ending(message, self._wanting(message), run.asked, result))
+        else:
+            self._settler.ack(message)
         self.hands.over(run)
         self._ended()
 
     def failed(self, run: Run, error: BaseException) -> None:
         """The task raised."""
-        message = run.message
         self.counts.failed += 1
-        failing = failing_of(message, error, self.worker.options.retry, self._attempts)
-        final = is_final(failing, self._attempts)
-        self._log_failure(message, error, final)
-        if final and message.head and _ASKED in message.head:
-            self._settler.keep(message, Failed(error, failing.failure))
         self._settler.release(self.hands.over(run, done=False))
-        self._settler.fail(failing)
+        self._fail(run.message, error)
         self._ended()
 
     def left(self, run: Run) -> None:
@@ -169,9 +167,53 @@ class Shift:
         if not self.broken.done():
             self.broken.set_result(error)
 
+    @property
+    def later(self) -> Operations:
+        """The operations of the broker."""
+        return self._broker.later
+
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let a lease end so many seconds from now."""
         await self._broker.extend(message, round(seconds * 1_000))
+
+    def lost(self, messages: Sequence[Delivery]) -> None:
+        """The leases of these were not ours any more."""
+        self._tell_lost(messages)
+
+    def refused(self, ending: Ending, error: BaseException) -> None:
+        """What was to be done with an ack was refused: the run has failed."""
+        self.counts.succeeded -= 1
+        self.counts.failed += 1
+        self._fail(ending.message, error)
+
+    def left_out(self, text: str) -> None:
+        """What was to be done beside an ack was refused."""
+        self.counts.left_out += 1
+        _log.error("queue `%s`: not done beside an ack: %s", self.worker.queue, text)
+
+    def _fail(self, message: Delivery, error: BaseException) -> None:
+        failing = failing_of(message, error, self.worker.options.retry, self._attempts)
+        final = is_final(failing, self._attempts)
+        self._log_failure(message, error, final)
+        wanting = self._wanting(message)
+        if wanting:
+            ending = Ending(message, wanting)
+            ending.failed(error, failing, final)
+            self._settler.end(ending)
+        else:
+            self._settler.fail(failing)
+
+    def _end(self, ending: Ending) -> None:
+        if ending.companions or ending.asked:
+            self._settler.end(ending)
+        else:
+            self._settler.ack(ending.message)
+
+    def _wanting(self, message: Delivery) -> list[Companion]:
+        """The companions that want something of a message."""
+        if not message.head:
+            return []
+        return [one for one in self._companions if one.wants(message)]
 
     def _ended(self) -> None:
         hands = self.hands
