@@ -221,6 +221,18 @@ def test_an_exchange_in_use_is_kept_if_asked(channel: Any) -> None:
     channel.exchange_delete(name)
 
 
+def test_what_follows_a_publish_to_no_exchange_is_not_done(connection: Any) -> None:
+    channel = connection.channel()
+    one = queue(channel)
+    with pytest.raises(ChannelClosedByBroker) as caught:
+        for body in (b"1", b"2"):
+            channel.basic_publish(fresh("none"), "", b"nowhere")
+            channel.basic_publish("", one, body)
+        channel.queue_purge(one)
+    assert caught.value.reply_code == 404
+    assert drain(connection.channel(), one) == []
+
+
 def test_an_auto_delete_exchange_goes_with_its_last_binding(channel: Any) -> None:
     name, one = exchange(channel, "fanout", auto_delete=True), queue(channel)
     channel.queue_bind(one, name)

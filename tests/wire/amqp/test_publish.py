@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from postroad.limits import AMQP_EXCHANGES_KNOWN_MAX
+from postroad.protocols.amqp.methods import encode_method
 from tests.wire.amqp.room import AmqpRoom, Client, Said, ack, bodies, names, published
 
 
@@ -59,6 +61,57 @@ def test_an_exchange_that_is_not_there_closes_the_channel(room: AmqpRoom) -> Non
     said = client.publish("q", b"1", exchange="x")
     assert fault_of(said) == ("channel.close", 404, "NOT_FOUND - no exchange 'x' in vhost '/'")
     assert (said[-1].class_id, said[-1].method_id) == (60, 40)
+
+
+def test_what_follows_a_publish_that_closes_the_channel_is_not_done(room: AmqpRoom) -> None:
+    client = room.client()
+    client.declare("q")
+    purge = encode_method(1, "queue.purge", queue="q")
+    said = client.feed(published("", b"1", exchange="x") + published("q", b"2") + purge)
+    assert names(said) == ["channel.close"]
+    client.call("channel.close-ok")
+    client.call("channel.open")
+    assert client.call("queue.purge", queue="q")[0].message_count == 0
+    assert client.session.held_back == 0
+
+
+def test_what_follows_a_publish_waits_only_while_nobody_knows_its_exchange(room: AmqpRoom) -> None:
+    client = room.client()
+    client.declare("q")
+    client.call("exchange.declare", exchange="x", type="fanout")
+    client.call("queue.bind", exchange="x", queue="q")
+    both = published("", b"1", exchange="x") + published("q", b"2")
+    output = client.session.receive(both, room.now_ms)
+    assert len(output.asks) == 1
+    client.take(output)
+    room.go()
+    output = client.session.receive(both, room.now_ms)
+    assert len(output.asks) == 2
+    client.take(output)
+    room.go()
+    client.call("exchange.delete", exchange="x")
+    assert fault_of(client.feed(both))[1] == 404
+    client.call("channel.close-ok")
+    client.call("channel.open")
+    assert client.call("queue.purge", queue="q")[0].message_count == 4
+
+
+def test_the_names_of_exchanges_that_are_remembered_are_bounded(room: AmqpRoom) -> None:
+    client = room.client()
+    client.session.known_exchanges.update(str(one) for one in range(AMQP_EXCHANGES_KNOWN_MAX))
+    client.publish("", b"1", exchange="amq.fanout")
+    assert client.session.known_exchanges == {"amq.fanout"}
+
+
+def test_a_client_that_says_goodbye_behind_a_publish_is_let_go_once_it_is_done(
+    room: AmqpRoom,
+) -> None:
+    client = room.client()
+    client.declare("q")
+    close = encode_method(0, "connection.close", reply_code=200, reply_text="", class_id=0)
+    said = client.feed(published("", b"1", exchange="amq.fanout") + published("q", b"2") + close)
+    assert names(said) == ["connection.close-ok"]
+    assert room.client().call("queue.purge", queue="q")[0].message_count == 1
 
 
 def test_an_internal_exchange_takes_nothing_from_clients(room: AmqpRoom) -> None:

@@ -2,12 +2,12 @@
 
 It stands between the session and the methods. The rule kept here: what follows a method that waits
 for the core is held back, so that effects and answers have the order of the frames; publishes and
-acks wait for nobody and hold nothing back.
+acks wait for nobody, and hold nothing back but where a publish may close the channel.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from postroad.model.commands import Command, Receive
 from postroad.model.replies import Received, Reply
@@ -15,16 +15,25 @@ from postroad.protocols.amqp.consuming import Consumers, ignore, released
 from postroad.protocols.amqp.errors import COMMAND_INVALID, ConnectionFault, Fault
 from postroad.protocols.amqp.frames import AckRun, MethodFrame, PublishRun
 from postroad.protocols.amqp.link import Link, Script
-from postroad.protocols.amqp.publishing import Publisher
+from postroad.protocols.amqp.publishing import Publisher, Sent
 from postroad.protocols.amqp.settling import Settling
 
 Handler: TypeAlias = Callable[["Channel", dict[str, Any]], Script | None]
 """A method of a client: it is done at once, or is a script."""
 Work: TypeAlias = MethodFrame | PublishRun | AckRun
+_ENDING: Final = (
+    "exchange.delete",
+    "exchange.unbind",
+    "queue.delete",
+    "queue.unbind",
+    "basic.cancel",
+)
+"""Methods after which an exchange may be gone, maybe because nobody uses it any more."""
 
 
 class Channel:
-    """An open channel. `last_queue`: the queue declared last, which an empty name stands for."""
+    """An open channel. `last_queue`: the queue declared last, which an empty name stands for.
+    `doubted`: a publish to an exchange of which nobody knows yet whether it is there."""
 
     def __init__(self, number: int, link: Link, handlers: Mapping[str, Handler]) -> None:
         """Open channel `number`; `handlers`: method name -> what does it."""
@@ -32,6 +41,7 @@ class Channel:
         self.link = link
         self.last_queue = ""
         self.closed = False
+        self.doubted: Sent | None = None
         self.publisher = Publisher(self)
         self.settling = Settling(self)
         self.consumers = Consumers(self)
@@ -43,7 +53,7 @@ class Channel:
 
     def take(self, work: Work) -> None:
         """Do what came in, or hold it back while a method is at work."""
-        if self._script is not None:
+        if self.is_busy():
             self._held_back.append(work)
             self.link.held_back += 1
         elif not self.closed:
@@ -63,8 +73,14 @@ class Channel:
         self.settling.tick(now_ms)
 
     def is_busy(self) -> bool:
-        """Whether a method is at work."""
-        return self._script is not None
+        """Whether a method is at work, or it is in doubt whether the channel stays open."""
+        return self._script is not None or self.doubted is not None
+
+    def go_on(self) -> None:
+        """Do what was held back, until something must be waited for again."""
+        while self._held_back and not self.is_busy() and not self.closed:
+            self.link.held_back -= 1
+            self._begin(self._held_back.popleft())
 
     def give_up(self) -> tuple[Work, ...]:
         """Return what was held back and will not be done."""
@@ -96,6 +112,8 @@ class Channel:
                 self.settling.ack(work)
             else:
                 self._method = work.name
+                if work.name in _ENDING:
+                    self.link.known_exchanges.clear()
                 handler = self._handlers.get(work.name)
                 if handler is None:
                     raise ConnectionFault(COMMAND_INVALID, "unimplemented method")
@@ -125,9 +143,7 @@ class Channel:
             command = None
             self.fault(fault, self._method)
         self._step(script, command)
-        while self._held_back and self._script is None and not self.closed:
-            self.link.held_back -= 1
-            self._begin(self._held_back.popleft())
+        self.go_on()
 
     def _give_back(self, reply: Reply) -> None:
         """The channel closed while a method waited for a message: nobody will settle it."""

@@ -10,6 +10,7 @@ from typing import Final
 from postroad.limits import (
     AMQP_CHANNELS_MAX,
     AMQP_FRAME_BYTES_MAX,
+    AMQP_FRAME_BYTES_MIN,
     AMQP_HEARTBEAT_S,
     AMQP_UNREAD_BYTES_MAX,
 )
@@ -75,5 +76,9 @@ class AmqpConfig:
     names: FreshNames = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Derive the names' key."""
+        """Derive the names' key. Raises `ValueError` for bounds that nothing could go through."""
+        for name in ("channels_max", "frame_bytes_max", "unread_bytes_max"):
+            least = AMQP_FRAME_BYTES_MIN if name == "frame_bytes_max" else 1
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` is at least {least:,}")
         self.names = FreshNames(self.secret_key)

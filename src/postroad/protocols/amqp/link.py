@@ -29,6 +29,9 @@ class Link(Protocol):
     config: AmqpConfig
     full: bool
     """Whether the client reads too slowly: grant no credit until it does."""
+    known_exchanges: set[str]
+    """Exchanges that were there when they were last published to: what is pipelined behind another
+    publish to one of them need not wait."""
     held_back: int
     """Pieces of work that wait in all channels; with too many of them no more is read."""
 

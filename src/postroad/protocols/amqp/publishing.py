@@ -2,13 +2,15 @@
 
 It stands between a channel and the core. The rule kept here: messages of one channel reach their
 queues in the order they were published; nothing is confirmed before the core has answered, and
-what is returned goes out before it is confirmed.
+what is returned goes out before it is confirmed. What follows a publish to an exchange that may not
+be there waits until that is known, for it is not done where the channel closes.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from postroad.limits import AMQP_EXCHANGES_KNOWN_MAX
 from postroad.model.exchanges import PublishTo, Routed
 from postroad.model.replies import Refused, Reply, Why
 from postroad.protocols.amqp.confirms import Confirms, Expected
@@ -81,6 +83,8 @@ class Publisher:
         if self.confirms is not None:
             expected = self.confirms.expect(len(command.bodies))
         sent = Sent(self, run, command, expected)
+        if run.exchange and run.exchange not in self.channel.link.known_exchanges:
+            self.channel.doubted = sent
         if run.exchange.find("celery_delayed_") >= 0:
             direct = without_hops(self.channel, run.exchange, command)
             if direct is not None:
@@ -137,19 +141,39 @@ class Sent:
         channel = self.publisher.channel
         if channel.closed:
             return
+        fault = None
+        if isinstance(reply, Refused):
+            fault = fault_of(self.run.exchange, channel.link.vhost, reply.why)
+        self._know(there=fault is None)
+        if fault is not None:
+            channel.fault(fault, METHOD)
+            return
+        self._take(reply)
+        if channel.doubted is self:
+            channel.doubted = None
+            channel.go_on()
+
+    def _take(self, reply: Reply) -> None:
+        """The answer of an exchange that is there."""
         if isinstance(reply, Routed):
             if reply.unroutable:
-                send_returns(channel, self.run, self.start, reply.unroutable)
+                send_returns(self.publisher.channel, self.run, self.start, reply.unroutable)
             self._confirm(reply.full)
             return
         assert isinstance(reply, Refused), "a publish is routed or refused"
-        fault = fault_of(self.run.exchange, channel.link.vhost, reply.why)
-        if fault is not None:
-            channel.fault(fault, METHOD)
-        elif reply.why not in (Why.NO_SPACE, Why.STOPPING) and len(self.command.bodies) > 1:
+        if reply.why not in (Why.NO_SPACE, Why.STOPPING) and len(self.command.bodies) > 1:
             self._halve()
         else:
             self._confirm(range(len(self.command.bodies)))
+
+    def _know(self, *, there: bool) -> None:
+        known = self.publisher.channel.link.known_exchanges
+        if not there:
+            known.discard(self.run.exchange)
+        elif self.run.exchange not in known:
+            if len(known) >= AMQP_EXCHANGES_KNOWN_MAX:
+                known.clear()
+            known.add(self.run.exchange)
 
     def _halve(self) -> None:
         """Something in it was refused: the others are asked for without it."""

@@ -55,6 +55,7 @@ class AmqpSession:
         self.vhost = ""
         self.user = ""
         self.full = False
+        self.known_exchanges: set[str] = set()
         self.held_back = 0
         self._decoder = Decoder(config.frame_bytes_max)
         self._connection = Connection(self, config)
