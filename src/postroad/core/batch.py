@@ -11,6 +11,7 @@ from typing import Any
 from postroad.core import records as facts
 from postroad.core.decide import publish
 from postroad.core.decide.overflow import weight_in
+from postroad.core.decide.settle import is_gone
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
 from postroad.core.kv.room import room_for
@@ -251,7 +252,7 @@ class Test:
         decision = self.deciders[type(one)](self.world, one, self.now)
         if isinstance(decision, Missing):
             return Refused(Why.BAD_COMMAND, f"`{type(one).__name__}` stands alone, in no batch")
-        stands = _stands(decision.reply)
+        stands = _stands(decision.reply) or self._acked_before(one)
         if stands is not None or not isinstance(one, exchanges.PublishTo | topics.Append):
             return stands
         skips = isinstance(one, exchanges.PublishTo) and (one.skip_full or one.skip_refusing)
@@ -261,6 +262,16 @@ class Test:
                 return _together(f"publishes to queue `{queue.name}`, which is bounded")
             self.routed.add(queue.id)
         return None
+
+    def _acked_before(self, one: commands.Command) -> Refused | None:
+        """An ack alone may come twice; what goes with it was done with the first one, or is that of
+        another consumer's."""
+        if not isinstance(one, commands.Settle) or one.outcome != commands.ACK:
+            return None
+        queue = self.world.state.find(one.queue)
+        if queue is None or not any(is_gone(queue, offset) for offset in one.offsets):
+            return None
+        return Refused(Why.NO_SUCH_LEASE, "a message of the batch is settled already")
 
     def _fed_by(self, records: list[facts.Record]) -> list[Queue]:
         """The queues that get something, those of a route set that the records define too."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.model import kv
 from postroad.model.batch import Batch, BatchDone, Run, RunDone
-from postroad.model.commands import Publish
+from postroad.model.commands import Publish, Settle
 from postroad.model.replies import Refused, Why
 from tests.sim.copies import Asked, Fate, Violation
 
@@ -16,13 +16,15 @@ MARKS = "marks"
 
 
 class BatchRules:
-    """A batch is as many asks as it has commands. `doubtful`: those nobody heard the end of."""
+    """A batch is as many asks as it has commands. `doubtful`: those nobody heard the end of.
+    `acked`: the places of messages that were acked all or nothing with the rest of a batch."""
 
     asks = (Batch, Run)
 
     def __init__(self, checker: "Checker") -> None:
         self.checker = checker
         self.doubtful: list[Asked] = []
+        self.acked: set[tuple[int, int]] = set()
 
     def asked(self, ask: Asked) -> None:
         """A batch is asked."""
@@ -44,9 +46,20 @@ class BatchRules:
             answers = reply.result
         for part, answer in zip(ask.parts, answers, strict=True):
             refused = isinstance(answer, Refused)
-            if refused and getattr(ask.command, "all_or_nothing", False):
+            whole = getattr(ask.command, "all_or_nothing", False)
+            if refused and whole:
                 raise Violation(f"a part of all or nothing was refused: {answer}")
+            if whole and isinstance(part.command, Settle):
+                self._acked_once(part.command)
             self.checker.hear(part, answer, now)
+
+    def _acked_once(self, ack: Settle) -> None:
+        """What goes with an ack is done once, whoever comes late."""
+        queue = max(i for i, name in self.checker.tap.names.items() if name == ack.queue)
+        for offset in ack.offsets:
+            if (queue, offset) in self.acked:
+                raise Violation(f"the message at {offset} of `{ack.queue}` was acked whole twice")
+            self.acked.add((queue, offset))
 
     def unknown(self, ask: Asked, until: int) -> None:
         """Nobody will tell what became of it."""

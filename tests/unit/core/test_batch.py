@@ -195,6 +195,39 @@ def test_all_or_nothing_needs_every_lease_and_every_condition() -> None:
     assert r.counts() == (1, 0, 0, 0)
 
 
+def test_what_goes_with_an_ack_is_done_with_the_first_one_only() -> None:
+    r = Road()
+    r.declare("work", lease_ms=1_000)
+    r.declare("results")
+    r.publish(b"job", to=("work",))
+    late = commands.Settle("work", *receipts(r.receive("work")))
+    r.wait(2_000)
+    done = commands.Settle("work", *receipts(r.receive("work")))
+    result = commands.Publish(("results",), [b"result"])
+    assert isinstance(r.ask(Batch([result, done], all_or_nothing=True)), BatchDone)
+    for again in (late, done):
+        refused = r.ask(Batch([result, again], all_or_nothing=True))
+        assert isinstance(refused, Refused)
+        assert refused.why is Why.NO_SUCH_LEASE
+        assert isinstance(r.ask(Batch([again])), BatchDone)
+    assert r.counts("results") == (1, 0, 0, 0)
+    r.check()
+
+
+def test_what_goes_with_an_ack_is_done_though_the_lease_lapsed_where_nobody_has_another() -> None:
+    r = Road()
+    r.declare("work", lease_ms=1_000)
+    r.declare("results")
+    r.publish(b"job", to=("work",))
+    late = commands.Settle("work", *receipts(r.receive("work")))
+    r.wait(2_000)
+    result = commands.Publish(("results",), [b"result"])
+    assert isinstance(r.ask(Batch([result, late], all_or_nothing=True)), BatchDone)
+    assert r.counts("work") == (0, 0, 0, 0)
+    assert r.counts("results") == (1, 0, 0, 0)
+    r.check()
+
+
 def test_commands_that_could_undo_each_other_are_no_all_or_nothing() -> None:
     r = Road()
     r.declare()

@@ -86,7 +86,7 @@ class Held:
                 lease = moved[1]
             if self._add_mask(lease, offset, 1 << (offset & (PAGE - 1))):
                 return
-            if self.gone_ok and _gone(queue, offset):
+            if self.gone_ok and is_gone(queue, offset):
                 return
             if self.late_ok and _unclaimed(queue, offset, lease, count):
                 base = offset & ~(PAGE - 1)
@@ -173,7 +173,8 @@ def _queue_of(world: World, command: Settle | Extend) -> Queue | Decision:
     return queue
 
 
-def _gone(queue: Queue, offset: int) -> bool:
+def is_gone(queue: Queue, offset: int) -> bool:
+    """Whether a message that was there is settled, moved or purged."""
     page = queue.page_of(offset)
     return page is None or not (page.live >> (offset & (PAGE - 1))) & 1
 
