@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from postroad.api.aio import AsyncBroker
     from postroad.api.broker import Broker
     from postroad.api.messages import Outgoing
+    from postroad.api.topics import TopicMessage
     from postroad.app.app import App
+    from postroad.app.batches import BatchContext
     from postroad.app.context import Context
     from postroad.app.jobs import Job
     from postroad.app.outcomes import Reject, RetryAfter, RetryNow
@@ -25,6 +27,7 @@ __all__ = [
     "COMPILED",
     "App",
     "AsyncBroker",
+    "BatchContext",
     "Broker",
     "Context",
     "Job",
@@ -38,12 +41,14 @@ __all__ = [
     "RetryAfter",
     "RetryNow",
     "RetryPolicy",
+    "TopicMessage",
     "__version__",
 ]
 
 _HOMES: Final = {
     "App": ("postroad.app.app", "App"),
     "AsyncBroker": ("postroad.api.aio", "AsyncBroker"),
+    "BatchContext": ("postroad.app.batches", "BatchContext"),
     "Broker": ("postroad.api.broker", "Broker"),
     "Context": ("postroad.app.context", "Context"),
     "Job": ("postroad.app.jobs", "Job"),
@@ -57,6 +62,7 @@ _HOMES: Final = {
     "RetryAfter": ("postroad.app.outcomes", "RetryAfter"),
     "RetryNow": ("postroad.app.outcomes", "RetryNow"),
     "RetryPolicy": ("postroad.model.policy", "RetryPolicy"),
+    "TopicMessage": ("postroad.api.topics", "TopicMessage"),
 }
 
 __version__: Final = "0.1.0"

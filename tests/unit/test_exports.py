@@ -21,6 +21,7 @@ NAMES = {
     "COMPILED",
     "App",
     "AsyncBroker",
+    "BatchContext",
     "Broker",
     "Context",
     "Job",
@@ -34,6 +35,7 @@ NAMES = {
     "RetryAfter",
     "RetryNow",
     "RetryPolicy",
+    "TopicMessage",
     "__version__",
 }
 
@@ -157,6 +159,8 @@ METHODS = {
     "publish_many_to",
     "publish_to",
     "purge",
+    "push",
+    "pushes",
     "queues",
     "receipt",
     "receive",
@@ -168,6 +172,7 @@ METHODS = {
     "retry",
     "schemas",
     "set_schema",
+    "stop_push",
     "start_move",
     "topic",
     "topics",

@@ -23,11 +23,15 @@ HANDOVER_MS: Final = 50
 Log = tuple[str, int]
 """(topic, partition)."""
 
+_OUT: Final = (Why.NO_SUCH_MEMBER, Why.WRONG_GENERATION)
+"""It was silent for too long, or others know more of the group than it does."""
+
 
 class Reader:
     """One member. `positions`: next offset to read of each partition it owns; `done`: next offset
     after what the program finished and nobody committed yet; `begun`: where it began to read each,
-    when it was given to it."""
+    when it was given to it. `start_offset`: where a group without a commit begins, instead of
+    `start`; `holds_start`: that place is committed at once, so that it stays the same."""
 
     def __init__(self, topics: tuple[str, ...], group: str, member: str) -> None:
         self.topics = topics
@@ -36,6 +40,8 @@ class Reader:
         self.strategy = groups.STICKY
         self.session_ms = 30_000
         self.start: int | str = logs.EARLIEST
+        self.start_offset: int | None = None
+        self.holds_start = False
         self.count = 500
         self.generation = 0
         self.complete = False
@@ -53,9 +59,35 @@ class Reader:
     def poll(self, wait_ms: int) -> Asks[list[TopicMessage]]:
         """Live on as a member, and read what comes next, waiting up to `wait_ms` for it."""
         yield from self._live()
+        if self.holds_start:
+            yield from self.commit()
         wait = min(wait_ms, self.session_ms // 3)
         if not self.complete:
             wait = min(wait, HANDOVER_MS)
+        self.waited_ms = wait
+        return (yield from self._read(self.count, wait))
+
+    def more(self, count: int, wait_ms: int) -> Asks[list[TopicMessage]]:
+        """Read on while nothing is let go of: what was read and is not done yet stays this
+        member's. Nothing where it is no member any more.
+        """
+        if not (yield from self.beat()):
+            return []
+        return (yield from self._read(count, min(wait_ms, self.session_ms // 3)))
+
+    def beat(self) -> Asks[bool]:
+        """Tell that it lives, and let go of nothing; false where it is no member any more."""
+        if not self.generation:
+            return False
+        owned = tuple(self.positions)
+        reply = yield groups.Heartbeat(self.group, self.member, self.generation, owned)
+        if isinstance(reply, Refused) and reply.why in _OUT:
+            self.forget()
+            return False
+        self.generation = expect(reply, Membership).generation
+        return True
+
+    def _read(self, count: int, wait_ms: int) -> Asks[list[TopicMessage]]:
         places = sorted(self.positions)
         # Another one is first each time, so that none has to wait for the others' ends.
         self._turn += 1
@@ -64,8 +96,7 @@ class Reader:
             logs.Span(topic, number, self.positions[topic, number])
             for topic, number in places[at:] + places[:at]
         )
-        self.waited_ms = wait
-        command = logs.Fetch(spans, self.count, wait_ms=wait)
+        command = logs.Fetch(spans, count, wait_ms=wait_ms)
         fetched = expect((yield command), logs.Fetched)
         found: list[TopicMessage] = []
         for part in fetched.parts:
@@ -81,9 +112,14 @@ class Reader:
         """Whether nothing came for long enough, and nothing is on its way from other members."""
         return most_ms is not None and self.complete and idle_ms >= most_ms
 
+    def is_ours(self, message: TopicMessage) -> bool:
+        """Whether a message was read since its partition was given to this member."""
+        place = (message.topic, message.partition)
+        return place in self.positions and message.offset >= self.begun[place]
+
     def finish(self, message: TopicMessage) -> None:
         """The program is done with a message, and with all before it in its partition."""
-        if self._is_ours(message):
+        if self.is_ours(message):
             self.done[message.topic, message.partition] = message.offset + 1
 
     def commit(self) -> Asks[None]:
@@ -94,7 +130,7 @@ class Reader:
     def commit_with(self, message: TopicMessage) -> Asks[None]:
         """Commit up to a message and with it, together with whatever stands in the same batch."""
         place = (message.topic, message.partition)
-        if not self._is_ours(message):
+        if not self.is_ours(message):
             text = "the partition was another member's since this message was read"
             raise Fenced(text, message.topic)
         position = groups.Position(*place, message.offset + 1)
@@ -111,7 +147,13 @@ class Reader:
             done = yield self._command(list(self.done))
             assert isinstance(done, replies.Done | Refused), done
         yield groups.LeaveGroup(self.group, self.member)
-        self._forget()
+        self.forget()
+
+    def forget(self) -> None:
+        """No member any more: all begins anew from what was committed."""
+        self.generation = 0
+        self.positions = {}
+        self.done = {}
 
     def _live(self) -> Asks[None]:
         """Join, or tell that one lives; let go what is to be let go, begin what is new."""
@@ -125,7 +167,7 @@ class Reader:
                 command = groups.Heartbeat(self.group, self.member, self.generation, owned)
             reply = yield command
             if isinstance(reply, Refused) and reply.why == Why.NO_SUCH_MEMBER:
-                self._forget()
+                self.forget()
                 continue
             lost = yield from self._adopt(expect(reply, Membership))
             if not lost:
@@ -152,15 +194,17 @@ class Reader:
         for topic, number in fresh:
             offset = known.get((topic, number), -1)
             if offset < 0:
-                command = logs.FindOffset(topic, number, self.start)
-                offset = expect((yield command), logs.OffsetFound, topic).offset
+                offset = yield from self._first(topic, number)
+                if self.holds_start:
+                    self.done[topic, number] = offset
             self.positions[topic, number] = offset
             self.begun[topic, number] = offset
 
-    def _is_ours(self, message: TopicMessage) -> bool:
-        """Whether a message was read since its partition was given to this member."""
-        place = (message.topic, message.partition)
-        return place in self.positions and message.offset >= self.begun[place]
+    def _first(self, topic: str, number: int) -> Asks[int]:
+        if self.start_offset is not None:
+            return self.start_offset
+        command = logs.FindOffset(topic, number, self.start)
+        return expect((yield command), logs.OffsetFound, topic).offset
 
     def _commit(self, places: list[Log]) -> Asks[None]:
         if places:
@@ -171,12 +215,6 @@ class Reader:
     def _command(self, places: list[Log]) -> groups.CommitOffsets:
         positions = tuple(groups.Position(*place, self.done[place]) for place in places)
         return groups.CommitOffsets(self.group, positions, self.member, self.generation)
-
-    def _forget(self) -> None:
-        """No member any more: all begins anew from what was committed."""
-        self.generation = 0
-        self.positions = {}
-        self.done = {}
 
 
 class ReaderOptions(TypedDict, total=False):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from postroad.app.company import Companion
     from postroad.app.inline import Tested
     from postroad.app.jobs import Job
+    from postroad.app.readers import Reading, Reads, TopicReader, Where
     from postroad.app.running import Running
     from postroad.app.waits import Waits
 
@@ -55,6 +56,7 @@ class App:
     def __init__(self, where: str | os.PathLike[str] | None = None) -> None:
         self.link = Link(where)
         self.workers: dict[str, Worker[Any, Any]] = {}
+        self.readers: dict[str, TopicReader[Any, Any]] = {}
         self.middleware: list[object] = []
         self.lifespans: list[Lifespan] = []
 
@@ -87,6 +89,33 @@ class App:
             return worker
 
         return cast("Declares", declared)
+
+    def reader(
+        self, topics: str | Sequence[str], *, group: str, **options: "Unpack[Reading]"
+    ) -> "Reads":
+        """Give a function the messages of topics in batches, each once read by this group.
+        `ReadOptions` says what one may set. Raises `BadWorker` where the group has a reader.
+        """
+        from postroad.app.readers import declared_reader
+
+        return declared_reader(self, topics, group, options)
+
+    def replay(self, topic: str, *, group: str, to: "Where", partition: int | None = None) -> None:
+        """Let a group read a topic anew: from `"earliest"`, `"latest"`, an offset or an instant.
+        Raises `GroupInUse` while it has members: stop its readers first.
+        """
+        from postroad.app.readers import replaying
+
+        names = ("app.replay(...)", "app.areplay(...)")
+        self.link.do(lambda later: replaying(later, topic, group, to, partition), names)
+
+    async def areplay(
+        self, topic: str, *, group: str, to: "Where", partition: int | None = None
+    ) -> None:
+        """As `replay`, for a running loop."""
+        from postroad.app.readers import replaying
+
+        await self.link.ado(lambda later: replaying(later, topic, group, to, partition))
 
     @cached_property
     def companions(self) -> "list[Companion]":
@@ -136,9 +165,9 @@ class App:
     async def serve(
         self, *, queues: Sequence[str] | None = None, stop_s: float = WORKER_STOP_S
     ) -> None:
-        """Run the workers, those of `queues` alone or all, on this loop until the task is
-        cancelled; then what runs has `stop_s` to come to its end. `postroad work` does this, and
-        looks after signals.
+        """Run the workers and readers on this loop, all or only those of `queues` (queues of
+        workers, groups of readers), until the task is cancelled; then what runs has `stop_s` to
+        come to its end. `postroad work` does this, and looks after signals.
         """
         running = self.running(queues=queues, stop_s=stop_s)
         work = asyncio.create_task(running.run())

@@ -63,7 +63,7 @@ class BodyCodec:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = getattr(function, "__qualname__", repr(function))
-        hints = _hints(function, self.name)
+        hints = hints_of(function, self.name)
         self._all = _parameters(function, hints, self.name)
         self._sent = [one for one in self._all if one.is_sent]
         self.needs_context: Final = any(one.is_context for one in self._all)
@@ -178,7 +178,8 @@ class BodyCodec:
         return _whole_reader(self._whole, self.name)
 
 
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The annotations of a task. Raises `TypeError` where a name in them means nothing."""
     try:
         return get_type_hints(function, include_extras=True)
     except NameError as error:
@@ -197,6 +198,18 @@ def _parameters(
         hint = hints.get(one.name, Any)
         found.append(Parameter(one.name, hint, one.default, one.kind is _BY_NAME))
     return found
+
+
+def value_reader(annotation: Any, what: str) -> Callable[[bytes], Any]:
+    """What reads a body as one value: `bytes` as they are, `str` as UTF-8, anything else as JSON;
+    it raises `BadBody`. Raises `TypeError` about `what` where JSON says nothing about the type.
+    """
+    if annotation is bytes:
+        return bytes
+    if annotation is str:
+        return lambda body: _text(body)[0]
+    decoder = _decoder(annotation, what)
+    return lambda body: _decoded(decoder, body)
 
 
 def _whole_reader(one: Parameter, name: str) -> Callable[[bytes], tuple[Any, ...]]:

@@ -56,8 +56,9 @@ async def _work(app: App, queues: Sequence[str] | None, stop_s: float, say: Say)
     try:
         await asyncio.wait((work, started), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            names = ", ".join(shift.worker.queue for shift in running.shifts)
-            say(f"working on {names}")
+            names = [shift.worker.queue for shift in running.shifts]
+            names += dict.fromkeys(shift.reader.group for shift in running.readings)
+            say(f"working on {', '.join(names)}")
         await work
     finally:
         started.cancel()

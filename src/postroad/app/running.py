@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from postroad.app.declare import declaring
 from postroad.app.functions import Functions
 from postroad.app.hooks import Hooks
+from postroad.app.read_shift import ReadShift
+from postroad.app.readers import TopicReader, declaring_topics
 from postroad.app.shift import Shift
 from postroad.app.worker import Worker
 from postroad.errors import BadWorker
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("postroad.app")
 
+Chosen = tuple[list[Worker[Any, Any]], list[TopicReader[Any, Any]]]
+
 
 class Running:
-    """One run of the workers of an app."""
+    """One run of the workers and readers of an app."""
 
     def __init__(
         self,
@@ -36,18 +40,20 @@ class Running:
         stop_s: float = WORKER_STOP_S,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`queues`: those alone. `stop_s`: what runs has so long to end after `stop`. `now_ms`: a
-        clock, for tests. Raises `BadWorker` where a queue has no worker.
+        """`queues`: those alone, and readers of these groups. `stop_s`: what runs has so long to
+        end after `stop`. `now_ms`: a clock, for tests. Raises `BadWorker` where one of them has
+        neither worker nor reader.
         """
         self._app = app
-        self._workers = _chosen(app, queues)
+        self._workers, self._readers = _chosen(app, queues)
         self._stop_s = stop_s
         self._now_ms = now_ms or _monotonic_ms
         self._told = asyncio.Event()
         self._hurried = False
         self.started = asyncio.Event()
         self.shifts: list[Shift] = []
-        self._begun: list[Shift] = []
+        self.readings: list[ReadShift] = []
+        self._begun: list[Shift | ReadShift] = []
 
     async def run(self) -> None:
         """Work until `stop` is called. Raises what made it impossible to go on."""
@@ -55,6 +61,8 @@ class Running:
         for worker in self._workers:
             await broker.do(declaring(broker.later, worker))
             self._app.link.declared.add(worker.queue)
+        for reader in self._readers:
+            await broker.do(declaring_topics(broker.later, reader))
         hooks = Hooks(self._app.middleware)
         async with AsyncExitStack() as stack:
             state: Any = None
@@ -66,6 +74,9 @@ class Running:
                 function = functions.coroutine()
                 shift = Shift(worker, broker, function, (hooks, state), self._now_ms)
                 self.shifts.append(shift)
+            for reader in self._readers:
+                for _ in range(reader.options.members):
+                    self.readings.append(ReadShift(reader, broker, state, self._now_ms))
             await self._work()
 
     @property
@@ -82,10 +93,11 @@ class Running:
         self._told.set()
 
     async def _work(self) -> None:
-        broken = [shift.broken for shift in self.shifts]
+        shifts: list[Shift | ReadShift] = [*self.shifts, *self.readings]
+        broken = [shift.broken for shift in shifts]
         told = asyncio.create_task(self._told.wait())
         try:
-            for shift in self.shifts:
+            for shift in shifts:
                 await shift.start()
                 self._begun.append(shift)
             self.started.set()
@@ -100,16 +112,18 @@ class Running:
                 raise one.result()
 
 
-def _chosen(app: "App", queues: Sequence[str] | None) -> list[Worker[Any, Any]]:
-    if not app.workers:
+def _chosen(app: "App", queues: Sequence[str] | None) -> Chosen:
+    if not app.workers and not app.readers:
         raise BadWorker("the app has no workers; declare one with `@app.worker(...)`")
     if queues is None:
-        return list(app.workers.values())
-    unknown = [queue for queue in queues if queue not in app.workers]
+        return list(app.workers.values()), list(app.readers.values())
+    unknown = [name for name in queues if name not in app.workers and name not in app.readers]
     if unknown:
-        known = ", ".join(f"`{queue}`" for queue in app.workers)
+        known = ", ".join(f"`{name}`" for name in [*app.workers, *app.readers])
         raise BadWorker(f"queue `{unknown[0]}` has no worker in this app; it has {known}")
-    return [app.workers[queue] for queue in dict.fromkeys(queues)]
+    names = dict.fromkeys(queues)
+    workers = [app.workers[name] for name in names if name in app.workers]
+    return workers, [app.readers[name] for name in names if name in app.readers]
 
 
 def _monotonic_ms() -> int:
