@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from postroad import COMPILED, __version__
-from postroad.cli import bench, check, messages, moves, queues, serve, work
+from postroad.cli import bench, check, messages, moves, plan, queues, serve, work
 from postroad.errors import PostroadError
 from postroad.server.config import BadConfig
 
@@ -32,6 +32,7 @@ app.add_typer(queues.app, name="queue")
 messages.add_to(app)
 check.add_to(app)
 bench.add_to(app)
+app.command()(plan.plan)
 
 
 def version_line() -> str:

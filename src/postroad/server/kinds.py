@@ -14,8 +14,12 @@ from postroad.net.listener import Address
 Reader = Callable[[object], object]
 """Makes the value of a setting from a text (command line, environment) or a TOML value."""
 
-_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)?")
-_FACTORS: Final = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE = re.compile(r"(\d+)\s*(B|[KMGT]i?B)?")
+_FACTORS: Final = {None: 1, "B": 1} | {
+    f"{letter}{more}": base ** (power + 1)
+    for power, letter in enumerate("KMGT")
+    for more, base in (("B", 1_000), ("iB", 1_024))
+}
 
 
 def text(given: object) -> str:

@@ -2,10 +2,8 @@
 
 import errno
 import io
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,37 +11,7 @@ from postroad.cli import main
 from postroad.cli.durations import instant_text
 from postroad.disk.real import RealDisk
 from postroad.engine.blocking import BlockingDriver
-
-
-class Shell:
-    """Runs `postroad ...` on one directory and keeps what it printed."""
-
-    def __init__(self, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.data = data
-        self._capsys = capsys
-
-    def __call__(self, *words: str, fails: int = 0) -> str:
-        """Return what was printed; on failure the one line of the error."""
-        self._capsys.readouterr()
-        code = main.run(words)
-        out, err = self._capsys.readouterr()
-        assert code == fails, err
-        if not fails:
-            return out
-        assert len(err.splitlines()) == 1, err
-        return err
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self(*words, "--json"))
-
-
-@pytest.fixture
-def shell(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
-    monkeypatch.setenv("POSTROAD_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "120")
-    return Shell(tmp_path / "data", capsys)
+from tests.unit.cli.shell import Shell
 
 
 def test_a_message_travels_from_send_to_receive(shell: Shell) -> None:
