@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from postroad.core import shelf, tick
+from postroad.core import burials, shelf, tick
 from postroad.core.decide import load, move
 from postroad.core.kv import apply as kv_apply
 from postroad.core.kv import clock as kv_clock
@@ -18,7 +18,7 @@ SMALL: list[tuple[Any, str, int]] = [
     (move, "MOVE_BYTES_MAX", 8_192),
     (move, "MOVE_MESSAGES_MAX", 50),
     (tick, "LAPSE_SLICE", 5),
-    (tick, "DEAD_SLICE", 3),
+    (burials, "DEAD_SLICE", 3),
     (tick, "PAGE_SLICE", 1),
     (kv_tree, "KV_PAGE_ENTRIES", 4),
     (kv_clock, "KV_EXPIRE_SLICE", 2),

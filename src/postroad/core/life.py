@@ -80,15 +80,15 @@ class Life:
 
     def begin(self, now: int) -> list[facts.Record]:
         """Sessions of before are over; the others' time begins anew."""
-        records: list[facts.Record] = []
-        for queue in list(self.world.state.queues.values()):
+        over: list[Queue] = []
+        for queue in self.world.state.queues.values():
             if queue.settings.exclusive:
-                records.extend(self._deletion(queue, now))
-            else:
-                self._use(queue, now)
-                if queue.passing and not queue.pages.length:
-                    self.demand.emptied[queue.id] = None
-        return records
+                over.append(queue)
+                continue
+            self._use(queue, now)
+            if queue.passing and not queue.pages.length:
+                self.demand.emptied[queue.id] = None
+        return self._deletions(over, now)
 
     def passed(self) -> list[facts.Record]:
         """Lists that are empty go, where nobody wants anything of them."""
@@ -118,24 +118,16 @@ class Life:
     def forsaken(self, now: int) -> list[facts.Record]:
         """Queues go whose last consumer has left them, where they say so: some of them, that which
         was left last among them."""
-        records: list[facts.Record] = []
-        ended: set[int] = set()
+        over: list[Queue] = []
         left = self.demand.forsaken
         for _ in range(min(len(left), FORSAKEN_SLICE)):
             id = left.popitem()[0]
             queue = self.world.state.queues.get(id)
             if queue is None or self.demand.attached(id):
                 continue
-            if not queue.settings.delete_when_unused:
-                continue
-            for record in self._deletion(queue, now):
-                # A move from one of them to another ends once.
-                if isinstance(record, facts.MoveTaskEnded):
-                    if record.task in ended:
-                        continue
-                    ended.add(record.task)
-                records.append(record)
-        return records
+            if queue.settings.delete_when_unused:
+                over.append(queue)
+        return self._deletions(over, now)
 
     def refusal(self, ask: Ask) -> Refused | None:
         """Why a caller may not do this to another session's queue, or `None`."""
@@ -245,6 +237,19 @@ class Life:
 
     def _deletion(self, queue: Queue, now: int) -> list[facts.Record]:
         return decide_delete(self.world, commands.DeleteQueue(queue.name), now).records
+
+    def _deletions(self, queues: list[Queue], now: int) -> list[facts.Record]:
+        """Several queues go in one step: a move from one of them to another ends once."""
+        records: list[facts.Record] = []
+        ended: set[int] = set()
+        for queue in queues:
+            for record in self._deletion(queue, now):
+                if isinstance(record, facts.MoveTaskEnded):
+                    if record.task in ended:
+                        continue
+                    ended.add(record.task)
+                records.append(record)
+        return records
 
     def _named(self, fields: dict[type, str], command: object) -> list[Queue]:
         field = fields.get(type(command))

@@ -9,17 +9,15 @@ from heapq import heapify, heappop, heappush, heapreplace
 
 from postroad.core import history, tasks
 from postroad.core import records as facts
-from postroad.core.bits import PAGE, pack_mask, take_lowest, unpack_mask
-from postroad.core.decide.bury import bury_records
-from postroad.core.decide.carry import move_records
+from postroad.core.bits import PAGE
+from postroad.core.burials import Burials
 from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
+from postroad.core.times import sooner
 from postroad.core.topics import cleaner
 from postroad.limits import (
-    DEAD_SLICE,
-    DEAD_WAIT_MS,
     DUES_MENDED_MAX,
     LAPSE_SLICE,
     PAGE_SLICE,
@@ -50,15 +48,13 @@ CLOCKS = (
 
 
 class Schedule:
-    """Which queue has something to do when. `dying`: queues that may have dead messages to move;
-    `held_ms`: until when those rest whose dead messages had nowhere to go; `ending`:
-    (queue, holder) whose session is gone; `ended`: queues where one of those is over; `sweeping`:
-    queues with pages to free. All derived."""
+    """Which queue has something to do when. `ending`: (queue, holder) whose session is gone;
+    `ended`: queues where one of those is over; `sweeping`: queues with pages to free. All
+    derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
-        self.dying: dict[int, None] = {}
-        self.held_ms: dict[int, int] = {}
+        self.burials = Burials()
         self.ending: list[tuple[int, int, bool]] = []
         self.ended: list[int] = []
         self.sweeping: dict[int, None] = {}
@@ -72,26 +68,15 @@ class Schedule:
             queue.heaped_due = due
             heappush(self.dues, (due, queue.id))
         if queue.pages.dead:
-            self.dying[queue.id] = None
+            self.burials.look_at(queue)
 
     def next_ms(self, world: World) -> int:
         """When `slice_of_time` has something to do, in ms; 0 for never."""
         if self.ending or self.sweeping:
             return 1
-        next_ms = 0
-        for id in self.dying:
-            if _can_bury(world, world.state.queues.get(id)):
-                held_ms = self.held_ms.get(id, 0)
-                if not held_ms:
-                    return 1
-                next_ms = held_ms if not next_ms else min(next_ms, held_ms)
-        due = self._first_due(world)
-        if due and (not next_ms or due < next_ms):
-            next_ms = due
+        next_ms = sooner(self.burials.next_ms(world), self._first_due(world))
         for clock in self.clocks:
-            due = clock.next_ms(world)
-            if due and (not next_ms or due < next_ms):
-                next_ms = due
+            next_ms = sooner(next_ms, clock.next_ms(world))
         return next_ms
 
     def due_queue(self, world: World, now: int) -> Queue | None:
@@ -147,7 +132,7 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
         return _end_holders(world, schedule, now)
     if schedule.sweeping:
         return _sweep(world, schedule)
-    buried = _bury(world, schedule, now)
+    buried = schedule.burials.records(world, now)
     if isinstance(buried, Missing) or buried:
         return buried
     for clock in schedule.clocks:
@@ -160,18 +145,7 @@ def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Reco
 def time_records(queue: Queue, now: int) -> list[facts.Record]:
     """What is due in one queue: ends of life first, then delays, then lapses."""
     settings = queue.settings
-    keep_dead = settings.expired_to_dead_letters and settings.dead_letter_queue is not None
-    keep_dead = keep_dead or settings.dead_letter_exchange is not None
-    death = facts.EXPIRED if keep_dead else 0
-    records: list[facts.Record] = []
-    if settings.life_ms is not None and queue.pages.length:
-        before = queue.times.too_old(now - settings.life_ms, queue.next_offset)
-        if before > queue.aged_before:
-            most = max(queue.aged_before, queue.first_offset()) + PAGE_SLICE * PAGE
-            records.append(facts.Aged(queue.id, min(before, most), death))
-    expiry = queue.pages.next_expiry()
-    if expiry and expiry <= now:
-        records.append(facts.Expired(queue.id, now, PAGE_SLICE, death))
+    records = ends_of_life(queue, now)
     due = queue.pages.next_due()
     if due and due <= now:
         records.append(facts.Ripened(queue.id, now, PAGE_SLICE))
@@ -185,62 +159,22 @@ def time_records(queue: Queue, now: int) -> list[facts.Record]:
     return records
 
 
-def _bury(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
-    """The next dead messages of any queue. Where all of a slice have to stay, the queue rests a
-    while."""
-    for id in sorted(schedule.dying):
-        queue = world.state.queues.get(id)
-        if queue is None or not queue.pages.dead:
-            del schedule.dying[id]
-            schedule.held_ms.pop(id, None)
-            continue
-        if not _can_bury(world, queue) or schedule.held_ms.get(id, 0) > now:
-            continue
-        records = _dead_records(world, queue, now)
-        if not isinstance(records, Missing):
-            world.dead_dropped += _count_dropped(records)
-        if isinstance(records, Missing) or records:
-            schedule.held_ms.pop(id, None)
-            return records
-        schedule.held_ms[id] = now + DEAD_WAIT_MS
-    return []
-
-
-def _can_bury(world: World, queue: Queue | None) -> bool:
-    """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist
-    holds them up."""
-    if queue is None or not queue.pages.dead:
-        return False
-    if queue.settings.dead_letter_exchange is not None:
-        return not world.short_of_space
-    name = queue.settings.dead_letter_queue
-    if name is None:
-        return True
-    target = world.state.by_name.get(name)
-    return target is not None and target is not queue and not world.short_of_space
-
-
-def _dead_records(world: World, queue: Queue, now: int) -> list[facts.Record] | Missing:
-    page = queue.pages.first_dead(queue.purged_before)
-    assert page is not None, "dead messages are on a listed page"
-    mask = take_lowest(page.dead, DEAD_SLICE)
-    if queue.settings.dead_letter_exchange is not None:
-        return bury_records(world, queue, page, mask, now)
-    if queue.settings.dead_letter_queue is None:
-        first, span, packed = pack_mask(mask)
-        return [facts.Dropped(queue.id, page.base + first, span, packed, facts.DEAD)]
-    target = world.state.by_name[queue.settings.dead_letter_queue]
-    moved = move_records(world, queue, target, [(page, mask)], True, now)
-    return moved if isinstance(moved, Missing) else moved.records
-
-
-def _count_dropped(records: list[facts.Record]) -> int:
-    """How many dead letters nobody takes."""
-    return sum(
-        unpack_mask(0, one.span, one.mask).bit_count()
-        for one in records
-        if isinstance(one, facts.Dropped) and one.why == facts.DEAD
-    )
+def ends_of_life(queue: Queue, now: int) -> list[facts.Record]:
+    """Messages that are too old for their queue, or whose own time is over."""
+    settings = queue.settings
+    keep_dead = settings.expired_to_dead_letters and settings.dead_letter_queue is not None
+    keep_dead = keep_dead or settings.dead_letter_exchange is not None
+    death = facts.EXPIRED if keep_dead else 0
+    records: list[facts.Record] = []
+    if settings.life_ms is not None and queue.pages.length:
+        before = queue.times.too_old(now - settings.life_ms, queue.next_offset)
+        if before > queue.aged_before:
+            most = max(queue.aged_before, queue.first_offset()) + PAGE_SLICE * PAGE
+            records.append(facts.Aged(queue.id, min(before, most), death))
+    expiry = queue.pages.next_expiry()
+    if expiry and expiry <= now:
+        records.append(facts.Expired(queue.id, now, PAGE_SLICE, death))
+    return records
 
 
 def _end_holders(world: World, schedule: Schedule, now: int) -> list[facts.Record]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from postroad.core import tick
+from postroad.core import burials
 from postroad.limits import DEATHS_KEPT
 from postroad.model import commands
 from postroad.model.exchanges import DeclareExchange, ExchangeSettings, PublishTo
@@ -150,7 +150,7 @@ def test_what_is_not_in_memory_is_loaded_first() -> None:
 def test_a_crash_between_two_slices_loses_and_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tick, "DEAD_SLICE", 2)
+    monkeypatch.setattr(burials, "DEAD_SLICE", 2)
     r = Road()
     r.declare(dead_letter_exchange="", dead_letter_routing_key="dead")
     r.declare("dead")

@@ -19,11 +19,11 @@ from postroad.core.decide.overflow import (
     refused_records,
     weight_in,
 )
-from postroad.core.decision import Decision, Missing, World
-from postroad.core.exchanges.append import append_part
+from postroad.core.decision import Missing, World
+from postroad.core.exchanges.append import packed_key
 from postroad.core.exchanges.binding import Exchange
 from postroad.core.exchanges.groups import plan_each
-from postroad.core.exchanges.publish import delay_in
+from postroad.core.exchanges.publish import delay_in, route_by_name
 from postroad.core.exchanges.routes import Keys, Route
 from postroad.core.exchanges.shelves import Shelves
 from postroad.core.exchanges.walk import route_by_keys, route_of_message
@@ -31,36 +31,52 @@ from postroad.core.handout import Bodies, Piece
 from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.core.state import State
+from postroad.core.topics.append import append_load, key_hashes, refusal_of
 from postroad.core.topics.topic import Topic
 from postroad.limits import DURATION_MS_MAX, ROUTED_ENTRIES_MAX
-from postroad.model.exchanges import PublishTo
+from postroad.model.filters import Content
 from postroad.model.message import OWN_KEY, Note, own_of
 from postroad.model.names import named_in, namespace_of
 from postroad.model.policy import OVERFLOWS_REFUSING
+from postroad.model.topics import Append
+
+NO_TOPICS: dict[int, Topic] = {}
 
 
-def bury_records(
-    world: World, queue: Queue, page: Page, mask: int, now: int
-) -> list[facts.Record] | Missing:
+class Buried:
+    """The facts of a burial, and `after`: the offset up to which the dead were looked at, whether
+    they leave or stay."""
+
+    __slots__ = ("after", "records")
+
+    def __init__(self, records: list[facts.Record], after: int) -> None:
+        self.records = records
+        self.after = after
+
+
+def bury_records(world: World, queue: Queue, page: Page, mask: int, now: int) -> Buried | Missing:
     """The facts that take dead messages of one page, or the first of them, through the queue's
-    dead-letter exchange; none while they have to stay."""
+    dead-letter exchange; none of those that have to stay."""
     name = queue.settings.dead_letter_exchange
     assert name is not None, "asked only of queues with a dead-letter exchange"
     exchange = world.state.exchanges.by_name.get(name)
     if (name and exchange is None) or _leads_nowhere(world, queue, exchange):
         if queue.settings.dead_letter_strict:
-            return []
-        return [_dropped(queue, page, mask, facts.DEAD)]
+            return Buried([], queue.next_offset)
+        stop = page.base + mask.bit_length()
+        return Buried([_dropped(queue, page, mask, facts.DEAD)], stop)
     fetched = fetch(world, queue, [(page, mask)])
     if isinstance(fetched, Missing):
         return fetched
     funeral = Funeral(world, queue, exchange, page)
+    after = page.base
     for piece, bodies in fetched:
         for at in range(piece.count):
             if funeral.entries > ROUTED_ENTRIES_MAX:
                 break
             funeral.add(piece, bodies, at, now)
-    return funeral.records(now)
+            after = piece.offset + at + 1
+    return Buried(funeral.records(now), after)
 
 
 def _leads_nowhere(world: World, queue: Queue, exchange: Exchange | None) -> bool:
@@ -79,20 +95,12 @@ def _by_keys(world: World, queue: Queue, exchange: Exchange | None, keys: Keys) 
     return route_by_keys(world.state.exchanges, exchange.id, keys)
 
 
-def _default(state: State, queue: Queue, keys: Keys) -> Route:
+def _default(
+    state: State, queue: Queue, keys: Keys, content: Content | None = None
+) -> Route | None:
     """To what has the names of the keys, where the queue itself is."""
-    queues: dict[int, Queue] = {}
-    topics: dict[int, Topic] = {}
     space = namespace_of(queue.name)
-    for key in keys:
-        name = named_in(space, key)
-        target = state.by_name.get(name)
-        topic = state.topics.by_name.get(name)
-        if target is not None:
-            queues[target.id] = target
-        elif topic is not None:
-            topics[topic.id] = topic
-    return state.exchanges.routes.route(queues, topics)
+    return route_by_name(state, tuple([named_in(space, key) for key in keys]), content)
 
 
 def _dropped(queue: Queue, page: Page, mask: int, why: int) -> facts.Dropped:
@@ -143,7 +151,10 @@ class Funeral:
         route = self._route(keys, head, body)
         if not route.ids and not route.topics and self.strict:
             return
-        route = self._without_circles(route, note)
+        willing = self._willing(route, head, body)
+        if len(willing) < len(route.topics) and self.strict:
+            return
+        route = self._without_circles(route, note, willing)
         size = (len(body), len(head))
         full = [one for one in route.queues if not self._has_room(one, size)]
         if full and self.strict:
@@ -185,15 +196,30 @@ class Funeral:
         route = _by_keys(self.world, self.queue, self.exchange, keys)
         if route is not None:
             return route
-        assert self.exchange is not None, "the default exchange goes by keys alone"
-        realm = self.world.state.exchanges
-        return route_of_message(realm, self.exchange.id, keys, head, body)
+        state = self.world.state
+        if self.exchange is not None:
+            return route_of_message(state.exchanges, self.exchange.id, keys, head, body)
+        route = _default(state, self.queue, keys, Content(head, body))
+        assert route is not None, "with a message to look at there is a route"
+        return route
 
-    def _without_circles(self, route: Route, note: Note) -> Route:
+    def _willing(self, route: Route, head: bytes, body: bytes) -> dict[int, Topic]:
+        """The topics that take a message."""
+        if not route.topics:
+            return NO_TOPICS
+        key = own_of(head, OWN_KEY)
+        keys = None if key is None else [packed_key(key)]
+        found: dict[int, Topic] = {}
+        for topic in route.topics:
+            if refusal_of(self.world, topic, Append(topic.name, [body], [head], keys)) is None:
+                found[topic.id] = topic
+        return found
+
+    def _without_circles(self, route: Route, note: Note, topics: dict[int, Topic]) -> Route:
+        """The route without queues that would close a circle, and to those topics alone."""
         kept = {one.id: one for one in route.queues if not is_circle(note.deaths, one.title)}
-        if len(kept) == len(route.ids):
+        if len(kept) == len(route.ids) and len(topics) == len(route.topics):
             return route
-        topics = {topic.id: topic for topic in route.topics}
         return self.world.state.exchanges.routes.route(kept, topics)
 
     def _without_full(self, route: Route, full: list[Queue]) -> Route:
@@ -282,24 +308,12 @@ class Funeral:
         records: list[facts.Record],
         now: int,
     ) -> None:
-        """What a topic gets; a message that it refuses is lost to it."""
-        heads = self.heads
-        keys = [own_of(head, OWN_KEY) for head in heads]
-        command = PublishTo("", ("",), self.bodies, heads, keys=keys if any(keys) else None)
-        part = append_part(self.world, topic, command, indexes, now)
-        if isinstance(part, Decision):
-            return
-        if len(topic.partitions) == 1 and load.notes is not None:
-            notes = load.notes if indexes is None else [load.notes[at] for at in indexes]
-            _note(part.records, notes)
-        records.extend(part.records)
-
-
-def _note(records: list[facts.Record], notes: list[Note]) -> None:
-    """The messages of one partition keep their notes."""
-    at = 0
-    for record in records:
-        if isinstance(record, facts.Published):
-            count = len(record.sizes) >> 2
-            record.notes = notes[at : at + count]
-            at += count
+        """What a topic gets: the messages as they are, each under its own key."""
+        part = load if indexes is None else load.part(indexes)
+        taken = Load(part.bodies)
+        taken.heads, taken.notes = part.heads, part.notes
+        keys = [own_of(head, OWN_KEY) for head in part.heads or ()]
+        if any(keys):
+            packed = [None if key is None else packed_key(key) for key in keys]
+            taken.keys = key_hashes(self.world, Append(topic.name, part.bodies, keys=packed))
+        records.extend(append_load(self.world, topic, None, taken, now).records)

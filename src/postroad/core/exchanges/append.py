@@ -33,7 +33,7 @@ def append_part(
         topic.name,
         [command.bodies[at] for at in indexes],
         None if heads is None else [heads[at] for at in indexes],
-        None if keys is None else [_packed(keys[at]) for at in indexes],
+        None if keys is None else [packed_key(keys[at]) for at in indexes],
     )
     decision = decide_append(world, append, now)
     reply = decision.reply
@@ -53,5 +53,6 @@ def append_part(
     return Part(decision.records, routed)
 
 
-def _packed(key: str | None) -> bytes | None:
+def packed_key(key: str | None) -> bytes | None:
+    """A key as topics have it."""
     return None if key is None else key.encode("utf-8", "surrogatepass")

@@ -140,7 +140,7 @@ def _plan(state: State, start: int, command: PublishTo) -> Plan:
     """The messages by route."""
     if len(command.routing_keys) == 1 and command.more_keys is None:
         keys = (command.routing_keys[0],)
-        route = route_by_keys(state.exchanges, start, keys) if start else _by_name(state, keys)
+        route = route_by_keys(state.exchanges, start, keys) if start else route_by_name(state, keys)
         if route is not None:
             return plan_all(route, len(command.bodies))
     return plan_each(_routes(state, start, command))
@@ -154,20 +154,20 @@ def _routes(state: State, start: int, command: PublishTo) -> list[Route]:
         keys: Keys = (command.routing_keys[0 if same else at],)
         if command.more_keys is not None:
             keys = tuple(dict.fromkeys((*keys, *command.more_keys[at])))
-        route = route_by_keys(realm, start, keys) if start else _by_name(state, keys)
+        route = route_by_keys(realm, start, keys) if start else route_by_name(state, keys)
         if route is None:
             head = b"" if command.heads is None else command.heads[at]
             body = command.bodies[at]
             if start:
                 route = route_of_message(realm, start, keys, head, body)
             else:
-                route = _by_name(state, keys, Content(head, body))
+                route = route_by_name(state, keys, Content(head, body))
         assert route is not None, "with a message to look at there is a route"
         found.append(route)
     return found
 
 
-def _by_name(state: State, keys: Keys, content: Content | None = None) -> Route | None:
+def route_by_name(state: State, keys: Keys, content: Content | None = None) -> Route | None:
     """To the queues and topics that have the names of the keys, and on to where a topic leads;
     `None`: that a message must be looked at."""
     queues: dict[int, Queue] = {}

@@ -25,14 +25,20 @@ def decide_append(world: World, command: Append, now: int) -> Decision:
     topic = state.topics.by_name.get(command.topic)
     if topic is None:
         return no_such_topic(state, command.topic)
-    refusal = _refusal_of(world, topic, command)
+    refusal = refusal_of(world, topic, command)
     if refusal is not None:
         return refusal
     load = Load(command.bodies)
     load.heads = command.heads if command.heads is not None and any(command.heads) else None
     if command.keys is not None:
         load.keys = key_hashes(world, command)
-    number = command.partition
+    return append_load(world, topic, command.partition, load, now)
+
+
+def append_load(world: World, topic: Topic, number: int | None, load: Load, now: int) -> Decision:
+    """The facts of messages that a topic takes; `number`: to this partition; `None`: each to that
+    of its key."""
+    state = world.state
     if number is None and (load.keys is None or len(topic.partitions) == 1):
         number = topic.turn % len(topic.partitions)
     if number is None:
@@ -76,7 +82,8 @@ def partition_number(hash: int, count: int) -> int:  # noqa: A002  (the field's 
     return (hash >> 2) % count
 
 
-def _refusal_of(world: World, topic: Topic, command: Append) -> Decision | None:
+def refusal_of(world: World, topic: Topic, command: Append) -> Decision | None:
+    """Why a topic does not take a publish, or `None`."""
     bodies, heads, keys = command.bodies, command.heads, command.keys
     count = len(bodies)
     if not count:
