@@ -55,6 +55,7 @@ REFUSALS: Final[dict[Why, type[errors.Refusal]]] = {
     Why.EXCLUSIVE_CONSUMER: errors.ConsumerExclusive,
     Why.QUEUE_IN_USE: errors.QueueInUse,
     Why.QUEUE_NOT_EMPTY: errors.QueueNotEmpty,
+    Why.NO_SUCH_SCHEDULE: errors.ScheduleNotFound,
 }
 
 

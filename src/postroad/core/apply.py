@@ -1,7 +1,6 @@
 """Record -> change of state: the only place where state changes.
 
-One rule: apply is total; it asserts and never refuses, and depends on the record and the state
-alone.
+One rule: apply is total: it asserts, never refuses, and depends on record and state alone.
 """
 
 from array import array
@@ -19,6 +18,7 @@ from postroad.core.lists.apply import APPLY as LIST_APPLY
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.returns import end_holder, lapse
+from postroad.core.schedules.apply import APPLY as SCHEDULE_APPLY
 from postroad.core.schemas.apply import APPLY as SCHEMA_APPLY
 from postroad.core.shelf import Freed, Shelf
 from postroad.core.state import MoveTask, RouteSet, State
@@ -389,6 +389,7 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     **EXCHANGE_APPLY,
     **KV_APPLY,
     **LIST_APPLY,
+    **SCHEDULE_APPLY,
     **SCHEMA_APPLY,
     **TOPICS,
 }

@@ -14,6 +14,7 @@ from postroad.core.history import HistoryRecord
 from postroad.core.kv.records import KvRecord
 from postroad.core.lists.records import ListRecord
 from postroad.core.records import Published, QueueRecord, Record
+from postroad.core.schedules.records import ScheduleRecord
 from postroad.core.schemas.records import SchemaRecord
 from postroad.core.topics.records import TopicRecord
 from postroad.limits import APART_BYTES
@@ -24,6 +25,7 @@ AnyRecord = (
     | ListRecord
     | ExchangeRecord
     | KvRecord
+    | ScheduleRecord
     | SchemaRecord
     | TopicRecord
 )

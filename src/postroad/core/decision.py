@@ -11,6 +11,7 @@ from hashlib import blake2b
 from postroad.core.handout import Handout, Library, Piece
 from postroad.core.queue import Queue
 from postroad.core.records import Record
+from postroad.core.schedules.calendar import Calendar
 from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
 from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT, KV_BYTES_MAX
@@ -23,11 +24,13 @@ TOO_LONG = f"a duration is at most {DURATION_MS_MAX:,} ms"
 class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
     refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
+    `calendar`: who can read cron.
     `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now.
     `dead_dropped`: dead letters that nobody took, since the start."""
 
     __slots__ = (
         "attached",
+        "calendar",
         "checker",
         "dead_dropped",
         "epoch",
@@ -44,6 +47,7 @@ class World:
         self.epoch = 0
         self.short_of_space = False
         self.checker = Checker()
+        self.calendar = Calendar()
         self.attached: Callable[[int], int] = _nobody
         self.kv_bytes_max = KV_BYTES_MAX
         self.numbers: dict[str, int] = {}

@@ -224,7 +224,7 @@ class Core:
         if not records:
             return None
         self._apply_all(records)
-        records = records + self.relief.of_moved(records)
+        records = records + self.relief.of_time(records)
         return self._seal(Step(records, [], False))
 
     def next_due(self) -> int:

@@ -12,8 +12,10 @@ from postroad.core.decision import World
 from postroad.core.exchanges.source import ROUTED
 from postroad.core.lists.decide import GROWING
 from postroad.core.queue import Queue
+from postroad.core.schedules.records import SlotsFired
 from postroad.model import commands, history
 from postroad.model.policy import OVERFLOW_REJECT
+from postroad.model.schedules import FireSchedule
 
 
 class Relief:
@@ -27,7 +29,7 @@ class Relief:
         """What must follow a command that came to these facts."""
         if isinstance(command, commands.Publish):
             return self.of(command.queues)
-        if isinstance(command, ROUTED):
+        if isinstance(command, (*ROUTED, FireSchedule)):
             return self._all_of(self._giving_way(records), False)
         if isinstance(command, commands.ChangeQueue):
             return self.of((command.name,))
@@ -42,6 +44,12 @@ class Relief:
         queues = [self._world.state.by_name[name] for name in names]
         giving = [queue for queue in queues if queue.settings.overflow != OVERFLOW_REJECT]
         return self._all_of(giving, False) if giving else []
+
+    def of_time(self, records: list[facts.Record]) -> list[facts.Record]:
+        """What gives way to messages that came by time alone."""
+        if isinstance(records[-1], SlotsFired):
+            return self._all_of(self._giving_way(records), False)
+        return self.of_moved(records)
 
     def of_moved(self, records: list[facts.Record]) -> list[facts.Record]:
         """What gives way to messages that were moved."""

@@ -14,6 +14,7 @@ from postroad.core.kv.state import KvRealm
 from postroad.core.ledger import Ledger, Row
 from postroad.core.queue import Queue
 from postroad.core.realm import Realm
+from postroad.core.schedules.state import Schedules
 from postroad.core.schemas.state import Schemas
 from postroad.core.settled import more_rows
 from postroad.core.shelf import Freed, Shelf
@@ -108,10 +109,14 @@ class State:
         self.freed: list[Freed] = []
         self.kv = KvRealm(self.ledger, self.catalog)
         self.schemas = Schemas(self.ledger)
+        self.schedules = Schedules(self.ledger)
         self.hidden: dict[str, Queue] = {}
         self.topics = Topics(self.ledger, self.shelves, self.queues)
         self.exchanges = Exchanges(self.ledger, self.queues, self.topics.all)
-        self.realms: list[Realm] = [self.exchanges, self.kv, self.topics, self.schemas]
+        self.realms: list[Realm] = [
+            *(self.exchanges, self.kv, self.topics, self.schemas),
+            self.schedules,
+        ]
         self.group = 0
         self.changed = 0
         self.durable = 0

@@ -14,6 +14,7 @@ from postroad.core.exchanges import records as exchange_facts
 from postroad.core.exchanges.decide import DECIDERS as EXCHANGE_DECIDERS
 from postroad.core.kv.decide import DECIDERS as KV_DECIDERS
 from postroad.core.lists.decide import DECIDERS as LIST_DECIDERS
+from postroad.core.schedules.decide import DECIDERS as SCHEDULE_DECIDERS
 from postroad.core.schemas.decide import DECIDERS as SCHEMA_DECIDERS
 from postroad.core.topics import records as topic_facts
 from postroad.core.topics.table import DECIDERS as TOPICS
@@ -39,6 +40,7 @@ DECIDERS: dict[type, Decider] = {
     **EXCHANGE_DECIDERS,
     **KV_DECIDERS,
     **LIST_DECIDERS,
+    **SCHEDULE_DECIDERS,
     **SCHEMA_DECIDERS,
     **TOPICS,
 }

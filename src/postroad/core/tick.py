@@ -15,6 +15,7 @@ from postroad.core.decision import Missing, World
 from postroad.core.exchanges import sweep
 from postroad.core.kv.clock import kv_slice, next_kv_ms
 from postroad.core.queue import Queue
+from postroad.core.schedules.fire import next_schedule_ms, schedule_slice
 from postroad.core.times import sooner
 from postroad.core.topics import cleaner
 from postroad.limits import (
@@ -38,6 +39,7 @@ class Clock:
 
 
 CLOCKS = (
+    Clock(next_schedule_ms, schedule_slice),
     Clock(tasks.next_task_ms, tasks.task_slice),
     Clock(sweep.next_ms, sweep.sweep_slice),
     Clock(next_kv_ms, kv_slice),

@@ -13,6 +13,7 @@ from postroad.core.machine import Core
 from postroad.core.records import Placed, Published
 from postroad.core.state import State
 from postroad.engine.cache import Cache
+from postroad.engine.calendar import CronCalendar
 from postroad.engine.engine import Parts
 from postroad.engine.schemas import checker
 from postroad.engine.settings import EngineSettings
@@ -100,6 +101,7 @@ def recover(
     cache = Cache(settings.cache_bytes)
     core = Core(cache)
     core.world.checker = checker()
+    core.world.calendar = CronCalendar()
     core.world.kv_bytes_max = settings.kv_bytes
     cut, rows = checkpoints.load()
     load_rows(core.state, rows)

@@ -291,6 +291,12 @@ class KvFull(Refusal):
     why = "kv_full"
 
 
+class ScheduleNotFound(Refusal):
+    """There is no such schedule; declare it first."""
+
+    why = "no_such_schedule"
+
+
 def _first_sentence(text: str | None) -> str:
     """The first paragraph of a docstring as one line, without its full stop."""
     return " ".join((text or "").partition("\n\n")[0].split()).rstrip(".")

@@ -16,6 +16,7 @@ from postroad.model.kv import KvCommand
 from postroad.model.lists import ListCommand
 from postroad.model.policy import QueueSettings
 from postroad.model.rounds import RoundCommand
+from postroad.model.schedules import ScheduleCommand
 from postroad.model.schemas import GetSchemas, SetSchema
 from postroad.model.topics import TopicCommand
 from postroad.model.value import value
@@ -342,6 +343,7 @@ Command = (
     | exchanges.PublishTo
     | KvCommand
     | ListCommand
+    | ScheduleCommand
     | GetSchemas
     | SetSchema
     | TopicCommand

@@ -16,6 +16,7 @@ from postroad.model.lists import ListReply
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 from postroad.model.rounds import RoundReply
+from postroad.model.schedules import ScheduleReply
 from postroad.model.schemas import SchemasListed, SchemaStored
 from postroad.model.topics import TopicReply
 from postroad.model.value import value
@@ -67,6 +68,7 @@ class Why(IntEnum):
     EXCLUSIVE_CONSUMER = 45
     QUEUE_IN_USE = 46
     QUEUE_NOT_EMPTY = 47
+    NO_SUCH_SCHEDULE = 48
 
 
 @value
@@ -266,6 +268,7 @@ Reply = (
     | Routed
     | KvReply
     | ListReply
+    | ScheduleReply
     | SchemaStored
     | SchemasListed
     | TopicReply

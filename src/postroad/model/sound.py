@@ -16,6 +16,7 @@ from postroad.model import (
     kv_shapes,
     list_shapes,
     lists,
+    schedules,
     schemas,
     topic_sound,
     topics,
@@ -157,6 +158,7 @@ FIELDS: Shapes = {
     schemas.GetSchemas: (("destination", TEXT),),
     **kv_shapes.FIELDS,
     **list_shapes.FIELDS,
+    **schedules.FIELDS,
     **topic_sound.FIELDS,
 }
 """Fields that hold one thing, and what each may be. A truth value is no number."""
@@ -337,6 +339,7 @@ _DEEPER: dict[type, Callable[[object], str | None]] = {
     history.Reschedule: unsound_columns,
     lists.ListPush: unsound_columns,
     lists.ListPop: unsound_columns,
+    schedules.DeclareSchedule: schedules.unsound_schedule,
     **dict.fromkeys(topic_sound.FIELDS, _topic),
 }
 """Commands of which all is looked at. Columns of settles are not: they are long, nothing comes of a

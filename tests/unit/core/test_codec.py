@@ -18,6 +18,7 @@ from postroad.core.exchanges import records as exchanges
 from postroad.core.kv import records as kv_facts
 from postroad.core.lists import records as lists
 from postroad.core.lists.desk import SERVED as FROM_LISTS
+from postroad.core.schedules import records as schedules
 from postroad.core.schemas.records import SchemaSet
 from postroad.core.table import DECIDERS
 from postroad.core.topics.desk import SERVED
@@ -27,6 +28,7 @@ from postroad.model.choices import Edit, Which
 from postroad.model.exchanges import ExchangeSettings
 from postroad.model.message import Death, Note, plain_head
 from postroad.model.policy import QueueSettings, RetryPolicy
+from postroad.model.schedules import ScheduleSettings
 from tests.unit.core.topics.examples import EXAMPLES as TOPICS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "records"
@@ -57,6 +59,10 @@ EVERY_CHOICE = Which('{"a":[1]}', "body", 1, NOW, 2, NOW, ((7, BIG), (8, 0)))
 MASK = bytes([0b1011])
 SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
 U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
+NIGHTLY = ScheduleSettings(
+    *("orders", "exchange", "paid.eu", b"body", plain_head({"a": 1}), "k", "0 3 * * *"),
+    *("Europe/Paris", 0, 5, NOW, "all", 60_000),
+)
 ROUTING = ExchangeSettings("consistent-hash", True, True, True, "rest", "who")
 EXAMPLES: list[facts.Record] = [
     facts.Born(b"salt" * 4, NOW),
@@ -117,6 +123,12 @@ EXAMPLES += [
     lists.ListBegun(7, lists.RIGHT_END, True),
     lists.Fronted(7, BIG - 3, 4, MASK),
     lists.Seated(7, BIG, 1, lists.BEFORE),
+]
+EXAMPLES += [
+    schedules.ScheduleSet("nightly", NIGHTLY, False, NOW + 1, NOW),
+    schedules.SchedulePaused("nightly", True, 0, NOW),
+    schedules.ScheduleDeleted("nightly"),
+    schedules.SlotsFired("nightly", 0, 2, 1, NOW, NOW + 1, NOW, "queue `réports` is full"),
 ]
 KINDS = [type(one).__name__ for one in EXAMPLES]
 

@@ -135,5 +135,6 @@ WHY_TO_FAULT: Final[dict[Why, tuple[int, str]]] = {
     Why.GROUP_IN_USE: _CONFUSED,
     Why.REBALANCING: _CONFUSED,
     Why.FENCED: _CONFUSED,
+    Why.NO_SUCH_SCHEDULE: _CONFUSED,
 }
 """Why -> reply code and text, where no method says it in better words."""

@@ -70,6 +70,7 @@ WHY_TO_FAULT: Final[dict[Why, tuple[FaultKind, str]]] = {
     Why.EXCLUSIVE_CONSUMER: (INTERNAL, "The server lost track of this request."),
     Why.QUEUE_IN_USE: (INTERNAL, "The server lost track of this request."),
     Why.QUEUE_NOT_EMPTY: (INTERNAL, "The server lost track of this request."),
+    Why.NO_SUCH_SCHEDULE: (INTERNAL, "The server lost track of this request."),
     Why.NAME_TAKEN: (INVALID_PARAMETER, "A topic has this name."),
     **dict.fromkeys(
         (
