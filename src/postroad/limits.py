@@ -179,6 +179,7 @@ ROUTE_QUEUES_CACHED_MAX = 1_000_000  # queues in all decided routes together: 50
 ROUTE_RESTS_CACHED_MAX = 16  # routes without its full queues that are remembered of a route
 HEAD_ROUTES_CACHED_MAX = 8_192  # the same where headers decide
 HEAD_CACHED_BYTES_MAX = 512  # a longer head is looked at each time, so that the cache stays small
+LINES_BROKEN_MAX = 4_096  # of one caller: AMQP has one per channel; the oldest are forgotten
 ROUTED_ENTRIES_MAX = 20_000  # entries in queues that one publish through an exchange may make
 FILTERS_PER_EXCHANGE_MAX = 200
 FILTER_KEYS_MAX = 5
@@ -331,7 +332,7 @@ READER_SESSION_S = 10.0  # a member of which nothing is heard so long is out; ot
 READER_WAIT_MS = 20_000  # one wait of a reader for messages, at most; then it asks again
 READER_LEAVE_S = 2.0  # a reader that ends has so long to say so; else others wait for its session
 REPLY_LEASE_MS = 5_000  # a reply whose connection broke on its way comes again after so long
-REPLY_BYTES_MAX = 16 * 1024 * 1024  # of one reply, which passes through memory and the journal
+REPLY_BYTES_MAX = 15 * 1024 * 1024  # of one reply: with its headers it is a message still
 REQUEST_S = 30.0  # a request waits so long for its reply unless it says otherwise
 
 # Schemas.

@@ -100,6 +100,7 @@ ERRORS = {
     "ResultTimeout",
     "Refusal",
     "ReplyNotSent",
+    "ScheduleNotFound",
     "SettingsDiffer",
     "TaskNotFound",
     "TaskRunning",
@@ -139,6 +140,7 @@ METHODS = {
     "do",
     "exchanges",
     "extend",
+    "fire",
     "group",
     "groups",
     "kv",
@@ -148,6 +150,7 @@ METHODS = {
     "moves",
     "open",
     "pause",
+    "pause_schedule",
     "put_back",
     "reschedule",
     "start_put_back",
@@ -168,8 +171,11 @@ METHODS = {
     "release",
     "report",
     "resume",
+    "resume_schedule",
     "run",
     "retry",
+    "schedule",
+    "schedules",
     "schemas",
     "set_schema",
     "stop_push",
@@ -178,6 +184,7 @@ METHODS = {
     "topics",
     "unbind",
     "unbind_topic",
+    "unschedule",
 }
 
 

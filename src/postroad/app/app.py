@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, overload
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.broker import Broker
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from postroad.app.inline import Tested
     from postroad.app.jobs import Job
     from postroad.app.readers import Reading, Reads, TopicReader, Where
+    from postroad.app.requests import RequestOptions
     from postroad.app.running import Running
     from postroad.app.waits import Waits
+
+T = TypeVar("T")
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
 """What is entered before the first job and left after the last; what it yields is the state."""
@@ -117,12 +120,54 @@ class App:
 
         await self.link.ado(lambda later: replaying(later, topic, group, to, partition))
 
+    @overload
+    async def request(
+        self, queue: str, body: object, *, returns: type[T], **options: "Unpack[RequestOptions]"
+    ) -> T: ...
+    @overload
+    async def request(
+        self, queue: str, body: object, **options: "Unpack[RequestOptions]"
+    ) -> Any: ...
+    async def request(
+        self, queue: str, body: object, *, returns: Any = None, **options: "Unpack[RequestOptions]"
+    ) -> Any:
+        """Publish a message and wait for the reply of whoever works on it: what its task returned.
+
+        `body`: bytes as they are, text as UTF-8, anything else as JSON. `returns`: what the reply
+        is read as; without it the reply says it, and is bytes where it does not. `RequestOptions`
+        says what else one may set. Raises `RequestFailed` where the task failed for good,
+        `RequestTimeout`, and what `publish` raises.
+        """
+        from postroad.app import requests
+
+        asked = requests.request_to(queue, body, returns, options)
+        return await requests.ask_later(self, asked)
+
+    @overload
+    def request_sync(
+        self, queue: str, body: object, *, returns: type[T], **options: "Unpack[RequestOptions]"
+    ) -> T: ...
+    @overload
+    def request_sync(
+        self, queue: str, body: object, **options: "Unpack[RequestOptions]"
+    ) -> Any: ...
+    def request_sync(
+        self, queue: str, body: object, *, returns: Any = None, **options: "Unpack[RequestOptions]"
+    ) -> Any:
+        """As `request`, where no loop runs. Raises `BlocksLoop` where one does."""
+        from postroad.app import requests
+
+        asked = requests.request_to(queue, body, returns, options)
+        return requests.ask(self, asked, ("app.request_sync(...)", "app.request(...)"))
+
     @cached_property
     def companions(self) -> "list[Companion]":
-        """What may want something done with the end of a message; the first keeps results."""
+        """What may want something done with the end of a message; the first keep results, and
+        answer requests."""
         from postroad.app.jobs import Results
+        from postroad.app.replies import Replies
 
-        return [Results()]
+        return [Results(), Replies()]
 
     @cached_property
     def waits(self) -> "Waits":

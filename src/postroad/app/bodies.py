@@ -78,13 +78,19 @@ class BodyCodec:
                 if one.name in {sent.name for sent in self._sent}
             ]
         )
-        self._returned = hints.get("return", Any)
+        self.returned: Final = hints.get("return", Any)
+        """What the task returns, as far as it says."""
         self._whole = self._sent[0] if len(self._sent) == 1 else None
         self.is_whole: Final = self._whole is not None
         """Whether the whole body is one argument."""
         self.names: Final = frozenset(one.name for one in self._sent)
         """Of the parameters that come out of the body."""
         self._read = self._reader()
+
+    @property
+    def sent(self) -> list[Parameter]:
+        """The parameters that come out of the body, in their order."""
+        return list(self._sent)
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bytes, Headers]:
         """The body for these arguments, and what headers say about it.
@@ -128,6 +134,14 @@ class BodyCodec:
                 args.append(found)
         return tuple(args), kwargs
 
+    @property
+    def content_type(self) -> str:
+        """What its bodies are, in the words of MIME."""
+        wanted = None if self._whole is None else self._whole.annotation
+        if wanted is str:
+            return "text/plain"
+        return "application/octet-stream" if wanted is bytes else "application/json"
+
     def decode_result(self, text: bytes) -> Any:
         """What a task returned, as its annotation says. Raises `BadBody`."""
         return _decoded(self._result, text)
@@ -135,7 +149,7 @@ class BodyCodec:
     @cached_property
     def _result(self) -> "msgspec.json.Decoder[Any]":
         """Made when a result is first read: what nobody reads may be anything."""
-        return _decoder(self._returned, f"the result of `{self.name}`")
+        return _decoder(self.returned, f"the result of `{self.name}`")
 
     def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Arguments by name, as far as they were given."""

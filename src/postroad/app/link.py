@@ -46,6 +46,10 @@ class Link:
         """
         if _running_loop() is not None:
             raise BlocksLoop(*names)
+        return self.listen(call)
+
+    def listen(self, call: Callable[[Operations], Asks[R]]) -> R:
+        """As `do`, on a thread that only waits for what comes: nothing comes of it by itself."""
         served, loop = self._served, self._loop
         if served is not None and loop is not None and not loop.is_closed():
             return asyncio.run_coroutine_threadsafe(served.do(call(served.later)), loop).result()

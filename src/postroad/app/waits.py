@@ -1,7 +1,8 @@
-"""Who waits for a result, and the queue on which this process is told that there is one.
+"""Who waits for a result or a reply, and the queue on which this process hears of both.
 
-It stands beside the jobs. The rule kept here: being told is a hint and no more: whoever waits looks
-for the result itself, and looks again every so often where nobody told it.
+It stands beside the jobs and the requests. The rule kept here: being told of a result is a hint and
+no more: whoever waits looks for the result itself, and looks again every so often where nobody told
+it. A reply is what was waited for; one that nobody waits for any more is dropped.
 """
 
 import asyncio
@@ -15,40 +16,62 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from postroad.api.asks import Asks
+from postroad.api.operations import Operations
 from postroad.app.link import Link
+from postroad.app.replies import CORRELATION_ID
 from postroad.errors import PostroadError, QueueNotFound
-from postroad.limits import RESULT_LOOK_S, WAKE_QUEUE_MS, WAKES_READ, WAKES_WAIT_MS
+from postroad.limits import (
+    REPLY_LEASE_MS,
+    RESULT_LOOK_S,
+    WAKE_QUEUE_MS,
+    WAKES_READ,
+    WAKES_WAIT_MS,
+)
+from postroad.model.message import Delivery
 
 Wake = Callable[[], object]
 
 
 class Waits:
-    """Those of one process that wait for results of one app."""
+    """Those of one process that wait for results and replies of one app."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._lock = Lock()
         self._sleepers: dict[str, list[Wake]] = {}
         self._reader: Thread | None = None
-        self._declared = False
+        self._declared_s = -inf
+        self._replies: dict[str, Delivery] = {}
         self.queue = f"postroad.wakes.{token_hex(8)}"
         """Its name; it goes by itself when nobody waits there for some minutes."""
 
     def declare(self, names: tuple[str, str]) -> None:
-        """Make the queue, before the first job that names it; `names`: as in `Link.do`."""
-        if not self._declared:
-            self._link.do(lambda ops: ops.declare(self.queue, expires_ms=WAKE_QUEUE_MS), names)
-            self._declared = True
+        """Make the queue, before the first message that names it, and again where it may have gone
+        for nobody waited there; `names`: as in `Link.do`.
+        """
+        if self._may_be_gone():
+            self._link.do(self._declaring, names)
+            self._declared_s = monotonic()
 
     async def adeclare(self) -> None:
         """As `declare`, for a running loop."""
-        if not self._declared:
-            await self._link.ado(lambda ops: ops.declare(self.queue, expires_ms=WAKE_QUEUE_MS))
-            self._declared = True
+        if self._may_be_gone():
+            await self._link.ado(self._declaring)
+            self._declared_s = monotonic()
 
     def sleep(self, id: str, timeout_s: float | None) -> "Sleep":
         """Somebody who waits for the result of a job."""
-        return Sleep(self, id, timeout_s)
+        return Sleep(self, id, inf if timeout_s is None else monotonic() + timeout_s)
+
+    def expect(self, id: str, until_s: float) -> "Sleep":
+        """Somebody who waits for the reply to a request, until then."""
+        return Sleep(self, id, until_s)
+
+    def reply(self, id: str) -> Delivery | None:
+        """The reply to a request, if it has come."""
+        with self._lock:
+            return self._replies.pop(id, None)
 
     def add(self, id: str, wake: Wake) -> None:
         """Call `wake`, from another thread, when there is a result."""
@@ -62,47 +85,80 @@ class Waits:
             wakes.remove(wake)
             if not wakes:
                 del self._sleepers[id]
+                self._replies.pop(id, None)
 
     def read(self) -> None:
         """Let somebody read the queue as long as anybody waits."""
         with self._lock:
-            if self._declared and (self._reader is None or not self._reader.is_alive()):
+            if self._declared_s >= 0 and (self._reader is None or not self._reader.is_alive()):
                 self._reader = Thread(target=self._reading, name="postroad-wakes", daemon=True)
                 self._reader.start()
 
     def _reading(self) -> None:
-        while self._sleepers:
+        while self._is_awaited():
             # The broker is closed, or its loop is: whoever waits finds that out itself.
             with suppress(PostroadError, CancelledError, RuntimeError):
-                self._tell(self._pop())
+                found = self._receive()
+                self._tell(found)
+                if found:
+                    self._link.listen(lambda ops: ops.ack(found))  # noqa: B023  (called here)
                 continue
             return
 
-    def _pop(self) -> list[bytes]:
-        link, names = self._link, ("", "")
+    def _is_awaited(self) -> bool:
+        with self._lock:
+            if not self._sleepers:
+                # Whoever comes from now on starts another.
+                self._reader = None
+            return bool(self._sleepers)
+
+    def _receive(self) -> list[Delivery]:
+        """What has come. It is leased, so that a connection that breaks loses none of it."""
+        self._declared_s = monotonic()
         try:
-            found = link.do(
-                lambda ops: ops.pop(self.queue, WAKES_READ, wait_ms=WAKES_WAIT_MS), names
+            return self._link.listen(
+                lambda ops: ops.receive(
+                    self.queue, WAKES_READ, wait_ms=WAKES_WAIT_MS, lease_ms=REPLY_LEASE_MS
+                )
             )
         except QueueNotFound:
-            link.do(lambda ops: ops.declare(self.queue, expires_ms=WAKE_QUEUE_MS), names)
+            self._link.listen(self._declaring)
             return []
-        return [one.body for one in found]
 
-    def _tell(self, ids: list[bytes]) -> None:
+    def _tell(self, messages: list[Delivery]) -> None:
+        wakes: list[Wake] = []
         with self._lock:
-            wakes = [wake for id in ids for wake in self._sleepers.get(id.decode(), ())]
+            for message in messages:
+                id = _id_of(message)
+                if id not in self._sleepers:
+                    continue
+                wakes.extend(self._sleepers[id])
+                if message.head:
+                    self._replies[id] = message
         for wake in wakes:
             wake()
 
+    def _may_be_gone(self) -> bool:
+        return monotonic() - self._declared_s > WAKE_QUEUE_MS / 4_000
+
+    def _declaring(self, later: Operations) -> Asks[bool]:
+        return later.declare(self.queue, expires_ms=WAKE_QUEUE_MS)
+
+
+def _id_of(message: Delivery) -> str:
+    """Whom a message is for: replies say it in a header, and word of results is nothing else."""
+    if message.head:
+        return str(message.headers.get(CORRELATION_ID))
+    return message.body.decode(errors="replace")
+
 
 class Sleep:
-    """One wait for one job, on a thread or a loop."""
+    """One wait for one job or reply, on a thread or a loop."""
 
-    def __init__(self, waits: Waits, id: str, timeout_s: float | None) -> None:
+    def __init__(self, waits: Waits, id: str, until_s: float) -> None:
         self._waits = waits
         self._id = id
-        self._until_s = inf if timeout_s is None else monotonic() + timeout_s
+        self._until_s = until_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Event | asyncio.Event = Event()
 

@@ -201,6 +201,40 @@ class Worker(Generic[P, R]):
 
         return await calls.adelay(self, args, kwargs)
 
+    @overload
+    async def request(
+        self: "Worker[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def request(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def request(self, *args: Any, timeout_s: float, **options: Any) -> Any: ...
+    async def request(self, *args: Any, **kwargs: Any) -> Any:
+        """Have a worker run the function with these arguments, and wait for what it returns.
+
+        Options, where the function has no parameters of these names: `timeout_s`, `headers`, `key`,
+        `priority`; `RequestOptions` says what each means. Raises `TypeError` where the function
+        does not take the arguments, `RequestFailed` where it failed for good, `RequestTimeout`.
+        """
+        from postroad.app import requests
+
+        asked = requests.request_to_worker(self, args, kwargs)
+        return await requests.ask_worker_later(self, asked)
+
+    @overload
+    def request_sync(
+        self: "Worker[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    def request_sync(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def request_sync(self, *args: Any, timeout_s: float, **options: Any) -> Any: ...
+    def request_sync(self, *args: Any, **kwargs: Any) -> Any:
+        """As `request`, where no loop runs. Raises `BlocksLoop` where one does."""
+        from postroad.app import requests
+
+        return requests.ask_worker(self, requests.request_to_worker(self, args, kwargs))
+
     def delay_many(self, jobs: Sequence[Any], **options: "Unpack[ManyOptions]") -> "list[Job[Any]]":
         """As `delay` for many calls: each the value of the one parameter, or a tuple of arguments,
         or a mapping of arguments by name. Some hundred at a time are published in one step.

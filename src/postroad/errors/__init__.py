@@ -79,7 +79,15 @@ from postroad.errors.remote import (
     ReplyNotSent,
     TimedOut,
 )
-from postroad.errors.tasks import BadWorker, BlocksLoop, JobFailed, NoResult, ResultTimeout
+from postroad.errors.tasks import (
+    BadWorker,
+    BlocksLoop,
+    JobFailed,
+    NoResult,
+    RequestFailed,
+    RequestTimeout,
+    ResultTimeout,
+)
 
 __all__ = [
     "AlreadyOpen",
@@ -141,6 +149,8 @@ __all__ = [
     "Rebalancing",
     "Refusal",
     "ReplyNotSent",
+    "RequestFailed",
+    "RequestTimeout",
     "ResultTimeout",
     "ScheduleNotFound",
     "SettingsDiffer",

@@ -44,6 +44,30 @@ class ResultTimeout(PostroadError, TimeoutError):  # noqa: N818
         self.id = id
 
 
+class RequestFailed(PostroadError):  # noqa: N818
+    """A request was answered, but not with what was asked for: its task failed for good. `error` is
+    the name of what it raised, `text` what that said.
+    """
+
+    def __init__(self, queue: str, error: str, text: str) -> None:
+        """Say what the task raised."""
+        super().__init__(f"the request to queue `{queue}` failed: {error}: {text}")
+        self.queue = queue
+        self.error = error
+        self.text = text
+
+
+class RequestTimeout(PostroadError, TimeoutError):  # noqa: N818
+    """A request had no reply within its time; whether its task ran is not known."""
+
+    def __init__(self, queue: str, timeout_s: float) -> None:
+        """Name the queue and the time."""
+        super().__init__(
+            f"queue `{queue}` had no reply after {timeout_s:g} s; see whether a worker is at work"
+        )
+        self.queue = queue
+
+
 class NoResult(PostroadError):  # noqa: N818
     """No result is kept of this job, for none was asked for."""
 
