@@ -18,6 +18,7 @@ from postroad.core.handout import Library, split
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
 from postroad.core.lists.desk import SERVED as FROM_LISTS
+from postroad.core.lines import Lines
 from postroad.core.lists.desk import nothing_for
 from postroad.core.queue import Queue
 from postroad.core.relief import Relief
@@ -53,6 +54,7 @@ class Core:
         self.desk = Desk(self.world, self.server, self._apply_all)
         self.whole = False
         self.wake = Wake(self.world, self.demand, self.schedule, self.server, self.life, self.desk)
+        self.lines = Lines()
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
         """The shard is ours from here on: number leases by the epoch, and end the leases of
@@ -90,8 +92,9 @@ class Core:
             self.whole = False
             return self._seal(step)
         locked = self.life.refusal(ask) if self.life.owner_of else None
-        if locked is not None:
-            return self._seal(Step([], [Answer(ask, locked, 0)], False))
+        refused = locked or self.lines.refusal(ask)
+        if refused is not None:
+            return self._seal(Step([], [Answer(ask, refused, 0)], False))
         decider = DECIDERS.get(type(command))
         if decider is None:
             if isinstance(command, SERVED):
@@ -112,7 +115,9 @@ class Core:
         self.life.heed(ask, now)
         if records:
             records = records + self.relief.after(command, records)
-        return self._seal(Step(records, [self._answer(ask, decision)], True))
+        answer = self._answer(ask, decision)
+        self.lines.heed(answer)
+        return self._seal(Step(records, [answer], True))
 
     def _serve(self, ask: Ask, now: int) -> Step | Missing:
         """An ask that may wait for messages."""
@@ -166,6 +171,8 @@ class Core:
     def _sets_or_publishes(self, asks: list[Ask], now: int) -> Step | None:
         replies: list[Reply] = []
         several = sets_of(self.world, asks) or publishes_of(self.world, asks, now)
+        if self.lines.eras and any(map(self.lines.refusal, asks)):
+            return None
         if several is None:
             return None
         replies.extend(several[1])
@@ -238,6 +245,7 @@ class Core:
         self.life.forget(caller)
         for queue, holder in self.demand.forget(caller):
             self.schedule.ending.append((queue, holder, True))
+        self.lines.forget(caller)
 
     def _take_over(self) -> None:
         """Where a session's leases are all back its queue may have waited for that."""

@@ -205,8 +205,11 @@ class PublishTo:
     has no queue to go to. `skip_full`: a queue that is full is left out for the messages it has no
     room for, and refuses nothing else. `skip_refusing`: so is every queue for what it refuses, be
     it full, be the message too large for it or no fit, and is named; what it would keep of that as
-    a dead letter is its publisher's to care for. `repeated_ms` as in `Publish`. Answer: `Routed`,
-    or `Refused`: by the exchange, or by any queue.
+    a dead letter is its publisher's to care for. `repeated_ms` as in `Publish`. `line`: not 0 for
+    publishes of a caller that keep their order though it asks again for a part of what was refused
+    (`model.lines`): those of the line that were asked for before it knew are refused (CHANGED);
+    `era`: how often that happened before. Answer: `Routed`, or `Refused`: by the exchange, or by
+    any queue.
     """
 
     exchange: str
@@ -223,6 +226,8 @@ class PublishTo:
     skip_full: bool = False
     skip_refusing: bool = False
     repeated_ms: int | None = None
+    line: int = 0
+    era: int = 0
 
 
 @value

@@ -149,6 +149,8 @@ FIELDS: Shapes = {
         ("skip_full", FLAG),
         ("skip_refusing", FLAG),
         ("repeated_ms", MAYBE_NUMBER),
+        ("line", NUMBER),
+        ("era", NUMBER),
     ),
     schemas.SetSchema: (
         ("destination", TEXT),

@@ -33,7 +33,8 @@ _ENDING: Final = (
 
 class Channel:
     """An open channel. `last_queue`: the queue declared last, which an empty name stands for.
-    `doubted`: a publish to an exchange of which nobody knows yet whether it is there."""
+    `doubted`: a publish to an exchange of which nobody knows yet whether it is there, or of which a
+    part is asked for again."""
 
     def __init__(self, number: int, link: Link, handlers: Mapping[str, Handler]) -> None:
         """Open channel `number`; `handlers`: method name -> what does it."""

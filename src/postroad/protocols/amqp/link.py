@@ -32,6 +32,8 @@ class Link(Protocol):
     known_exchanges: set[str]
     """Exchanges that were there when they were last published to: what is pipelined behind another
     publish to one of them need not wait."""
+    eras: dict[int, int]
+    """By channel: how often publishes of it were asked for again in parts; see `PublishTo`."""
     held_back: int
     """Pieces of work that wait in all channels; with too many of them no more is read."""
 
@@ -52,6 +54,9 @@ class Link(Protocol):
 
     def leave(self, channel: int) -> None:
         """Let go of a channel; its number may be used again."""
+
+    def renew(self, channel: int, era: int) -> None:
+        """Publishes of a channel that were asked for in this era were refused: another begins."""
 
     def core(self, name: str) -> str:
         """Return the core's name for an AMQP name of this connection's vhost."""

@@ -3,15 +3,18 @@
 It stands between a channel and the core. The rule kept here: messages of one channel reach their
 queues in the order they were published; nothing is confirmed before the core has answered, and
 what is returned goes out before it is confirmed. What follows a publish to an exchange that may not
-be there waits until that is known, for it is not done where the channel closes.
+be there waits until that is known, for it is not done where the channel closes; what follows one
+that is refused waits until those of its messages that may pass are asked for again.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from postroad.limits import AMQP_EXCHANGES_KNOWN_MAX
 from postroad.model.exchanges import PublishTo, Routed
+from postroad.model.lines import is_asked_again
 from postroad.model.replies import Refused, Reply, Why
 from postroad.protocols.amqp.confirms import Confirms, Expected
 from postroad.protocols.amqp.delays import delay_ms_of, delivery_exchange
@@ -37,12 +40,14 @@ _NO_HOPS: Final = (Why.UNROUTABLE, Why.NO_SUCH_EXCHANGE)
 
 
 class Publisher:
-    """The publishing side of a channel. `confirms`: in confirm mode; `tx`: in tx mode."""
+    """The publishing side of a channel. `confirms`: in confirm mode; `tx`: in tx mode. `again`:
+    what is asked for again, one after another, the first of them now."""
 
     def __init__(self, channel: "Channel") -> None:
         self.channel = channel
         self.confirms: Confirms | None = None
         self.tx: Transaction | None = None
+        self.again: deque[Sent] = deque()
 
     def publish(self, run: PublishRun) -> None:
         """Publish a run of messages to one exchange. Raises what closes the channel or the
@@ -50,8 +55,13 @@ class Publisher:
         exchange = self.channel.link.core(run.exchange)
         keys = self._keys(run)
         room = self.tx is None
+        line = self.channel.number if room else 0
+        era = self.channel.link.eras.get(line, 0)
         if not run.special:
-            self._begin(run, PublishTo(exchange, keys, run.bodies, run.heads, skip_full=room))
+            command = PublishTo(
+                exchange, keys, run.bodies, run.heads, skip_full=room, line=line, era=era
+            )
+            self._begin(run, command)
             return
         stamped = stamp(run.heads, self.channel.link.user, self.channel.consumers.reply_queue)
         command = PublishTo(
@@ -64,6 +74,8 @@ class Publisher:
             dedup_ids=stamped.dedup_ids,
             more_keys=self._more_keys(run, stamped.more_keys),
             skip_full=room,
+            line=line,
+            era=era,
         )
         if stamped.fault is None:
             self._begin(run, command)
@@ -73,7 +85,8 @@ class Publisher:
         raise stamped.fault
 
     def close(self) -> None:
-        """The channel is closed: nobody is told anything more."""
+        """The channel is closed: nobody is told anything more. What was published before goes on,
+        that which is asked for again too."""
 
     def _begin(self, run: PublishRun, command: PublishTo) -> None:
         if self.tx is not None:
@@ -91,6 +104,41 @@ class Publisher:
                 self.channel.link.ask(direct, sent.replied_at_once)
                 return
         self.channel.link.ask(command, sent.replied)
+
+    def ask_late(self, sent: "Sent") -> None:
+        """Ask for a publish in its line as that is now."""
+        era = self.channel.link.eras.get(self.channel.number, 0)
+        sent.command = replace(sent.command, era=era)
+        self.channel.link.ask(sent.command, sent.replied)
+
+    def ask_again(self, refused: "Sent", parts: "list[Sent]") -> None:
+        """Parts of a publish that was refused are asked for one after another, and whatever came
+        too early behind it after them; what follows is held back until all that is done."""
+        again = self.again
+        first = not again or again[0] is refused
+        if again and first:
+            again.popleft()
+        if first:
+            again.extendleft(reversed(parts))
+            self.ask_late(again[0])
+        else:
+            again.extend(parts)
+        self.channel.doubted = refused
+
+    def over(self, sent: "Sent") -> None:
+        """A publish is answered for good: what waited for that goes on."""
+        channel = self.channel
+        if self.again:
+            if self.again[0] is not sent:
+                return
+            self.again.popleft()
+            if self.again:
+                self.ask_late(self.again[0])
+                return
+        elif channel.doubted is not sent:
+            return
+        channel.doubted = None
+        channel.go_on()
 
     def _keys(self, run: PublishRun) -> list[str]:
         """The routing keys, one for all where they are the same; those of the default exchange are
@@ -132,15 +180,26 @@ class Sent:
     def replied_at_once(self, reply: Reply) -> None:
         """The answer where one long wait stood for many: there may be no way but the long one."""
         if isinstance(reply, Refused) and reply.why in _NO_HOPS:
-            self.publisher.channel.link.ask(self.command, self.replied)
+            self.publisher.ask_late(self)
         else:
             self.replied(reply)
 
     def replied(self, reply: Reply) -> None:
         """The core's answer: returns, then confirms; or the fault it makes."""
         channel = self.publisher.channel
-        if channel.closed:
+        again = is_asked_again(self.command, reply)
+        early = isinstance(reply, Refused) and reply.why is Why.CHANGED
+        if again or early:
+            channel.link.renew(channel.number, self.command.era)
+        if early or again:
+            self.publisher.ask_again(self, self._halves() if again else [self])
             return
+        if not channel.closed:
+            self._take(reply)
+        self.publisher.over(self)
+
+    def _take(self, reply: Reply) -> None:
+        channel = self.publisher.channel
         fault = None
         if isinstance(reply, Refused):
             fault = fault_of(self.run.exchange, channel.link.vhost, reply.why)
@@ -148,23 +207,13 @@ class Sent:
         if fault is not None:
             channel.fault(fault, METHOD)
             return
-        self._take(reply)
-        if channel.doubted is self:
-            channel.doubted = None
-            channel.go_on()
-
-    def _take(self, reply: Reply) -> None:
-        """The answer of an exchange that is there."""
         if isinstance(reply, Routed):
             if reply.unroutable:
-                send_returns(self.publisher.channel, self.run, self.start, reply.unroutable)
+                send_returns(channel, self.run, self.start, reply.unroutable)
             self._confirm(reply.full)
             return
         assert isinstance(reply, Refused), "a publish is routed or refused"
-        if reply.why not in (Why.NO_SPACE, Why.STOPPING) and len(self.command.bodies) > 1:
-            self._halve()
-        else:
-            self._confirm(range(len(self.command.bodies)))
+        self._confirm(range(len(self.command.bodies)))
 
     def _know(self, *, there: bool) -> None:
         known = self.publisher.channel.link.known_exchanges
@@ -175,14 +224,16 @@ class Sent:
                 known.clear()
             known.add(self.run.exchange)
 
-    def _halve(self) -> None:
-        """Something in it was refused: the others are asked for without it."""
+    def _halves(self) -> "list[Sent]":
+        """Something in it was refused: the others are to pass without it."""
         count = len(self.command.bodies)
         middle = count // 2
+        halves: list[Sent] = []
         for start, stop in ((0, middle), (middle, count)):
             half = Sent(self.publisher, self.run, part_of(self.command, start, stop), self.expected)
             half.start = self.start + start
-            self.publisher.channel.link.ask(half.command, half.replied)
+            halves.append(half)
+        return halves
 
     def _confirm(self, refused: "tuple[int, ...] | range") -> None:
         confirms, expected = self.publisher.confirms, self.expected

@@ -56,6 +56,7 @@ class AmqpSession:
         self.user = ""
         self.full = False
         self.known_exchanges: set[str] = set()
+        self.eras: dict[int, int] = {}
         self.held_back = 0
         self._decoder = Decoder(config.frame_bytes_max)
         self._connection = Connection(self, config)
@@ -173,6 +174,10 @@ class AmqpSession:
         if gone is not None:
             self._decoder.forget(channel)
             gone.close()
+
+    def renew(self, channel: int, era: int) -> None:
+        """Begin another era of a channel's publishes; see `Link`."""
+        self.eras[channel] = max(self.eras.get(channel, 0), era + 1)
 
     def core(self, name: str) -> str:
         """Return the core's name for an AMQP name."""
