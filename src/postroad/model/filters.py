@@ -34,6 +34,7 @@ OR = "$or"
 EXISTS = "exists"
 OPERATOR_NAMES = frozenset((*OPERATORS, EXISTS))
 """Names of operators: what has one is no alternative of an `$or`."""
+_NONE_RESERVED: frozenset[str] = frozenset()
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError)
 
@@ -220,13 +221,13 @@ class Filter:
 
     __slots__ = ("_root", "scope", "text")
 
-    def __init__(self, text: str, scope: str = ATTRIBUTES) -> None:
-        """Raises `BadFilter`."""
+    def __init__(self, text: str, scope: str = ATTRIBUTES, stored: bool = False) -> None:
+        """Raises `BadFilter`; never where it was `stored`, by this version or one before."""
         if scope not in SCOPES:
             raise BadFilter(f"the scope of a filter is one of {', '.join(SCOPES)}")
         self.text = text
         self.scope = scope
-        self._root = _read(text, scope)
+        self._root = _read_stored(text, scope) if stored else _read(text, scope, OPERATOR_NAMES)
 
     def passes(self, content: Content) -> bool:
         """Whether a message is wanted."""
@@ -239,7 +240,19 @@ class Filter:
         return isinstance(document, dict) and self._root.holds(document, 0)
 
 
-def _read(text: str, scope: str) -> Branch:
+def _read_stored(text: str, scope: str) -> Branch:
+    """A policy that was fine when it was stored, whatever is thought of it now: read as today, or
+    as before the names of operators were nobody's in an `$or`. What cannot be read any more keeps
+    nothing from its target."""
+    for reserved in (OPERATOR_NAMES, _NONE_RESERVED):
+        try:
+            return _read(text, scope, reserved)
+        except BadFilter:
+            continue
+    return Branch()
+
+
+def _read(text: str, scope: str, reserved: frozenset[str]) -> Branch:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -252,10 +265,10 @@ def _read(text: str, scope: str) -> Branch:
         raise BadFilter(f"a filter is JSON: {error}") from None
     if not isinstance(policy, dict):
         raise BadFilter("a filter is a JSON object")
-    names = _top_names(policy)
+    names = _top_names(policy, reserved)
     if len(names) > FILTER_KEYS_MAX:
         raise BadFilter(f"a filter has at most {FILTER_KEYS_MAX} names, this one has {len(names)}")
-    root, combinations = _branch(policy, 1, 1, scope)
+    root, combinations = _branch(policy, 1, 1, scope, reserved)
     if combinations > FILTER_COMBINATIONS_MAX:
         raise BadFilter(
             f"the values of a filter make at most {FILTER_COMBINATIONS_MAX} combinations,"
@@ -264,9 +277,9 @@ def _read(text: str, scope: str) -> Branch:
     return root
 
 
-def _top_names(policy: dict[str, object]) -> set[str]:
+def _top_names(policy: dict[str, object], reserved: frozenset[str]) -> set[str]:
     names = {name for name in policy if name != OR}
-    some = alternatives(policy.get(OR))
+    some = alternatives(policy.get(OR), reserved)
     if some is None:
         return set(policy)
     for each in some:
@@ -274,20 +287,24 @@ def _top_names(policy: dict[str, object]) -> set[str]:
     return names
 
 
-def alternatives(part: object) -> list[dict[str, object]] | None:
+def alternatives(
+    part: object, reserved: frozenset[str] = OPERATOR_NAMES
+) -> list[dict[str, object]] | None:
     """The objects of an `$or`. It is one where it has a list of two or more objects none of which
-    has a name that an operator has; else it is a name like any other."""
+    has a name that is `reserved`, being an operator's; else it is a name like any other."""
     if not isinstance(part, list) or len(part) < 2:
         return None
     some: list[dict[str, object]] = []
     for each in part:
-        if not isinstance(each, dict) or not each or not OPERATOR_NAMES.isdisjoint(each):
+        if not isinstance(each, dict) or not each or not reserved.isdisjoint(each):
             return None
         some.append(each)
     return some
 
 
-def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tuple[Branch, int]:
+def _branch(
+    policy: dict[str, object], level: int, depth: int, scope: str, reserved: frozenset[str]
+) -> tuple[Branch, int]:
     """An object of a policy, and how many combinations of values it stands for. `level`: how many
     names lead to it; `depth`: how many objects."""
     if depth > FILTER_DEPTH_MAX:
@@ -295,9 +312,9 @@ def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tu
     branch = Branch()
     combinations = 1
     for name, part in policy.items():
-        some = alternatives(part) if name == OR else None
+        some = alternatives(part, reserved) if name == OR else None
         if some is not None:
-            choices, count = _choices(some, level, depth, scope)
+            choices, count = _choices(some, level, depth, scope, reserved)
             branch.choices.append(choices)
         elif isinstance(part, list):
             branch.add(name, _leaf(name, part), scope)
@@ -307,7 +324,7 @@ def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tu
                 raise BadFilter(f"`{name}` has a list of values; only bodies have names in names")
             if not part:
                 raise BadFilter(f"`{name}` has at least one name in it")
-            inner, count = _branch(part, level + 1, depth + 1, scope)
+            inner, count = _branch(part, level + 1, depth + 1, scope, reserved)
             branch.add(name, inner, scope)
         else:
             raise BadFilter(f"`{name}` has a list of values")
@@ -316,12 +333,12 @@ def _branch(policy: dict[str, object], level: int, depth: int, scope: str) -> tu
 
 
 def _choices(
-    some: list[dict[str, object]], level: int, depth: int, scope: str
+    some: list[dict[str, object]], level: int, depth: int, scope: str, reserved: frozenset[str]
 ) -> tuple[list[Branch], int]:
     choices: list[Branch] = []
     total = 0
     for each in some:
-        branch, count = _branch(each, level, depth + 1, scope)
+        branch, count = _branch(each, level, depth + 1, scope, reserved)
         choices.append(branch)
         total += count
     return choices, total

@@ -74,7 +74,7 @@ class Binding(Row):
 
     def set_filter(self, text: str, scope: str) -> None:
         """What must be in the message; an empty text: nothing."""
-        self.filter = Filter(text, scope) if text else None
+        self.filter = Filter(text, scope, stored=True) if text else None
 
     def encode(self) -> bytes:
         """The row of the binding."""
