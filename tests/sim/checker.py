@@ -28,6 +28,7 @@ from tests.sim.checkers.offsets import OffsetRules
 from tests.sim.checkers.past import PastRules
 from tests.sim.checkers.registers import NEVER
 from tests.sim.checkers.rounds import RoundRules
+from tests.sim.checkers.schedules import ScheduleRules
 from tests.sim.checkers.schemas import SchemaRules
 from tests.sim.checkers.topics import TopicRules
 from tests.sim.checkers.watcher import Watcher
@@ -61,7 +62,7 @@ class Checker:
             *(PastRules(self), LaterRules(self), SchemaRules(), WayRules(self)),
             *(self.owners, SingleRules(), IdleRules(self)),
             *(RateRules(self), BoundRules(self), PauseRules(self)),
-            *(ListRules(self), FieldRules(), GraveRules()),
+            *(ListRules(self), FieldRules(), GraveRules(), ScheduleRules(self)),
             *(CrewRules(self), RoundRules(), OffsetRules(self), MateRules(self)),
         )
         for expert in self.all_experts():

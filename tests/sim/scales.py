@@ -9,8 +9,10 @@ from postroad.core.decide import load, move
 from postroad.core.kv import apply as kv_apply
 from postroad.core.kv import clock as kv_clock
 from postroad.core.kv import tree as kv_tree
+from postroad.core.schedules import slots
 from postroad.engine import ahead, clock, engine, keeper, loads, placer
 from tests.sim.clock import VirtualTime
+from tests.sim.workloads.schedules import MISSED_MAX
 
 SMALL: list[tuple[Any, str, int]] = [
     (shelf, "BLOCK_BYTES", 4_096),
@@ -24,6 +26,7 @@ SMALL: list[tuple[Any, str, int]] = [
     (kv_clock, "KV_EXPIRE_SLICE", 2),
     (kv_clock, "KV_SWEEP_SLICE", 2),
     (kv_apply, "KV_FREE_AT_ONCE", 1),
+    (slots, "SCHEDULE_MISSED_MAX", MISSED_MAX),
     (engine, "GROUP_MESSAGES_BYTES", 65_536),
     (loads, "LOAD_BLOCKS", 2),
     (ahead, "LOAD_BLOCKS", 2),

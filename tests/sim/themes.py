@@ -14,6 +14,7 @@ from tests.sim.workloads import (
     mates,
     past,
     rounds,
+    schedules,
     schemas,
     ways,
 )
@@ -68,6 +69,7 @@ THEMES = {
     "graves": Theme(by_chance(graves.next_of_graves), (8,), graves.NEEDS),
     "mates": Theme(mates.MateWork, (4,), mates.NEEDS),
     "rounds": Theme(rounds.RoundWork, (31, 35), rounds.NEEDS),
+    "schedules": Theme(by_chance(schedules.next_of_schedules), (19, 27), schedules.NEEDS),
 }
 """A seed that is in no row has queues alone: to add a theme, take some that are free, and the
 stories of all other themes stay as they are."""

@@ -348,7 +348,9 @@ class BlockingDriver:
             busy = self._keep_jobs or self._open_jobs or self._keeper_bell.is_set()
             due = self.engine.next_wake()
             far = not due or due - self.clock.now_ms() > KEEPER_IDLE_S * 1_000
-            if busy or not far or self._closing:
+            # A slot comes whether or not anybody calls.
+            planned = self.engine.core.state.schedules.next_ms()
+            if busy or not far or planned or self._closing:
                 return False
             self._keeper = None
             self._keeper_plan_ms = FOREVER_MS
