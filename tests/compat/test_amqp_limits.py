@@ -53,6 +53,22 @@ def test_no_time_at_all_reaches_only_who_already_waits(channel: Any) -> None:
     assert reader.wait(1)[0].body == b"somebody here"
 
 
+def test_a_message_of_no_time_is_over_before_who_asks_later(connection: Any) -> None:
+    channel = connection.channel()
+    dead = queue(channel)
+    ways = {"dead_letter_exchange": "", "dead_letter_routing_key": dead}
+    for name, own in (
+        (queue(channel, message_ttl=0, **ways), {}),
+        (queue(channel, **ways), {"expiration": "0"}),
+    ):
+        channel.confirm_delivery()
+        put(channel, name, "late", **own)
+        assert channel.basic_get(name)[0] is None
+        letter = get(channel, dead)
+        assert letter.body == b"late"
+        assert letter.properties.headers["x-death"][0]["reason"] == "expired"
+
+
 def test_a_leased_message_does_not_die(channel: Any) -> None:
     name = queue(channel, message_ttl=100)
     put(channel, name, "leased")

@@ -29,7 +29,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
 }
 LIVES = {
     "retention_ms": st.sampled_from([None, None, 400]),
-    "ttl_ms": st.sampled_from([None, None, 300]),
+    "ttl_ms": st.sampled_from([None, None, None, 0, 300]),
     "kind": st.sampled_from(["standard", "fifo", "priority"]),
     "priority_max": st.sampled_from([None, None, 1]),
     "dedup_window_ms": st.sampled_from([None, None, 100]),

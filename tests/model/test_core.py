@@ -34,7 +34,7 @@ class Core(Historian):
         for name, some, life in zip("abc", given, lives, strict=True):
             plain = {**some, "length_max": None, "leased_max": None, "delay_ms": 0}
             plain |= {"key_leased_max": None, "paused": False, "keep_settled_ms": None}
-            self.declare(name, plain, life)
+            self.declare(name, plain, {**life, "ttl_ms": life["ttl_ms"] or None})
         self.road.publish(*[b""] * 4_090, to=("a",))
         if purged:
             self.ask(commands.PurgeQueue("a"))

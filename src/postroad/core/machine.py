@@ -14,11 +14,12 @@ from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World, joined
 from postroad.core.demand import Demand
 from postroad.core.exchanges.together import publishes_of
+from postroad.core.fleeting import Fleeting
 from postroad.core.handout import Library, split
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
-from postroad.core.lists.desk import SERVED as FROM_LISTS
 from postroad.core.lines import Lines
+from postroad.core.lists.desk import SERVED as FROM_LISTS
 from postroad.core.lists.desk import nothing_for
 from postroad.core.queue import Queue
 from postroad.core.relief import Relief
@@ -50,11 +51,12 @@ class Core:
         self.server = Server(self.world, self.demand, self.schedule.ending, self._apply_all)
         self.life = Life(self.world, self.demand)
         self.relief = Relief(self.world, self._apply_all)
+        self.fleeting = Fleeting(self.server, self._apply_all)
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
+        self.lines = Lines()
         self.whole = False
         self.wake = Wake(self.world, self.demand, self.schedule, self.server, self.life, self.desk)
-        self.lines = Lines()
 
     def begin(self, epoch: int, salt: bytes, now: int) -> Step:
         """The shard is ours from here on: number leases by the epoch, and end the leases of
@@ -169,10 +171,10 @@ class Core:
         return self._seal(Step(records, answers, True))
 
     def _sets_or_publishes(self, asks: list[Ask], now: int) -> Step | None:
-        replies: list[Reply] = []
-        several = sets_of(self.world, asks) or publishes_of(self.world, asks, now)
         if self.lines.eras and any(map(self.lines.refusal, asks)):
             return None
+        replies: list[Reply] = []
+        several = sets_of(self.world, asks) or publishes_of(self.world, asks, now)
         if several is None:
             return None
         replies.extend(several[1])
@@ -243,9 +245,9 @@ class Core:
         self.wake.stale = True
         self.desk.forget(caller)
         self.life.forget(caller)
+        self.lines.forget(caller)
         for queue, holder in self.demand.forget(caller):
             self.schedule.ending.append((queue, holder, True))
-        self.lines.forget(caller)
 
     def _take_over(self) -> None:
         """Where a session's leases are all back its queue may have waited for that."""
@@ -317,8 +319,11 @@ class Core:
         log = state.topics.partitions.get(record.shelf)
         if log is None:
             timed = bool(record.dues or record.expires)
-            for queue in state.targets_of(record.shelf):
+            queues = state.targets_of(record.shelf)
+            for queue in queues:
                 self._holds_more(queue, record.now_ms, timed)
+            if record.expires:
+                self.fleeting.came(record, queues)
             return
         self.desk.stir(log.id)
         for share in log.shares:
@@ -336,6 +341,8 @@ class Core:
         sooner = life is not None and not 0 < queue.heaped_due <= now + life
         if sooner or timed or settings.delay_ms:
             self.schedule.look_at(queue)
+        if life == 0:
+            self.fleeting.queues[queue.id] = now
 
     def _changed(self, id: int) -> None:
         """After a fact about a queue: who may be served now, and when time comes back to it."""
@@ -374,6 +381,9 @@ class Core:
         self.server.queue_gone(id)
 
     def _seal(self, step: Step) -> Step:
+        if self.fleeting.queues and not self.whole:
+            step = joined([step, self.fleeting.settle(self.state)])
+            self.fleeting.queues.clear()
         if self.server.said:
             step.answers.extend(self.server.said)
             self.server.said = []

@@ -18,7 +18,7 @@ from postroad.core.decide.receive import (
     pop_record,
 )
 from postroad.core.decide.weigh import fitting
-from postroad.core.decision import TOO_LONG, Answer, Step, World, too_long
+from postroad.core.decision import TOO_LONG, Answer, Step, World, joined, too_long
 from postroad.core.demand import Demand, Waiter
 from postroad.core.handout import Handout
 from postroad.core.lanes import Picked
@@ -140,6 +140,16 @@ class Server:
         if not answers:
             return None
         return Step(records, answers, urgent)
+
+    def serve(self, queue: Queue, now: int) -> Step | None:
+        """Serve who waits at one queue, some rounds of it."""
+        steps: list[Step] = []
+        while len(steps) < ROUNDS_MAX:
+            step = self._serve_next(queue, now)
+            if step is None:
+                break
+            steps.append(step)
+        return joined(steps) if steps else None
 
     def end_waits(self, now: int) -> list[Answer]:
         """Waits that are over: nothing came."""

@@ -69,7 +69,8 @@ class QueueSettings(Struct, frozen=True, array_like=True, gc=False):
     `delay_ms`: how long each message waits before it is ready the first time.
     `retention_ms`: messages older than this leave (to the dead letters if
     `expired_to_dead_letters`).
-    `ttl_ms`: the same for the life of a message; the shorter of the two counts.
+    `ttl_ms`: the same for the life of a message; the shorter of the two counts. 0: a message is for
+    who waits as it comes, or is over.
     `deliveries_max`: after so many failed deliveries a message is dead.
     `dead_letter_queue`: name of the queue where dead messages go; without it they are dropped.
     `dead_letter_exchange`: instead of that, the exchange that dead messages go through, those that

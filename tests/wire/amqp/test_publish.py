@@ -103,6 +103,18 @@ def test_the_names_of_exchanges_that_are_remembered_are_bounded(room: AmqpRoom) 
     assert client.session.known_exchanges == {"amq.fanout"}
 
 
+def test_a_message_of_no_time_is_not_for_a_get_right_behind_it(room: AmqpRoom) -> None:
+    client = room.client()
+    client.declare("q")
+    get = encode_method(1, "basic.get", queue="q", no_ack=True)
+    assert names(client.feed(published("q", b"1", expiration="0") + get)) == ["basic.get-empty"]
+    client.declare("all", **{"x-message-ttl": 0})
+    get = encode_method(1, "basic.get", queue="all", no_ack=True)
+    assert names(client.feed(published("all", b"1") + get)) == ["basic.get-empty"]
+    client.consume("all")
+    assert bodies(client.publish("all", b"2")) == [b"2"]
+
+
 def test_a_client_that_says_goodbye_behind_a_publish_is_let_go_once_it_is_done(
     room: AmqpRoom,
 ) -> None:

@@ -43,7 +43,6 @@ COUNT_MAX = 2**63 - 1
 """A bound above this says nothing, and does not fit into a row."""
 BOUNDS = {
     "retention_ms": DURATION_MS_MAX,
-    "ttl_ms": DURATION_MS_MAX,
     "deliveries_max": DELIVERIES_MAX,
     "length_max": COUNT_MAX,
     "bytes_max": COUNT_MAX,
@@ -176,6 +175,8 @@ def bad_settings(settings: QueueSettings) -> str | None:
         bound = getattr(settings, name)
         if bound is not None and not 1 <= bound <= most:
             return f"`{name}` is from 1 to {most:,}, or not set"
+    if settings.ttl_ms is not None and not 0 <= settings.ttl_ms <= DURATION_MS_MAX:
+        return f"`ttl_ms` is from 0 to {DURATION_MS_MAX:,}, or not set"
     for word, words, name in (
         (settings.overflow, OVERFLOWS, "overflow"),
         (settings.retry.backoff, BACKOFFS, "retry.backoff"),

@@ -205,11 +205,10 @@ def queue_settings(
     key = known.get("x-dead-letter-routing-key")
     if dlx == "" and key is not None:
         key = core(key)
-    ttl = known.get("x-message-ttl")
     overflow = known.get("x-overflow", "drop-head")
     strict = known.get("x-dead-letter-strategy") == "at-least-once"
     return QueueSettings(
-        ttl_ms=None if ttl is None else max(ttl, 1),
+        ttl_ms=known.get("x-message-ttl"),
         deliveries_max=_deliveries_max(known),
         dead_letter_exchange=None if dlx is None else core(dlx),
         dead_letter_routing_key=key,

@@ -213,8 +213,9 @@ def test_retries_wait_longer_each_time_where_they_are_asked_to() -> None:
     assert settings(x_delayed_retry_type="disabled", **given).retry == RetryPolicy()
 
 
-def test_a_life_of_no_time_is_the_shortest_there_is() -> None:
-    assert settings(x_message_ttl=0).ttl_ms == 1
+def test_a_life_of_no_time_is_one_as_well() -> None:
+    assert settings(x_message_ttl=0).ttl_ms == 0
+    assert settings().ttl_ms is None
 
 
 def test_duplicates_are_dropped_where_they_are_asked_to() -> None:
