@@ -56,9 +56,9 @@ BESIDES = ("batch", "kv")
 THEMES = {
     "batch": Theme(by_chance(next_of_batches), share=SMALL, weight=1),
     "kv": Theme(KvWork, share=SMALL, weight=1),
-    "topics": Theme(TopicWork, (3, 7, 11, 15, 19, 39), share=SMALL, weight=2),
+    "topics": Theme(TopicWork, (3, 7, 11, 15, 39), share=SMALL, weight=2),
     "exchanges": Theme(by_chance(next_of_exchanges), (1, 5, 9, 13, 17), share=SMALL, weight=2),
-    "past": Theme(past.PastWork, (2, 12, 22, 27, 33), past.NEEDS),
+    "past": Theme(past.PastWork, (2, 12, 22, 33), past.NEEDS),
     "schemas": Theme(schemas.SchemaWork, (6, 26), schemas.NEEDS),
     "limits": Theme(by_chance(limits.next_limited), (10, 21, 30, 37), limits.NEEDS),
     "lives": Theme(lives.LifeWork, (14, 23, 34, 36), lives.NEEDS),
