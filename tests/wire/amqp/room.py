@@ -78,6 +78,7 @@ class Client:
         self.heard: list[Said] = []
         self._replies: list[tuple[int, Reply]] = []
         self._rest = b""
+        self.frame_bytes_max = 0
 
     def open(self) -> None:
         """Shake hands, and open channel 1."""
@@ -133,6 +134,8 @@ class Client:
         """What the session wants done."""
         for number, command in output.asks:
             self.room.engine.submit(Ask(self.caller, number, command))
+        for number in output.cancels:
+            self.room.engine.cancel(self.caller, number)
         self._read(output.send)
         self.closed = self.closed or output.close
 
@@ -158,6 +161,7 @@ class Client:
             kind, channel = data[0], int.from_bytes(data[1:3], "big")
             end = 7 + int.from_bytes(data[3:7], "big")
             payload, mark, data = data[7:end], data[end], data[end + 1 :]
+            self.frame_bytes_max = max(self.frame_bytes_max, end + 1)
             assert mark == 0xCE
             self._hear(kind, channel, payload)
         self._rest = data

@@ -122,11 +122,11 @@ class Consumer:
         self._credit = 0
         self._unsettled = 0
         self._attached = False
-        self._render = Renderer(queue, False).render
+        self._render = Renderer(queue, False, channel.link.frame_max).render
 
     def count_returns(self) -> None:
         """Tell with each message how often it came back."""
-        self._render = Renderer(self.queue, True).render
+        self._render = Renderer(self.queue, True, self.channel.link.frame_max).render
 
     def begin(self, command: Command, credit: int, nowait: bool) -> None:
         """Attach, with `command`; the client is told once it is done."""

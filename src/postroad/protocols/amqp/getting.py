@@ -59,7 +59,7 @@ def _get(channel: "Channel", queue: str, no_ack: bool) -> Script:
     if isinstance(described, Described):
         ready = described.ready
         counts = kept_arguments(described).get(TYPE_ARGUMENT) == QUORUM
-    exchange, key, properties = Renderer(queue, counts).render(messages[0])
+    exchange, key, properties = Renderer(queue, counts, link.frame_max).render(messages[0])
     channel.send(
         encode_content(
             channel.number,

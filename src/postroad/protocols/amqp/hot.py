@@ -314,14 +314,16 @@ def deliver_frames(
 ) -> bytes:
     """The deliveries of `messages` to one consumer, tagged from `first_tag` on, as one buffer.
 
-    What came by AMQP and is delivered for the first time goes as it came; for all else `render`
-    says exchange, routing key and properties.
+    What came by AMQP, fits into a frame and is delivered for the first time goes as it came; for
+    all else `render` says exchange, routing key and properties.
     """
     sender = _Sender(channel, consumer_tag, frame_max - 8)
     tag: i64 = first_tag
+    fits: i64 = frame_max - 20
     for message in messages:
         head = message.head
-        if message.note is not None or message.delivery_count > 1 or head[:1] != b"\x03":
+        plain = head[:1] == b"\x03" and len(head) <= fits
+        if not plain or message.note is not None or message.delivery_count > 1:
             exchange, routing_key, properties = render(message)
             head = routed_head(exchange, routing_key, properties)
         sender.send(tag, message.again, head, message.body)

@@ -29,6 +29,7 @@ from postroad.model.properties import (
     write_properties,
 )
 from postroad.protocols.amqp.deaths import with_deaths
+from postroad.protocols.amqp.fitting import fitted
 from postroad.protocols.amqp.marks import with_field
 
 _AMQP: Final = bytes((HEAD_ROUTED,))
@@ -46,11 +47,13 @@ Rendered = tuple[str, str, bytes]
 
 class Renderer:
     """Renders what one consumer gets; `queue`: the AMQP name of its queue; `counts`: whether the
-    queue tells how often a message came back, as quorum queues do."""
+    queue tells how often a message came back, as quorum queues do; `frame_max`: what properties
+    must fit into."""
 
-    def __init__(self, queue: str, counts: bool) -> None:
+    def __init__(self, queue: str, counts: bool, frame_max: int) -> None:
         self._queue = queue
         self._counts = counts
+        self._frame_max = frame_max
 
     def render(self, delivery: Delivery) -> Rendered:
         """A message as the wire needs it."""
@@ -59,7 +62,7 @@ class Renderer:
         if self._counts and count > 0:
             field = _COUNT + _NUMBER.pack(count)
             properties = with_field(_NO_NAMES + properties, field)[len(_NO_NAMES) :]
-        return exchange, key, properties
+        return exchange, key, fitted(properties, self._frame_max)
 
 
 def render(delivery: Delivery, queue: str) -> Rendered:

@@ -63,7 +63,7 @@ class StreamConsumer:
         self.unfiltered = False
         self._queue = queue
         self._tag = tag.encode()
-        self._render = Renderer(queue, False).render
+        self._render = Renderer(queue, False, channel.link.frame_max).render
         self._reading = False
         self._over = False
         self._ask = 0
@@ -82,19 +82,23 @@ class StreamConsumer:
         spans = [Span(self.source.queue, number, at) for number, at in self.places.items()]
         fetch = Fetch(tuple(spans), self.credit, AMQP_STREAM_BYTES, wait_ms=AMQP_STREAM_WAIT_MS)
         # It waits for as long as nothing is appended: nobody is kept waiting by that.
+        link.standing += 1
         self._ask = link.ask(fetch, self._fetched, many=True)
 
     def stop(self) -> Script:
         """Read nothing more; there is nothing to ask for that."""
-        self._over = True
+        self.close()
         yield from ()
 
     def close(self) -> None:
         """The channel is closed."""
         self._over = True
+        if self._reading:
+            self.channel.link.end_wait(self._ask)
 
     def _fetched(self, reply: Reply) -> None:
         self._reading = False
+        self.channel.link.standing -= 1
         self.channel.link.done(self._ask)
         if self._over or self.channel.closed:
             return
