@@ -43,6 +43,11 @@ METRICS: Final[dict[str, Metric]] = {
     "push_subscriptions": gauge("HTTP subscriptions that are served"),
     "pushes_total": counter("Messages posted to HTTP subscriptions, with those posted again"),
     "pushes_failed_total": counter("Posts that were not answered with a 2xx status"),
+    # Pushes of queues.
+    "queue_pushes": gauge("Queues whose messages are posted to a web address"),
+    "queue_pushes_under_way": gauge("Posts of them that wait for their answers"),
+    "queue_pushes_total": counter("Posts of them that came to an end, with those made again"),
+    "queue_pushes_failed_total": counter("Posts of them not answered with a 2xx status"),
     # AMQP.
     "amqp_channels_opened_total": counter("Channels opened"),
     "amqp_channel_faults_total": counter("Channels closed because of what a client did"),

@@ -7,7 +7,7 @@ disk nor for the network.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +51,7 @@ class AsyncBroker:
 
     def __init__(self, driver: LaterDriver) -> None:
         """Use `AsyncBroker.open` or `AsyncBroker.connect`."""
-        self._driver = driver
+        self._driver = self._bare = driver
         self._operations = Operations()
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
@@ -109,9 +109,13 @@ class AsyncBroker:
     @property
     def driver(self) -> AsyncDriver:
         """The engine's driver, for those who speak in commands and replies. Raises `NotRemote`."""
-        if not isinstance(self._driver, AsyncDriver):
+        if not isinstance(self._bare, AsyncDriver):
             raise NotRemote("an engine is at hand", "use the methods of the broker")
-        return self._driver
+        return self._bare
+
+    def watch(self, watch: Callable[[LaterDriver], LaterDriver]) -> None:
+        """Put something between this broker and what carries its commands, such as spans."""
+        self._driver = watch(self._driver)
 
     declare = awaited(Operations.declare)
     change = awaited(Operations.change)
@@ -143,16 +147,16 @@ class AsyncBroker:
     biography = awaited(Operations.biography)
     set_schema = awaited(Operations.set_schema)
     schemas = awaited(Operations.schemas)
-    declare_exchange = awaited(Operations.declare_exchange)
-    change_exchange = awaited(Operations.change_exchange)
-    delete_exchange = awaited(Operations.delete_exchange)
-    describe_exchange = awaited(Operations.describe_exchange)
     schedule = awaited(Operations.schedule)
     schedules = awaited(Operations.schedules)
     pause_schedule = awaited(Operations.pause_schedule)
     resume_schedule = awaited(Operations.resume_schedule)
     unschedule = awaited(Operations.unschedule)
     fire = awaited(Operations.fire)
+    declare_exchange = awaited(Operations.declare_exchange)
+    change_exchange = awaited(Operations.change_exchange)
+    delete_exchange = awaited(Operations.delete_exchange)
+    describe_exchange = awaited(Operations.describe_exchange)
     exchanges = awaited(Operations.exchanges)
     bind = awaited(Operations.bind)
     unbind = awaited(Operations.unbind)
@@ -162,6 +166,9 @@ class AsyncBroker:
     publish_to = awaited(Operations.publish_to)
     publish_many_to = awaited(Operations.publish_many_to)
 
+    push = awaited(Operations.push)
+    pushes = awaited(Operations.pushes)
+    stop_push = awaited(Operations.stop_push)
     topics = awaited(Operations.topics)
     groups = awaited(Operations.groups)
     batch = awaited(Operations.batch)

@@ -6,7 +6,7 @@ the work, and no thread is left behind.
 """
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -49,7 +49,7 @@ class Broker:
 
     def __init__(self, driver: Driver) -> None:
         """Use `Broker.open` or `Broker.connect`."""
-        self._driver = driver
+        self._driver = self._bare = driver
         self._operations = Operations()
         self._pid = os.getpid()
 
@@ -97,9 +97,13 @@ class Broker:
     @property
     def driver(self) -> BlockingDriver:
         """The engine's driver, for those who speak in commands and replies. Raises `NotRemote`."""
-        if not isinstance(self._driver, BlockingDriver):
+        if not isinstance(self._bare, BlockingDriver):
             raise NotRemote("an engine is at hand", "use the methods of the broker")
-        return self._driver
+        return self._bare
+
+    def watch(self, watch: Callable[[Driver], Driver]) -> None:
+        """Put something between this broker and what carries its commands, such as spans."""
+        self._driver = watch(self._driver)
 
     declare = blocking(Operations.declare)
     change = blocking(Operations.change)
@@ -131,16 +135,16 @@ class Broker:
     biography = blocking(Operations.biography)
     set_schema = blocking(Operations.set_schema)
     schemas = blocking(Operations.schemas)
-    declare_exchange = blocking(Operations.declare_exchange)
-    change_exchange = blocking(Operations.change_exchange)
-    delete_exchange = blocking(Operations.delete_exchange)
-    describe_exchange = blocking(Operations.describe_exchange)
     schedule = blocking(Operations.schedule)
     schedules = blocking(Operations.schedules)
     pause_schedule = blocking(Operations.pause_schedule)
     resume_schedule = blocking(Operations.resume_schedule)
     unschedule = blocking(Operations.unschedule)
     fire = blocking(Operations.fire)
+    declare_exchange = blocking(Operations.declare_exchange)
+    change_exchange = blocking(Operations.change_exchange)
+    delete_exchange = blocking(Operations.delete_exchange)
+    describe_exchange = blocking(Operations.describe_exchange)
     exchanges = blocking(Operations.exchanges)
     bind = blocking(Operations.bind)
     unbind = blocking(Operations.unbind)
@@ -150,6 +154,9 @@ class Broker:
     publish_to = blocking(Operations.publish_to)
     publish_many_to = blocking(Operations.publish_many_to)
 
+    push = blocking(Operations.push)
+    pushes = blocking(Operations.pushes)
+    stop_push = blocking(Operations.stop_push)
     topics = blocking(Operations.topics)
     groups = blocking(Operations.groups)
     batch = blocking(Operations.batch)

@@ -24,6 +24,7 @@ from postroad.api.messages import (
 )
 from postroad.api.options import QueueOptions, duration, queue_settings
 from postroad.api.places import Place, places_of
+from postroad.api.pushes import PushOperations
 from postroad.api.receipts import (
     Batch,
     Names,
@@ -38,6 +39,7 @@ from postroad.api.receipts import (
 )
 from postroad.api.refusals import expect
 from postroad.api.rounds import group_states
+from postroad.api.schedules import ScheduleOperations
 from postroad.api.schemas import SchemaOperations
 from postroad.errors import BadCommand, LeaseLost
 from postroad.limits import PAGE_NAMES
@@ -55,7 +57,14 @@ Several = list[str] | tuple[str, ...]
 _NO_SETTINGS: Final = QueueSettings()
 
 
-class Operations(SchemaOperations, ExchangeOperations, BatchOperations, HistoryOperations):
+class Operations(
+    SchemaOperations,
+    ScheduleOperations,
+    ExchangeOperations,
+    BatchOperations,
+    HistoryOperations,
+    PushOperations,
+):
     """Every operation; it remembers the names of the queues it met, and of those it is told of by
     `learn`."""
 

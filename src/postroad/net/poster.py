@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from postroad.limits import PUSH_ANSWER_BYTES_MAX, PUSH_TIMEOUT_MS, PUSHES_MAX
+from postroad.model.value import value
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,31 +30,60 @@ class PrivateAddress(OSError):  # noqa: N818  (the name is the sentence)
     """The far end is on a network that calls are not allowed into."""
 
 
+@value
+class Answer:
+    """What came of a POST. `status`: 0 where there was no answer; then `reason` says why.
+    `retry_after`: the header of that name, as it came."""
+
+    status: int
+    reason: str = ""
+    retry_after: str = ""
+
+
 class Poster:
     """A client with one pool of connections; it is loaded with the first call."""
 
-    def __init__(self, private: bool = True, timeout_ms: int = PUSH_TIMEOUT_MS) -> None:
-        """`private`: whether addresses that are not public may be called."""
+    def __init__(
+        self,
+        private: bool = True,
+        timeout_ms: int = PUSH_TIMEOUT_MS,
+        places: int = PUSHES_MAX,
+    ) -> None:
+        """`private`: whether addresses that are not public may be called; `places`: most calls
+        under way at once."""
         self._private = private
         self._timeout_ms = timeout_ms
+        self._places = places
         self._session: aiohttp.ClientSession | None = None
         self._opening: asyncio.Future[None] | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """POST, and return the status of the answer, or `NO_ANSWER`. Redirects are answers."""
+        return (await self.send(url, headers, body)).status
+
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int | None = None
+    ) -> Answer:
+        """POST, and return what came of it; `timeout_ms`: how long it may take, if not as usual."""
         session = self._session or await self._open()
         import aiohttp
 
+        allowed_s = (timeout_ms or self._timeout_ms) / 1_000
         try:
             self._look_at(url)
             async with session.post(
-                url, headers=headers, data=body, allow_redirects=False
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=allowed_s),
             ) as answer:
                 await _read_off(answer)
-                return answer.status
+                return Answer(answer.status, "", answer.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            _log.info("no answer to a POST: %s", error or "too late")
-            return NO_ANSWER
+            reason = str(error) or f"it took longer than {allowed_s:g} s"
+            _log.info("no answer to a POST: %s", reason)
+            return Answer(NO_ANSWER, reason)
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -73,10 +103,9 @@ class Poster:
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=PUSHES_MAX,
+                limit=self._places,
                 resolver=None if self._private else _public_resolver(),
             ),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_ms / 1_000),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from postroad import __version__
+from postroad.limits import WEBHOOKS_MAX
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
+from postroad.net.queue_pushes import QueuePusher
 from postroad.net.signatures import CERTIFICATE_PATH, Signatures, can_sign
 from postroad.net.socket_file import SocketFile, open_socket_file
+from postroad.net.webhooks import site_of
 from postroad.protocols.interface import Session
 from postroad.protocols.native.config import Counts
 from postroad.protocols.native.spec import SOCKET_NAME
@@ -169,7 +172,7 @@ class Server:
         self.remarks: list[str] = []
         self._listeners: list[Listener | SocketFile] = []
         self._figures: list[Figures] = []
-        self._pusher: Pusher | None = None
+        self._pushers: list[Pusher | QueuePusher] = []
         self._state = "starting"
 
     @classmethod
@@ -207,9 +210,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self.hub.hold()
-        if self._pusher is not None:
-            # While the engine still takes what their answers say.
-            await self._pusher.close(self.settings.drain_ms)
+        # While the engine still takes what their answers say.
+        await asyncio.gather(*(one.close(self.settings.drain_ms) for one in self._pushers))
         try:
             await self.driver.close()
         finally:
@@ -235,6 +237,8 @@ class Server:
             await self._listen_in_directory(parts)
         if self.settings.sqs is not None and self.settings.sns_push != PUSH_OFF:
             self._push(shown)
+        if self.settings.push != PUSH_OFF:
+            self._push_queues()
 
     async def _listen_in_directory(self, parts: Parts) -> None:
         """Serve whoever opens the data directory while it is in use here."""
@@ -257,9 +261,18 @@ class Server:
             shown[CERTIFICATE_PATH] = lambda: certificate_page(signatures.certificate)
             sign = signatures.sign
         poster = Poster(self.settings.sns_push == PUSH_ANYWHERE)
-        self._pusher = Pusher(self.driver, poster, sign)
-        self._figures.append(self._pusher.figures)
-        self._pusher.start()
+        pusher = Pusher(self.driver, poster, sign)
+        self._pushers.append(pusher)
+        self._figures.append(pusher.figures)
+        pusher.start()
+
+    def _push_queues(self) -> None:
+        """Deliver queues to the web addresses that were set for them."""
+        poster = Poster(self.settings.push == PUSH_ANYWHERE, places=WEBHOOKS_MAX)
+        pusher = QueuePusher(self.driver, poster, wall_ms, site_of(self.driver.secret))
+        self._pushers.append(pusher)
+        self._figures.append(pusher.figures)
+        pusher.start()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -88,6 +88,7 @@ class Settings:
     sqs_purge_interval_ms: int
     sqs_deleted_recently_ms: int
     sns_push: str
+    push: str
     amqp: Address | None
     amqp_users: dict[str, str]
     amqp_vhosts: tuple[str, ...]
@@ -159,6 +160,11 @@ SETTINGS: Final = (
         "sns_push", "sns.push", PUSH_ANYWHERE,
         kinds.choice(PUSH_ANYWHERE, PUSH_PUBLIC, PUSH_OFF), "anywhere|public|off",
         "Where HTTP subscriptions may be posted to: to any address, to public ones, or not at all.",
+    ),
+    Setting(
+        "push", "push.to", PUSH_ANYWHERE,
+        kinds.choice(PUSH_ANYWHERE, PUSH_PUBLIC, PUSH_OFF), "anywhere|public|off",
+        "Where queues may be pushed to: to any address, to public ones, or not at all.",
     ),
     Setting(
         "amqp", "amqp.listen", "127.0.0.1:5672", kinds.address, "HOST:PORT|off",

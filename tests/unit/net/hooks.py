@@ -15,6 +15,7 @@ class Hook:
     answer: Callable[[int], int] = lambda _: 200
     body: bytes = b"thanks"
     location: str = ""
+    retry_after: str = ""
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     most_at_once: int = 0
     under_way: int = 0
@@ -50,6 +51,8 @@ def hooked() -> Iterator[Hook]:
                 self.send_response(hook.answer(count))
                 if hook.location:
                     self.send_header("Location", hook.location)
+                if hook.retry_after:
+                    self.send_header("Retry-After", hook.retry_after)
                 self.send_header("Content-Length", str(len(hook.body)))
                 self.end_headers()
                 self.wfile.write(hook.body)

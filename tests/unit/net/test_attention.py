@@ -147,3 +147,18 @@ def test_a_session_may_have_more_outstanding_than_others_and_cancels_what_it_wai
     assert feed(Output(cancels=(3, 5)))
     assert road.cancelled == [3, 5]
     assert not feed(Output(asks=((many, ListQueues()),)))
+
+
+def test_how_much_a_session_may_have_outstanding_may_change() -> None:
+    session, road, transport = WideSession(), CollectingRoad(), RememberingTransport()
+    connection = Connection(Hub(road, lambda: 1_234), session)
+    connection.connection_made(transport)
+    session.asks_max = 2
+    session.on_receive = Output(asks=((1, ListQueues()), (2, ListQueues())))
+    connection.get_buffer(1)[:1] = b"?"
+    connection.buffer_updated(1)
+    assert not transport.reading
+    session.asks_max = 8
+    session.on_tick = Output()
+    connection.tick(1_234)
+    assert transport.reading

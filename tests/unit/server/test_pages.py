@@ -6,6 +6,7 @@ from postroad.metrics import METRICS, PREFIX
 from postroad.net.hub import Hub
 from postroad.net.poster import Poster
 from postroad.net.push import Pusher
+from postroad.net.queue_pushes import QueuePusher
 from postroad.protocols.amqp.config import Counts
 from postroad.protocols.native.config import Counts as NativeCounts
 from postroad.server.pages import exposition, pages
@@ -49,6 +50,7 @@ def test_every_figure_of_the_engine_and_the_sockets_is_in_the_table() -> None:
         hub = Hub(driver, lambda: 0)
         pusher = Pusher(driver, Poster())
         names = driver.figures().keys() | hub.figures().keys() | pusher.figures().keys()
+        names |= QueuePusher(driver, Poster(), lambda: 0, "").figures().keys()
         await driver.close()
         return names
 
