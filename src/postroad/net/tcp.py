@@ -31,7 +31,6 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_asked",
-        "_asks_max",
         "_attentive",
         "_busy",
         "_caller",
@@ -41,6 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         "_hub",
         "_out",
         "_peer_full",
+        "_pipelined",
         "_reading",
         "_session",
         "_stalled_beat",
@@ -52,7 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._hub = hub
         self._session = session
         self._attentive = session if isinstance(session, Attentive) else None
-        self._asks_max = session.asks_max if isinstance(session, Pipelined) else ASKS_WAITING_MAX
+        self._pipelined = session if isinstance(session, Pipelined) else None
         self._busy = False
         self._transport: asyncio.Transport | None = None
         self._caller: Caller | None = None
@@ -223,7 +223,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._ended:
             return
         waiting = len(self._asked)
-        room = waiting < (self._asks_max if self._reading else self._asks_max // 2)
+        most = ASKS_WAITING_MAX if self._pipelined is None else self._pipelined.asks_max
+        room = waiting < (most if self._reading else most // 2)
         reading = room and not (self._peer_full or self._held or self._busy)
         if reading is not self._reading:
             self._read(reading)

@@ -43,7 +43,7 @@ class Pipelined(Protocol):
 
     @property
     def asks_max(self) -> int:
-        """With so many asks that wait for their answers no more is read."""
+        """With so many asks that wait for their answers no more is read; it may change."""
 
 
 @runtime_checkable

@@ -123,3 +123,21 @@ def test_a_reader_hears_when_its_stream_is_deleted(client: Client) -> None:
 def test_a_stream_is_not_got_from(client: Client) -> None:
     [said] = client.call("basic.get", queue="s")
     assert (said.name, said.reply_code) == ("connection.close", 540)
+
+
+def test_streams_that_wait_for_more_do_not_count_as_asks_that_wait(client: Client) -> None:
+    few = client.session.asks_max
+    for number in range(20):
+        assert read(client, "next", f"t{number}") == []
+    assert client.session.asks_max == few + 20
+    assert len(client.publish("s", b"x")) == 20
+    assert client.session.asks_max == few + 20, "they wait for more"
+    for number in range(10):
+        assert (
+            names(client.call("basic.cancel", consumer_tag=f"t{number}"))[-1] == "basic.cancel-ok"
+        )
+    assert client.session.asks_max == few + 10
+    assert client.room.engine.core.desk.waiting == 10, "who left waits no longer"
+    client.call("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    assert client.session.asks_max == few
+    assert client.room.engine.core.desk.waiting == 0

@@ -32,6 +32,8 @@ class Link(Protocol):
     known_exchanges: set[str]
     """Exchanges that were there when they were last published to: what is pipelined behind another
     publish to one of them need not wait."""
+    standing: int
+    """Asks that wait until there is something: nobody is kept waiting by them."""
     eras: dict[int, int]
     """By channel: how often publishes of it were asked for again in parts; see `PublishTo`."""
     held_back: int
@@ -43,6 +45,9 @@ class Link(Protocol):
 
     def done(self, number: int) -> None:
         """Expect no more replies to an ask with `many`; those that still come are dropped."""
+
+    def end_wait(self, number: int) -> None:
+        """Do not let an ask wait any longer; it is answered all the same."""
 
     def send(self, frames: bytes) -> None:
         """Append whole frames to what goes out in this turn."""

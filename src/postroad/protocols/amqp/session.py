@@ -7,7 +7,7 @@ it is of, in the order it came; what all channels say in one turn leaves in one 
 from collections import deque
 from collections.abc import Callable
 
-from postroad.limits import AMQP_HELD_BACK_MAX
+from postroad.limits import AMQP_HELD_BACK_MAX, ASKS_WAITING_MAX
 from postroad.model.commands import Command, CountArrived
 from postroad.model.replies import Received, Reply
 from postroad.protocols.amqp.channel import Channel
@@ -56,6 +56,7 @@ class AmqpSession:
         self.user = ""
         self.full = False
         self.known_exchanges: set[str] = set()
+        self.standing = 0
         self.eras: dict[int, int] = {}
         self.held_back = 0
         self._decoder = Decoder(config.frame_bytes_max)
@@ -69,10 +70,16 @@ class AmqpSession:
         self._pushes: dict[int, Then] = {}
         self._frames: list[bytes] = []
         self._asks: list[tuple[int, Command]] = []
+        self._cancels: list[int] = []
         self._sent = False
         self._arrived_bytes = 0
 
     # What the sockets call.
+
+    @property
+    def asks_max(self) -> int:
+        """As others, not counting what waits for nothing but more to come."""
+        return ASKS_WAITING_MAX + self.standing
 
     def met(self, *, loopback: bool) -> None:
         """Say whether the client is on this machine."""
@@ -139,6 +146,10 @@ class AmqpSession:
     def done(self, number: int) -> None:
         """Expect no more replies to an ask."""
         self._pushes.pop(number, None)
+
+    def end_wait(self, number: int) -> None:
+        """Let an ask wait no longer."""
+        self._cancels.append(number)
 
     def send(self, frames: bytes) -> None:
         """Send whole frames."""
@@ -305,9 +316,10 @@ class AmqpSession:
             send = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
             self._frames.clear()
             self._sent = True
-        asks = tuple(self._asks)
+        asks, cancels = tuple(self._asks), tuple(self._cancels)
         self._asks.clear()
-        return Output(send, asks, close, self.held_back > AMQP_HELD_BACK_MAX)
+        self._cancels.clear()
+        return Output(send, asks, close, self.held_back > AMQP_HELD_BACK_MAX, cancels)
 
 
 def _name(work: MethodFrame | PublishRun | AckRun) -> str:
