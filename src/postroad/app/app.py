@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, overloa
 from postroad.api.aio import AsyncBroker
 from postroad.api.broker import Broker
 from postroad.api.options import QueueOptions
+from postroad.api.schedules import Every
 from postroad.app.link import Link
 from postroad.app.retry import Retry
+from postroad.app.schedules import Plan, PlanOptions, W, planning
 from postroad.app.worker import Declares, Worker, WorkerOptions
 from postroad.errors import BadWorker
 from postroad.limits import WORKER_STOP_S
@@ -62,6 +64,7 @@ class App:
         self.readers: dict[str, TopicReader[Any, Any]] = {}
         self.middleware: list[object] = []
         self.lifespans: list[Lifespan] = []
+        self.plans: dict[str, Plan] = {}
 
     @classmethod
     def of(cls, broker: Broker | AsyncBroker) -> "App":
@@ -95,6 +98,17 @@ class App:
 
     def reader(
         self, topics: str | Sequence[str], *, group: str, **options: "Unpack[Reading]"
+    def cron(self, cron: str, **options: Unpack[PlanOptions]) -> Callable[[W], W]:
+        """Have the broker call a worker at the times of a cron expression, in the time of `zone`;
+        above `@app.worker(...)`. `PlanOptions` says what one may set. The schedule is declared when
+        the app is run. Raises `BadWorker`.
+        """
+        return planning(self, {"cron": cron}, options)
+
+    def every(self, every: Every, **options: Unpack[PlanOptions]) -> Callable[[W], W]:
+        """As `cron`, each so long: `500ms`, `30s`, `5m`, `12h`, `1d`, ms, or a `timedelta`."""
+        return planning(self, {"every": every}, options)
+
     ) -> "Reads":
         """Give a function the messages of topics in batches, each once read by this group.
         `ReadOptions` says what one may set. Raises `BadWorker` where the group has a reader.

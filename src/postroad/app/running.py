@@ -16,6 +16,7 @@ from postroad.app.functions import Functions
 from postroad.app.hooks import Hooks
 from postroad.app.read_shift import ReadShift
 from postroad.app.readers import TopicReader, declaring_topics
+from postroad.app.schedules import scheduling
 from postroad.app.shift import Shift
 from postroad.app.worker import Worker
 from postroad.errors import BadWorker
@@ -61,6 +62,9 @@ class Running:
         for worker in self._workers:
             await broker.do(declaring(broker.later, worker))
             self._app.link.declared.add(worker.queue)
+        for plan in self._app.plans.values():
+            if plan.worker in self._workers:
+                await broker.do(scheduling(broker.later, plan))
         for reader in self._readers:
             await broker.do(declaring_topics(broker.later, reader))
         hooks = Hooks(self._app.middleware)

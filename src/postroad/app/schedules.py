@@ -1,0 +1,89 @@
+"""Tasks that time calls: which schedules an app's workers have, and how they are declared.
+
+It stands between the decorators and the broker, which fires them. The rule kept here: the code says
+all of a schedule, and each start of a run says it again; one that is gone from the code is left.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+from postroad.api.asks import Asks
+from postroad.api.operations import Operations
+from postroad.api.schedules import ScheduleTimes, times_of
+from postroad.errors import BadWorker
+from postroad.model.value import value
+
+if TYPE_CHECKING:
+    from postroad.app.app import App
+    from postroad.app.worker import Worker
+
+W = TypeVar("W", bound="Worker[Any, Any]")
+
+
+class PlanOptions(TypedDict, total=False):
+    """What one may say about the schedule of a worker.
+
+    `name`: of the schedule; the worker's own name unless it is set. `args`, `kwargs`: what the task
+    is called with. `key`: the ordering key of its messages. The others as in `ScheduleTimes`.
+    """
+
+    name: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    key: str
+    zone: str
+    anchor_ms: int
+    until_ms: int
+    missed: str
+    late_ms: int
+
+
+@value
+class Plan:
+    """One schedule of a worker."""
+
+    worker: "Worker[Any, Any]"
+    name: str
+    times: ScheduleTimes
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    key: str | None
+
+
+def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[[W], W]:
+    """The decorator that gives a worker of the app a schedule."""
+    unknown = sorted(set(options) - set(PlanOptions.__annotations__))
+    if unknown:
+        raise BadWorker(f"a schedule of a worker has no option `{unknown[0]}`")
+
+    def planned(worker: W) -> W:
+        if app.workers.get(getattr(worker, "queue", "")) is not worker:
+            raise BadWorker(
+                f"a schedule is of a worker of this app, not of {worker!r}; write it above"
+                " `@app.worker(...)`"
+            )
+        name = options.get("name", worker.name)
+        earlier = app.plans.get(name)
+        # A function that is defined again, as by a reload, takes its schedule over.
+        if earlier is not None and (earlier.worker is worker or earlier.worker.name != worker.name):
+            raise BadWorker(f"there are two schedules `{name}`; give one of them another `name`")
+        times: ScheduleTimes = {**when}
+        for said in ("zone", "anchor_ms", "until_ms", "missed", "late_ms"):
+            if said in options:
+                times[said] = options[said]  # type: ignore[literal-required]
+        times_of(name, times)
+        args, kwargs = tuple(options.get("args", ())), options.get("kwargs", {})
+        app.plans[name] = Plan(worker, name, times, args, kwargs, options.get("key"))
+        return worker
+
+    return planned
+
+
+def scheduling(later: Operations, plan: Plan) -> Asks[None]:
+    """Make a schedule exist whose queue is there. Raises `TypeError` where the task does not take
+    the arguments, `BadSettings`.
+    """
+    body = plan.worker.codec.encode(plan.args, plan.kwargs)[0]
+    yield from later.schedule(
+        plan.name, queue=plan.worker.queue, body=body, key=plan.key, **plan.times
+    )
