@@ -107,6 +107,7 @@ def recover(
     load_rows(core.state, rows)
     replay = Replay(core.state, cache)
     rule = _read_all(journal, cut, replay)
+    core.state.schedules.begin()
     epoch = max(journal.last_epoch, rule.epoch) + 1
     now = max(now_ms, rule.now_ms)
     journal.claim(epoch, now)

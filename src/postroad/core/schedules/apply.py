@@ -51,6 +51,7 @@ def slots_fired(state: State, record: facts.SlotsFired) -> None:
         timetable.slot_ms = record.slot_ms
         timetable.fired_ms = record.now_ms
         timetable.failure = record.failure
+        schedules.late_ms = record.now_ms - record.slot_ms
     schedules.fired += record.fired
     schedules.failed += record.failed
     schedules.plan_next(timetable, record.next_ms)

@@ -42,7 +42,8 @@ class Timetable(Row):
 
 class Schedules(Realm):
     """Schedules by name. `names`: in order; `plan`: (next slot, name) of all that have one. Both
-    are derived. `fired`, `failed`: slots since the start; volatile."""
+    are derived. `fired`, `failed`: slots since the start, and `late_ms`: how late the newest one
+    was; volatile."""
 
     kinds = b"w"
 
@@ -53,6 +54,11 @@ class Schedules(Realm):
         self.plan: list[tuple[int, str]] = []
         self.fired = 0
         self.failed = 0
+        self.late_ms = 0
+
+    def begin(self) -> None:
+        """What was read back is not counted as of this start."""
+        self.fired = self.failed = self.late_ms = 0
 
     def next_ms(self) -> int:
         """The earliest slot to come, in ms; 0 for none."""
