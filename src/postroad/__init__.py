@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from postroad.app.app import App
     from postroad.app.batches import BatchContext
     from postroad.app.context import Context
+    from postroad.app.flows.canvas import chain, chord, group
+    from postroad.app.flows.flow import Flow
+    from postroad.app.flows.plan import Rejected, Rejection
+    from postroad.app.flows.workflow import Workflow
     from postroad.app.jobs import Job
     from postroad.app.outcomes import Reject, RetryAfter, RetryNow
     from postroad.app.retry import Retry
@@ -30,6 +34,7 @@ __all__ = [
     "BatchContext",
     "Broker",
     "Context",
+    "Flow",
     "Job",
     "Message",
     "Outgoing",
@@ -37,12 +42,18 @@ __all__ = [
     "QueueSettings",
     "Refusal",
     "Reject",
+    "Rejected",
+    "Rejection",
     "Retry",
     "RetryAfter",
     "RetryNow",
     "RetryPolicy",
     "TopicMessage",
+    "Workflow",
     "__version__",
+    "chain",
+    "chord",
+    "group",
 ]
 
 _HOMES: Final = {
@@ -51,6 +62,7 @@ _HOMES: Final = {
     "BatchContext": ("postroad.app.batches", "BatchContext"),
     "Broker": ("postroad.api.broker", "Broker"),
     "Context": ("postroad.app.context", "Context"),
+    "Flow": ("postroad.app.flows.flow", "Flow"),
     "Job": ("postroad.app.jobs", "Job"),
     "Message": ("postroad.model.message", "Delivery"),
     "Outgoing": ("postroad.api.messages", "Outgoing"),
@@ -58,11 +70,17 @@ _HOMES: Final = {
     "QueueSettings": ("postroad.model.policy", "QueueSettings"),
     "Refusal": ("postroad.errors", "Refusal"),
     "Reject": ("postroad.app.outcomes", "Reject"),
+    "Rejected": ("postroad.app.flows.plan", "Rejected"),
+    "Rejection": ("postroad.app.flows.plan", "Rejection"),
     "Retry": ("postroad.app.retry", "Retry"),
     "RetryAfter": ("postroad.app.outcomes", "RetryAfter"),
     "RetryNow": ("postroad.app.outcomes", "RetryNow"),
     "RetryPolicy": ("postroad.model.policy", "RetryPolicy"),
     "TopicMessage": ("postroad.api.topics", "TopicMessage"),
+    "Workflow": ("postroad.app.flows.workflow", "Workflow"),
+    "chain": ("postroad.app.flows.canvas", "chain"),
+    "chord": ("postroad.app.flows.canvas", "chord"),
+    "group": ("postroad.app.flows.canvas", "group"),
 }
 
 __version__: Final = "0.1.0"

@@ -24,6 +24,7 @@ NAMES = {
     "BatchContext",
     "Broker",
     "Context",
+    "Flow",
     "Job",
     "Message",
     "Outgoing",
@@ -31,12 +32,18 @@ NAMES = {
     "QueueSettings",
     "Refusal",
     "Reject",
+    "Rejected",
+    "Rejection",
     "Retry",
     "RetryAfter",
     "RetryNow",
     "RetryPolicy",
     "TopicMessage",
+    "Workflow",
     "__version__",
+    "chain",
+    "chord",
+    "group",
 }
 
 ERRORS = {

@@ -24,6 +24,8 @@ from postroad.limits import WORKER_STOP_S
 
 if TYPE_CHECKING:
     from postroad.app.company import Companion
+    from postroad.app.flows.arrivals import Arrivals
+    from postroad.app.flows.workflow import Workflow
     from postroad.app.inline import Tested
     from postroad.app.jobs import Job
     from postroad.app.readers import Reading, Reads, TopicReader, Where
@@ -62,6 +64,7 @@ class App:
         self.link = Link(where)
         self.workers: dict[str, Worker[Any, Any]] = {}
         self.readers: dict[str, TopicReader[Any, Any]] = {}
+        self.workflows: dict[str, Workflow] = {}
         self.middleware: list[object] = []
         self.lifespans: list[Lifespan] = []
         self.plans: dict[str, Plan] = {}
@@ -98,6 +101,14 @@ class App:
 
     def reader(
         self, topics: str | Sequence[str], *, group: str, **options: "Unpack[Reading]"
+    def workflow(self, name: str, *, timeout_s: float | None = None) -> "Workflow":
+        """Steps that wait for each other, one flow per id. `timeout_s`: a flow that is not over so
+        long after its start is rejected. Raises `BadWorker` where there is one of this name.
+        """
+        from postroad.app.flows.workflow import declared_workflow
+
+        return declared_workflow(self, name, timeout_s)
+
     def cron(self, cron: str, **options: Unpack[PlanOptions]) -> Callable[[W], W]:
         """Have the broker call a worker at the times of a cron expression, in the time of `zone`;
         above `@app.worker(...)`. `PlanOptions` says what one may set. The schedule is declared when
@@ -181,7 +192,14 @@ class App:
         from postroad.app.jobs import Results
         from postroad.app.replies import Replies
 
-        return [Results(), Replies()]
+        return [Results(), Replies(), self.arrivals]
+
+    @cached_property
+    def arrivals(self) -> "Arrivals":
+        """What tells flows of their jobs."""
+        from postroad.app.flows.arrivals import Arrivals
+
+        return Arrivals()
 
     @cached_property
     def waits(self) -> "Waits":

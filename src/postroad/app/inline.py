@@ -18,6 +18,8 @@ from postroad.app.company import Companion, Ending, asking, party_of
 from postroad.app.context import Context
 from postroad.app.declare import declaring
 from postroad.app.failing import failing_of, is_final
+from postroad.app.flows.names import CANVAS
+from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
 from postroad.app.link import Link
 from postroad.app.outcomes import RetryAfter
@@ -102,9 +104,10 @@ class Tested:
         self._is_draining = True
         count = 0
         try:
-            while (found := self._next()) is not None:
-                count += 1
-                await self._run(*found)
+            while (found := self._next()) is not None or self._joined():
+                if found is not None:
+                    count += 1
+                    await self._run(*found)
         finally:
             self._is_draining = False
         return count
@@ -150,6 +153,13 @@ class Tested:
             if found:
                 return worker, found[0]
         return None
+
+    def _joined(self) -> bool:
+        """Tell flows what has arrived for them; whether anything had."""
+        later, count = self.broker.later, 0
+        for workflow in (*self._app.workflows, CANVAS):
+            count += self.broker.do(joined_here(later, workflow))
+        return count > 0
 
     async def _run(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
         context = Context(message, worker.queue, self._state, self)

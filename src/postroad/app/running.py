@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from postroad.app.declare import declaring
+from postroad.app.flows.working import Joins
 from postroad.app.functions import Functions
 from postroad.app.hooks import Hooks
 from postroad.app.read_shift import ReadShift
@@ -54,7 +55,8 @@ class Running:
         self.started = asyncio.Event()
         self.shifts: list[Shift] = []
         self.readings: list[ReadShift] = []
-        self._begun: list[Shift | ReadShift] = []
+        self._joins: list[Joins] = []
+        self._begun: list[Shift | ReadShift | Joins] = []
 
     async def run(self) -> None:
         """Work until `stop` is called. Raises what made it impossible to go on."""
@@ -81,6 +83,7 @@ class Running:
             for reader in self._readers:
                 for _ in range(reader.options.members):
                     self.readings.append(ReadShift(reader, broker, state, self._now_ms))
+            self._joins.append(Joins(self._app, broker, self._workers))
             await self._work()
 
     @property
@@ -97,7 +100,7 @@ class Running:
         self._told.set()
 
     async def _work(self) -> None:
-        shifts: list[Shift | ReadShift] = [*self.shifts, *self.readings]
+        shifts: list[Shift | ReadShift | Joins] = [*self._joins, *self.shifts, *self.readings]
         broken = [shift.broken for shift in shifts]
         told = asyncio.create_task(self._told.wait())
         try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from postroad.app.app import App
     from postroad.app.bodies import BodyCodec
     from postroad.app.calls import ManyOptions
+    from postroad.app.flows.canvas import Signature
     from postroad.app.jobs import Job
 
 P = ParamSpec("P")
@@ -142,6 +143,22 @@ class Worker(Generic[P, R]):
         if per_second is not None:
             options["per_second"] = per_second
         return {**options, **(self.options.settings or {})}
+
+    def s(self, *args: Any, **kwargs: Any) -> "Signature":
+        """A call to come, for `chain`, `group` and `chord`; there the result of what comes before
+        it is its first argument, and these follow.
+        """
+        from postroad.app.flows.canvas import Signature
+
+        return Signature(self, args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> "Signature":
+        """As `s`, with these arguments alone: it waits for what comes before it, and takes nothing
+        from it.
+        """
+        from postroad.app.flows.canvas import Signature
+
+        return Signature(self, args, kwargs, takes_result=False)
 
     @overload
     def delay(

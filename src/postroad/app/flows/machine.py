@@ -27,7 +27,7 @@ from postroad.app.flows.plan import (
     WHOLE,
     Arrival,
     Done,
-    Flow,
+    FlowState,
     encode,
 )
 from postroad.limits import FLOW_BYTES_MAX
@@ -36,7 +36,7 @@ from postroad.model.value import value
 _text: Final = msgspec.json.Decoder(str).decode
 
 
-class DoesNotFit(Exception):  # noqa: N818  (the name is the sentence)
+class Misfit(Exception):  # noqa: N818  (the name is the sentence)
     """What a step is to take is nothing that it takes; the text says why."""
 
     def __init__(self, step: str, text: str) -> None:
@@ -62,7 +62,7 @@ class Moves:
     `LATE` after so many ms, if they still wait then. `has_ended`: and this was the moment.
     """
 
-    flow: Flow | None
+    flow: FlowState | None
     jobs: list[Making]
     alarms: list[tuple[str, int]]
     has_ended: bool = False
@@ -71,15 +71,15 @@ class Moves:
 NO_MOVES: Final = Moves(None, [], [])
 
 
-def begun(flow: Flow, now_ms: int) -> Moves:
-    """The first moves of a new flow. Raises `DoesNotFit`."""
+def begun(flow: FlowState, now_ms: int) -> Moves:
+    """The first moves of a new flow. Raises `Misfit`."""
     turn = _Turn(flow, now_ms)
     turn.alarm(WHOLE, flow.wait_ms)
     turn.begin_ready()
     return turn.moves()
 
 
-def arrived(flow: Flow | None, arrivals: Iterable[Arrival], now_ms: int) -> Moves:
+def arrived(flow: FlowState | None, arrivals: Iterable[Arrival], now_ms: int) -> Moves:
     """The moves of a flow that is told these, in their order. `None`: there is no such flow."""
     if flow is None:
         return NO_MOVES
@@ -90,14 +90,14 @@ def arrived(flow: Flow | None, arrivals: Iterable[Arrival], now_ms: int) -> Move
     return turn.moves()
 
 
-def rejected(flow: Flow, step: str, reason: str, now_ms: int) -> Moves:
+def rejected(flow: FlowState, step: str, reason: str, now_ms: int) -> Moves:
     """The moves that end a flow which cannot go on."""
     turn = _Turn(flow, now_ms)
     turn.reject(step, reason)
     return turn.moves()
 
 
-def waiting_for(flow: Flow, step: str) -> list[str]:
+def waiting_for(flow: FlowState, step: str) -> list[str]:
     """What a step still waits for."""
     return [one for one in flow.steps[step].after if one not in flow.has]
 
@@ -105,7 +105,7 @@ def waiting_for(flow: Flow, step: str) -> list[str]:
 class _Turn:
     """A flow on its way from one state to the next."""
 
-    def __init__(self, flow: Flow, now_ms: int) -> None:
+    def __init__(self, flow: FlowState, now_ms: int) -> None:
         self._flow = msgspec.structs.replace(flow, begun=dict(flow.begun), has=dict(flow.has))
         self._now_ms = now_ms
         self._changed = False
@@ -120,7 +120,7 @@ class _Turn:
         if flow.state == RUNNING:
             try:
                 self.begin_ready()
-            except DoesNotFit as error:
+            except Misfit as error:
                 self.reject(error.step, str(error))
         if flow.state == RUNNING and len(encode(flow)) > FLOW_BYTES_MAX:
             text = f"its results have more than {FLOW_BYTES_MAX:,} bytes; keep them elsewhere"
@@ -191,8 +191,8 @@ class _Turn:
             self.reject(step, text)
 
 
-def body_of(flow: Flow, name: str) -> bytes:
-    """The body of a step's job. Raises `DoesNotFit`."""
+def body_of(flow: FlowState, name: str) -> bytes:
+    """The body of a step's job. Raises `Misfit`."""
     step = flow.steps[name]
     if step.form == NOTHING:
         return b""
@@ -209,10 +209,10 @@ def body_of(flow: Flow, name: str) -> bytes:
     except ValueError:
         wanted = "text" if step.form == TEXT else "bytes"
         shown = bytes(whole)[:80].decode(errors="replace")
-        raise DoesNotFit(name, f"takes {wanted}, not {shown}") from None
+        raise Misfit(name, f"takes {wanted}, not {shown}") from None
 
 
-def _result(flow: Flow, source: str | Sequence[str]) -> msgspec.Raw:
+def _result(flow: FlowState, source: str | Sequence[str]) -> msgspec.Raw:
     if source == INPUT:
         return flow.input
     if isinstance(source, str):

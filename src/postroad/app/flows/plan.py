@@ -55,8 +55,8 @@ DONE: Final = "done"
 REJECTED: Final = "rejected"
 
 
-class Flow(msgspec.Struct, omit_defaults=True):
-    """One flow of a workflow.
+class FlowState(msgspec.Struct, omit_defaults=True):
+    """One flow of a workflow, as it is kept.
 
     `run` tells it from others that had its id before. `gives`: the step whose result is that of the
     flow, or a list of them. `rejected_queue`: who is told when it is rejected. `wait_ms`: how long
@@ -125,5 +125,5 @@ class Rejection:
 
 
 encode: Final = msgspec.json.Encoder().encode
-decode_flow: Final = msgspec.json.Decoder(Flow).decode
+decode_flow: Final = msgspec.json.Decoder(FlowState).decode
 decode_arrival: Final = msgspec.json.Decoder(Arrival).decode
