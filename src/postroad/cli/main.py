@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from postroad import COMPILED, __version__
-from postroad.cli import bench, check, messages, moves, plan, queues, serve, work
+from postroad.cli import bench, check, messages, moves, plan, pushes, queues, schedules, serve, work
 from postroad.errors import PostroadError
 from postroad.server.config import BadConfig
 
@@ -29,6 +29,8 @@ app.command()(work.work)
 queues.app.command()(moves.move)
 queues.app.command("put-back")(moves.put_back)
 app.add_typer(queues.app, name="queue")
+app.add_typer(schedules.app, name="schedule")
+app.add_typer(pushes.app, name="push")
 messages.add_to(app)
 check.add_to(app)
 bench.add_to(app)

@@ -1,0 +1,64 @@
+"""A server is killed while it pushes: each message arrives, and none is acked without a 2xx."""
+
+import signal
+from pathlib import Path
+
+from postroad import Broker, RetryPolicy
+from tests.compat.processes import start, until
+from tests.unit.net.hooks import Hook, hooked
+
+COUNT = 60
+LIVES = 2
+WITHIN_MS = 30_000
+
+
+def answered(number: int) -> int:
+    """Each third request fails."""
+    return 503 if number % 3 == 0 else 200
+
+
+def test_each_message_arrives_though_the_server_is_killed_while_it_pushes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    bodies = [b"%d" % number for number in range(COUNT)]
+    with hooked() as hook:
+        hook.answer = answered
+        served = start(tmp_path / "life-0", data=data)
+        url = f"postroad+unix://{data}/postroad.sock"
+        with Broker.connect(url) as broker:
+            broker.declare("orders", retry=RetryPolicy("fixed", 5))
+            broker.publish_many("orders", bodies)
+            broker.push("orders", hook.url, concurrency=2)
+            for life in range(1, LIVES):
+                killed_at = len(hook.posts) + COUNT // LIVES // 2
+                assert until(lambda at=killed_at: len(hook.posts) >= at, WITHIN_MS)  # type: ignore[misc]
+                served.process.send_signal(signal.SIGKILL)
+                served.process.wait()
+                served = start(tmp_path / f"life-{life}", data=data)
+                held_to_its_word(broker, hook)
+            assert until(lambda: settled(broker), WITHIN_MS)
+            held_to_its_word(broker, hook)
+        served.stop()
+        taken = taken_by(hook)
+    assert taken == set(bodies), "a message is lost, or was acked without a 2xx"
+
+
+def settled(broker: Broker) -> bool:
+    """Whether the queue is empty."""
+    found = broker.describe("orders")
+    return not found.ready + found.delayed + found.leased + found.dead
+
+
+def taken_by(hook: Hook) -> set[bytes]:
+    """The bodies that were answered with a 2xx, or would have been."""
+    return {body for at, (_, body) in enumerate(hook.posts, 1) if answered(at) == 200}
+
+
+def held_to_its_word(broker: Broker, hook: Hook) -> None:
+    """What is in the queue no more was taken."""
+    left: set[bytes] = set()
+    at = 0
+    while page := broker.peek("orders", at, 1_000):
+        left |= {one.message.body for one in page}
+        at = page[-1].message.offset + 1
+    gone = {b"%d" % number for number in range(COUNT)} - left
+    assert gone <= taken_by(hook), "acked without a 2xx"
