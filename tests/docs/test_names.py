@@ -10,6 +10,7 @@ import typer.main
 from postroad import AsyncBroker, Broker, Retry, errors
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
+from postroad.app.readers import ReadOptions
 from postroad.app.worker import WorkerOptions
 from postroad.cli.main import app
 from postroad.model import commands, groups, policy, replies, rounds
@@ -103,7 +104,7 @@ def known_names() -> set[str]:
     found.update(setting.toml.rpartition(".")[2] for setting in SETTINGS)
     for struct in (policy.QueueSettings, policy.RetryPolicy, TopicSettings, Delivery, Note, Which):
         found.update(struct.__struct_fields__)
-    for options in (WorkerOptions, Retry):
+    for options in (WorkerOptions, ReadOptions, Retry):
         found.update(options.__dataclass_fields__)
     for module in (commands, replies, groups, rounds):
         for one in vars(module).values():

@@ -145,6 +145,17 @@ PRINTS = {
         "reminded: [1, 2]",
         "`pay` does not take this: Expected `int`, got `str` - at `$.order`",
     ],
+    "43_reports": [
+        "PDF ready at /files/march-1.pdf",
+        "PDF ready at /files/may-2.pdf",
+        "replies: 30 at once: True",
+        "failed: Reject there is no such month",
+        "too late: the client is told so, and the reply is dropped",
+    ],
+    "44_data_pipeline": [
+        "dashboard: {'home': 3000} - data lake: 3000",
+        "dashboard: {'cart': 1000, 'home': 1000, 'pay': 1000} - data lake: 3000",
+    ],
     "27_rabbit_confirms": [
         "confirmed: 1000",
         "purged: 1000",

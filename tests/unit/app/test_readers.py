@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from postroad import App, Reject
-from postroad.api.topics import TopicMessage
 from postroad.app.batches import BatchContext
 from postroad.app.readers import place_of
 from postroad.errors import (
@@ -20,44 +18,13 @@ from postroad.errors import (
     QueueNotFound,
     SettingsDiffer,
 )
-from tests.unit.app.shop import NO_WAIT, Shop, on_a_loop, turns
+from tests.unit.app.shop import NO_WAIT, Shop, on_a_loop
+from tests.unit.app.topics import lag, publish, read_all, until
 
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "postroad.app")
-
-
-async def publish(shop: Shop, numbers: range, partition: int | None = None) -> None:
-    bodies = [str(number) for number in numbers]
-    await shop.broker.topic("events").publish_many(bodies, partition=partition)
-
-
-async def lag(shop: Shop, group: str = "sums") -> int:
-    described = await shop.broker.topic("events").group(group)
-    return sum(part.lag for part in described.parts)
-
-
-async def passes(shop: Shop, ms: int) -> None:
-    """So much time passes, and the broker sees that it did."""
-    shop.clock.advance(ms)
-    await shop.broker.queues()
-    await turns()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(2_000):
-        if await condition():
-            return
-        await turns(3)
-    raise AssertionError("it did not come to that")
-
-
-async def read_all(shop: Shop) -> None:
-    async def none_left() -> bool:
-        return await lag(shop) == 0
-
-    await until(none_left)
 
 
 def test_a_group_goes_on_where_it_was_and_reads_nothing_twice() -> None:
@@ -74,28 +41,6 @@ def test_a_group_goes_on_where_it_was_and_reads_nothing_twice() -> None:
                 await read_all(shop)
         assert [one for batch in batches for one in batch] == list(range(50))
         assert max(map(len, batches)) == 10
-
-    on_a_loop(story)
-
-
-def test_members_share_the_partitions() -> None:
-    async def story(shop: Shop) -> None:
-        seen: list[int] = []
-
-        @shop.app.reader("events", group="sums", partitions=4, members=2)
-        def add(messages: list[TopicMessage]) -> None:
-            seen.extend(int(one.body) for one in messages)
-
-        async with shop.at_work() as running:
-
-            async def shared() -> bool:
-                await passes(shop, 500)
-                return [len(one.assignment) for one in running.readings] == [2, 2]
-
-            await until(shared)
-            await publish(shop, range(100))
-            await read_all(shop)
-        assert sorted(seen) == list(range(100))
 
     on_a_loop(story)
 
@@ -251,133 +196,6 @@ def test_a_group_is_replayed_from_an_offset_an_instant_or_the_beginning() -> Non
             assert seen == numbers
         with pytest.raises(BlocksLoop):
             add.replay(to="earliest")
-
-    on_a_loop(story)
-
-
-def test_a_batch_of_ten_minutes_keeps_its_partitions_though_another_member_comes() -> None:
-    async def story(shop: Shop) -> None:
-        began, go_on = asyncio.Event(), asyncio.Event()
-        runs: list[list[int]] = []
-
-        @shop.app.reader("events", group="sums", session_s=30, partitions=2)
-        async def add(numbers: list[int]) -> None:
-            runs.append(numbers)
-            began.set()
-            await go_on.wait()
-
-        await shop.broker.topic("events").declare(2)
-        for partition in (0, 1):
-            await publish(shop, range(3), partition)
-        async with shop.at_work() as running:
-            await began.wait()
-            other = shop.broker.consumer("events", group="sums", session_ms=30_000)
-            for _ in range(60):
-                shop.clock.advance(10_000)
-                running.readings[0].tick()
-                await turns()
-                assert await other.poll() == []
-            go_on.set()
-            await read_all(shop)
-            await other.close()
-            assert running.readings[0].counts.lost == 0
-        assert runs == [[0, 1, 2, 0, 1, 2]]
-
-    on_a_loop(story)
-
-
-def test_what_a_member_did_that_was_out_meanwhile_is_not_committed() -> None:
-    async def story(shop: Shop) -> None:
-        began, go_on = asyncio.Event(), asyncio.Event()
-        runs: list[list[int]] = []
-
-        @shop.app.reader("events", group="sums", session_s=30)
-        async def add(numbers: list[int]) -> None:
-            runs.append(numbers)
-            began.set()
-            await go_on.wait()
-
-        await shop.broker.topic("events").declare()
-        await publish(shop, range(3))
-        async with shop.at_work() as running:
-            await began.wait()
-            shop.clock.advance(31_000)
-            go_on.set()
-            await read_all(shop)
-            assert running.readings[0].counts.lost == 3
-        assert runs == [[0, 1, 2]] * 2
-
-    on_a_loop(story)
-
-
-def test_a_batch_that_is_not_full_waits_for_more() -> None:
-    async def story(shop: Shop) -> None:
-        batches: list[list[int]] = []
-
-        @shop.app.reader("events", group="sums", batch=6, wait_s=20)
-        async def add(numbers: list[int]) -> None:
-            batches.append(numbers)
-
-        async with shop.at_work():
-            await publish(shop, range(2), 0)
-            await turns()
-            await publish(shop, range(2, 4), 0)
-            await turns()
-            assert batches == []
-            await publish(shop, range(4, 7), 0)
-            await turns()
-            assert batches == [[0, 1, 2, 3, 4, 5]]
-            for _ in range(4):
-                await passes(shop, 6_000)
-            await read_all(shop)
-        assert batches == [[0, 1, 2, 3, 4, 5], [6]]
-
-    on_a_loop(story)
-
-
-def test_a_stop_lets_the_batch_that_runs_end_or_gives_it_up() -> None:
-    async def story(shop: Shop) -> None:
-        began, go_on = asyncio.Event(), asyncio.Event()
-
-        @shop.app.reader("events", group="sums")
-        async def add(numbers: list[int]) -> None:
-            began.set()
-            await go_on.wait()
-
-        await shop.broker.topic("events").declare()
-        await publish(shop, range(3))
-        async with shop.at_work(stop_s=0):
-            await began.wait()
-        assert await lag(shop) == 3, "it comes again"
-        began.clear()
-        async with shop.at_work() as running:
-            await began.wait()
-            running.stop()
-            await turns()
-            go_on.set()
-        assert await lag(shop) == 0
-
-    on_a_loop(story)
-
-
-def test_a_run_that_takes_too_long_is_ended_and_tried_again() -> None:
-    async def story(shop: Shop) -> None:
-        attempts: list[int] = []
-
-        @shop.app.reader("events", group="sums", timeout_s=0.01, retry=NO_WAIT)
-        async def add(context: BatchContext, numbers: list[int]) -> None:
-            attempts.append(context.attempt)
-            if context.attempt == 1:
-                await asyncio.Event().wait()
-
-        await shop.broker.topic("events").declare()
-        await publish(shop, range(3))
-        async with shop.at_work():
-            async with asyncio.timeout(10):
-                while len(attempts) < 2:
-                    await turns()
-            await read_all(shop)
-        assert attempts == [1, 2]
 
     on_a_loop(story)
 
