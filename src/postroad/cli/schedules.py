@@ -52,7 +52,7 @@ def list_schedules(
 def set_schedule(  # noqa: PLR0913, PLR0917  (one parameter per option)
     name: Name,
     queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Where messages are published.")],
-    body: Annotated[str, typer.Argument(metavar="[BODY]", help="What each says.")] = "",
+    body: Annotated[str, typer.Argument(metavar="BODY", help="What each says.")] = "",
     cron: CronOption = None,
     zone: ZoneOption = "UTC",
     every: EveryOption = None,
