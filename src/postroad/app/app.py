@@ -52,6 +52,8 @@ class Options(TypedDict, total=False):
     executor: str
     settings: QueueOptions | None
     update: bool
+    idempotency_key: str | Callable[..., str | int] | None
+    idempotency_ttl_s: float
 
 
 class App:

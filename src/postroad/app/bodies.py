@@ -7,7 +7,7 @@ once, when the task is declared, and what `delay` takes is what the worker can r
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Final, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_origin, get_type_hints
 
 import msgspec
 from msgspec.inspect import CustomType, multi_type_info
@@ -16,6 +16,8 @@ from postroad.app.context import Context
 from postroad.app.outcomes import BadBody
 from postroad.model.message import Delivery
 from postroad.model.value import value
+
+T = TypeVar("T")
 
 Headers = dict[str, str]
 """What a body says about itself in the headers of its message: nothing so far."""
@@ -141,6 +143,17 @@ class BodyCodec:
         if wanted is str:
             return "text/plain"
         return "application/octet-stream" if wanted is bytes else "application/json"
+
+    def named(self, body: bytes) -> dict[str, Any]:
+        """The arguments that a body has, by their names. Raises `BadBody`."""
+        return {one.name: found for one, found in zip(self._sent, self._read(body), strict=True)}
+
+    def call(self, function: Callable[..., T], body: bytes) -> T:
+        """What a function makes of the arguments of a body, given as the task is. Raises
+        `BadBody`."""
+        given = self.named(body)
+        kwargs = {one.name: given.pop(one.name) for one in self._sent if one.by_name}
+        return function(*given.values(), **kwargs)
 
     def decode_result(self, text: bytes) -> Any:
         """What a task returned, as its annotation says. Raises `BadBody`."""

@@ -8,7 +8,10 @@ import inspect
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from postroad.api.asks import Asks
+from postroad.app.claims import Claim
 from postroad.app.outcomes import Failing
 from postroad.errors import BadCommand
 from postroad.limits import COMPANY_OPERATIONS_MAX
@@ -59,10 +62,14 @@ class Ending:
     """A message whose run is over, and who comes along.
 
     `failing`: what becomes of it where the run failed, with its `error`; `final`: for good.
-    `asked`: commands of the task itself, to be done with the ack.
+    `asked`: commands of the task itself, to be done with the ack; `beside`: commands of the worker.
+    `claim`: the idempotency key it holds.
     """
 
-    __slots__ = ("asked", "companions", "error", "failing", "final", "message", "result", "tries")
+    __slots__ = (
+        *("asked", "beside", "claim", "companions", "error"),
+        *("failing", "final", "message", "result", "tries"),
+    )
 
     def __init__(
         self,
@@ -76,6 +83,8 @@ class Ending:
         self.companions = companions
         self.asked = asked
         self.result = result
+        self.beside: Sequence[Command] = ()
+        self.claim: Claim | None = None
         self.error: BaseException | None = None
         self.failing: Failing | None = None
         self.final = False
@@ -85,6 +94,14 @@ class Ending:
         """The task raised, or what it wanted done was refused."""
         self.error, self.failing, self.final = error, failing, final
         self.asked = ()
+
+    def was_done(self, result: bytes) -> None:
+        """Another run has done it, and came to `result`, in JSON; empty where that was not kept."""
+        if result:
+            self.result = msgspec.json.decode(result)
+            return
+        self.error = LookupError("another run has done this job, and its result was not kept")
+        self.final = True
 
 
 @value
@@ -99,7 +116,7 @@ class Party:
 
 async def party_of(ending: Ending) -> Party:
     """The company of a message. Raises what a companion raises."""
-    with_ack, beside, again = list(ending.asked), [], False
+    with_ack, beside, again = list(ending.asked), list(ending.beside), False
     for companion in ending.companions:
         if ending.error is None:
             answer = companion.succeeded(ending.message, ending.result)

@@ -21,6 +21,9 @@ class Holds(Protocol):
     def later(self) -> Operations:
         """The operations of the broker."""
 
+    def fence_of(self, message: Delivery) -> int:
+        """A number that grows with each right to work on what the message asks for."""
+
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let the lease of a message end so many seconds from now."""
 
@@ -63,6 +66,14 @@ class Context:
     def later(self) -> Operations:
         """The operations of the broker, for `also`."""
         return self._holder.later
+
+    @property
+    def fence(self) -> int:
+        """A number that is greater for whoever had the right to work on this later: on the
+        idempotency key of the message, else on the message. A store that refuses numbers below
+        the highest it has seen is safe from runs that do not know yet that their lease is lost.
+        """
+        return self._holder.fence_of(self.message)
 
     def also(self, *operations: Asks[Any]) -> None:
         """Have operations of `later` done in the step that acks the message, all or nothing with

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from postroad.limits import (
     HEARTBEAT_SHARE,
+    IDEMPOTENCY_WAITING_MAX,
     WORKER_AHEAD_MAX,
     WORKER_AHEAD_MS,
     WORKER_BATCH_MAX,
@@ -66,14 +67,18 @@ class Hands:
         self._counted_ms: int | None = None
         self.waiting: deque[Delivery] = deque()
         self.running: dict[int, Run] = {}
+        self.parked: list[Delivery] = []
 
     @property
     def held(self) -> int:
         """How many messages are in hand."""
-        return len(self.waiting) + len(self.running) + sum(map(len, self._behind.values()))
+        behind = sum(map(len, self._behind.values()))
+        return len(self.waiting) + len(self.running) + len(self.parked) + behind
 
     def wanted(self, now_ms: int) -> int:
         """How many messages to lease now; 0 while enough wait."""
+        if len(self.parked) >= IDEMPOTENCY_WAITING_MAX:
+            return 0
         ahead = self._ahead(now_ms)
         free = self._concurrency - len(self.running)
         waiting = len(self.waiting) + sum(map(len, self._behind.values()))
@@ -88,7 +93,7 @@ class Hands:
 
     def leased(self, messages: Sequence[Delivery], now_ms: int) -> None:
         """These have come."""
-        if not self.waiting and not self.running and not self._behind:
+        if not self._is_holding():
             self._oldest_ms = now_ms
         if not self._ordered:
             self.waiting.extend(messages)
@@ -102,6 +107,20 @@ class Hands:
             else:
                 self._behind[key] = deque()
                 self.waiting.append(message)
+
+    def park(self, messages: Sequence[Delivery], now_ms: int) -> None:
+        """These have come and may not run yet: only their leases are looked after."""
+        if not self._is_holding():
+            self._oldest_ms = now_ms
+        self.parked.extend(messages)
+
+    def unpark(self, messages: Sequence[Delivery]) -> list[Delivery]:
+        """These wait no longer; those of them that are in hand still."""
+        wanted = {(one.offset, one.lease) for one in messages}
+        found = [one for one in self.parked if (one.offset, one.lease) in wanted]
+        if found:
+            self.parked = [one for one in self.parked if (one.offset, one.lease) not in wanted]
+        return found
 
     def take(self, now_ms: int) -> Run | None:
         """The run of the next message that waits, if one may run."""
@@ -162,6 +181,8 @@ class Hands:
         """
         places = {(one.queue, one.offset) for one in lost}
         gone = [one for one in self.waiting if (one.queue, one.offset) in places]
+        parked = [one for one in self.parked if (one.queue, one.offset) in places]
+        self.unpark(parked)
         if gone:
             kept = [one for one in self.waiting if (one.queue, one.offset) not in places]
             self.waiting.clear()
@@ -169,22 +190,25 @@ class Hands:
         for one in gone:
             if self._ordered:
                 self._next_of(one, True)
-        return gone
+        return [*gone, *parked]
 
     def put_down(self) -> list[Delivery]:
         """Everything that has not begun, to be released."""
         found = [*self.waiting, *(one for chain in self._behind.values() for one in chain)]
+        found.extend(self.parked)
+        self.parked = []
         self.waiting.clear()
         for chain in self._behind.values():
             chain.clear()
         return found
 
     def _is_holding(self) -> bool:
-        return bool(self.waiting or self.running)
+        return bool(self.waiting or self.running or self.parked)
 
     def _all(self) -> list[Delivery]:
         found = [run.message for run in self.running.values()]
         found.extend(self.waiting)
+        found.extend(self.parked)
         for chain in self._behind.values():
             found.extend(chain)
         return found
@@ -194,9 +218,12 @@ class Hands:
         if key is None:
             return []
         chain = self._behind[key]
-        if not done or not chain:
+        if not done:
             del self._behind[key]
-            return list(chain)
+            return [*chain, *self.unpark([one for one in self.parked if one.key == key])]
+        if not chain:
+            del self._behind[key]
+            return []
         self.waiting.append(chain.popleft())
         return []
 

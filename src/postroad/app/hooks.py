@@ -22,7 +22,8 @@ class Hooks:
 
     A middleware is any object with some of these, plain or coroutine functions: `before(context)`;
     `after(context, result)`; `failed(context, error)`; `lost(context)`, when a message was not
-    acked since its lease was lost meanwhile; `around(context)`, which returns an async context
+    acked since its lease was lost meanwhile; `duplicate(context)`, when one was acked without a
+    run, since its idempotency key is done; `around(context)`, which returns an async context
     manager.
     """
 
@@ -33,6 +34,7 @@ class Hooks:
         self.after = _named(middleware[::-1], "after")
         self.failed = _named(middleware[::-1], "failed")
         self.lost = _named(middleware[::-1], "lost")
+        self.duplicate = _named(middleware[::-1], "duplicate")
         self.any = bool(self.before or self.around or self.after or self.failed)
 
     async def run(self, context: Context, call: Call) -> Any:
@@ -50,6 +52,10 @@ class Hooks:
     async def tell_lost(self, context: Context) -> None:
         """Say that a message was not acked."""
         await _tell(self.lost, context)
+
+    async def tell_duplicate(self, context: Context) -> None:
+        """Say that a message was acked without a run."""
+        await _tell(self.duplicate, context)
 
     async def _run(self, context: Context, call: Call) -> Any:
         for hook in self.before:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from postroad.api.asks import Asks
 from postroad.api.broker import Broker
 from postroad.api.operations import Operations
+from postroad.app.claims import Claim, Claims
 from postroad.app.company import Companion, Ending, asking, party_of
 from postroad.app.context import Context
 from postroad.app.declare import declaring
@@ -21,11 +22,12 @@ from postroad.app.failing import failing_of, is_final
 from postroad.app.flows.names import CANVAS
 from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
+from postroad.app.jobs import result_of
 from postroad.app.link import Link
 from postroad.app.outcomes import RetryAfter
 from postroad.app.settler import settling_of
 from postroad.errors import BlocksLoop, Changed
-from postroad.limits import COMPANY_TRIES_MAX
+from postroad.limits import COMPANY_TRIES_MAX, IDEMPOTENCY_LOOK_MS
 from postroad.model.message import Delivery
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Tested:
         self._lives = AsyncExitStack()
         self._runner: asyncio.Runner | None = None
         self._before = app.link
+        self._claims: dict[str, Claims | None] = {}
 
     def __enter__(self) -> Self:
         if _on_loop():
@@ -127,6 +130,11 @@ class Tested:
         """The operations of the broker."""
         return self.broker.later
 
+    def fence_of(self, message: Delivery) -> int:
+        """A number that grows with each right to work on what the message asks for."""
+        found = [one.fence_of(message) for one in self._claims.values() if one is not None]
+        return max(found, default=0) or message.lease
+
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let the lease of a message end so many seconds from now."""
         self.broker.extend(message, round(seconds * 1_000))
@@ -162,8 +170,13 @@ class Tested:
         return count > 0
 
     async def _run(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
+        claims = self._claims_of(worker)
+        if claims is not None and not await self._may_run(claims, message):
+            return
         context = Context(message, worker.queue, self._state, self)
         try:
+            if claims is not None:
+                claims.check(message)
             args, kwargs = worker.codec.decode(message, context)
             call = _call(worker, args, kwargs)
             result = await Hooks(self._app.middleware).run(context, call)
@@ -171,14 +184,40 @@ class Tested:
             if await self._failed(worker, message, error):
                 raise
             return
+        ending = Ending(message, self._wanting(message), context.asked, result)
+        if claims is not None and (claim := claims.taken(message)):
+            ending.claim = claim
+            ending.beside = [claims.doing(claim, result_of(ending))]
         try:
-            await self._settle(Ending(message, self._wanting(message), context.asked, result))
+            await self._settle(ending)
         except Exception as error:
-            await self._failed(worker, message, error)
+            await self._failed(worker, message, error, ending.claim)
             raise
 
+    def _claims_of(self, worker: "Worker[Any, Any]") -> Claims | None:
+        if worker.queue not in self._claims:
+            self._claims[worker.queue] = worker.claims(worker.options.lease_ms)
+        return self._claims[worker.queue]
+
+    async def _may_run(self, claims: Claims, message: Delivery) -> bool:
+        """Whether a message may run; where its key is done or claimed it is settled here."""
+        asked = list(map(asking, claims.claiming([message])))
+        replies = self.broker.batch(asked, all_or_nothing=False) if asked else []
+        found = claims.sort([message], replies)
+        for one, result in found.done:
+            ending = Ending(one, self._wanting(one))
+            ending.was_done(result)
+            await self._settle(ending)
+        if found.wait:
+            self.broker.retry(found.wait, IDEMPOTENCY_LOOK_MS)
+        return bool(found.run)
+
     async def _failed(
-        self, worker: "Worker[Any, Any]", message: Delivery, error: Exception
+        self,
+        worker: "Worker[Any, Any]",
+        message: Delivery,
+        error: Exception,
+        claim: Claim | None = None,
     ) -> bool:
         """Settle a message whose task raised; whether that is told to the test."""
         retry = worker.options.retry
@@ -186,6 +225,9 @@ class Tested:
         final = is_final(failing, retry.attempts)
         ending = Ending(message, self._wanting(message))
         ending.failed(error, failing, final)
+        claims = self._claims_of(worker)
+        if claims is not None and (claim := claim or claims.taken(message)):
+            ending.beside = [claims.freeing(claim)]
         await self._settle(ending)
         return final or not isinstance(error, RetryAfter)
 

@@ -13,11 +13,11 @@ from postroad.api.asks import Asks, Identity
 from postroad.api.collections import SpaceOperations
 from postroad.api.operations import Operations
 from postroad.app.bodies import encoded
-from postroad.app.company import NOBODY, Company
+from postroad.app.company import NOBODY, Company, Ending
 from postroad.app.failing import told
 from postroad.app.outcomes import Failed, Outcome, Succeeded
 from postroad.errors import JobFailed, NoResult, ResultTimeout
-from postroad.limits import RESULT_BYTES_MAX, RESULT_TEXT_MAX
+from postroad.limits import IDEMPOTENCY_RESULT_BYTES_MAX, RESULT_BYTES_MAX, RESULT_TEXT_MAX
 from postroad.model.message import Delivery
 
 if TYPE_CHECKING:
@@ -159,6 +159,16 @@ def wake_operations(messages: Iterable[Delivery]) -> list[tuple[str, str]]:
         if isinstance(queue, str):
             found.append((queue, id_of(message.identity)))
     return found
+
+
+def result_of(ending: Ending) -> bytes:
+    """A result as it is kept for duplicates; empty where it is too large, or no JSON."""
+    most = RESULT_BYTES_MAX if ending.companions else IDEMPOTENCY_RESULT_BYTES_MAX
+    try:
+        found = encoded(ending.result, "the result")
+    except TypeError:
+        return b""
+    return found if len(found) <= most else b""
 
 
 def _kept(outcome: Outcome) -> Kept:

@@ -24,8 +24,10 @@ from postroad.errors import (
     TimedOut,
 )
 from postroad.limits import BATCH_COMMANDS_MAX, COMPANY_BYTES, COMPANY_TRIES_MAX, WORKER_AGAIN_MS
+from postroad.model.commands import Command
 from postroad.model.message import Delivery
 from postroad.model.replies import Refused, Why
+from postroad.model.value import value
 
 _log = logging.getLogger("postroad.app")
 _AGAIN = (ConnectionLost, NotConnected, TimedOut)
@@ -57,6 +59,7 @@ class Settler:
         self._failing: list[Failing] = []
         self._released: list[Delivery] = []
         self._endings: list[Ending] = []
+        self._besides: list[Command] = []
         self._task: asyncio.Task[None] | None = None
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
 
@@ -84,6 +87,12 @@ class Settler:
         if messages and self._task is None:
             self._begin()
 
+    def also(self, commands: Sequence[Command]) -> None:
+        """This is to be done, too, behind what was said to be over before."""
+        self._besides.extend(commands)
+        if commands and self._task is None:
+            self._begin()
+
     async def settled(self) -> None:
         """Wait until all of it is durable."""
         while self._task is not None:
@@ -95,7 +104,7 @@ class Settler:
     async def _settle(self) -> None:
         # Begun a turn later: what else is over in this turn comes along.
         try:
-            while self._acks or self._failing or self._released or self._endings:
+            while self._has_more():
                 if not await self._step():
                     await passed(self._loop, WORKER_AGAIN_MS)
         except BaseException as error:
@@ -105,21 +114,24 @@ class Settler:
         finally:
             self._task = None
 
+    def _has_more(self) -> bool:
+        alone = self._acks or self._failing or self._released
+        return bool(alone or self._endings or self._besides)
+
     async def _step(self) -> bool:
         """Settle what there is; false where some of it must be settled again."""
-        acks, failing, released = self._acks, self._failing, self._released
+        alone = _Alone(self._acks, self._failing, self._released, self._besides)
         endings = self._endings
-        self._acks, self._failing, self._released, self._endings = [], [], [], []
+        self._acks, self._failing, self._released, self._besides = [], [], [], []
+        self._endings = []
         if not endings:
-            return await self._free(acks, failing, released, [])
+            return await self._free(alone, [])
         parties = [
             party for party in await asyncio.gather(*map(self._party, endings)) if party is not None
         ]
         free = [party for party in parties if not party.with_ack]
         bound = [party for party in parties if party.with_ack]
-        done = await asyncio.gather(
-            self._free(acks, failing, released, free), *map(self._bound, bound)
-        )
+        done = await asyncio.gather(self._free(alone, free), *map(self._bound, bound))
         return all(done) and len(parties) == len(endings)
 
     async def _party(self, ending: Ending) -> Party | None:
@@ -132,25 +144,20 @@ class Settler:
             self._refused(ending, error)
         return None
 
-    async def _free(
-        self,
-        acks: list[Delivery],
-        failing: list[Failing],
-        released: list[Delivery],
-        parties: list[Party],
-    ) -> bool:
+    async def _free(self, alone: "_Alone", parties: list[Party]) -> bool:
         """Settle what stands each for itself: one lease that was lost takes nothing from the
         others."""
         try:
-            if acks and not (failing or released or parties):
-                await self._ack_all(acks)
+            if alone.is_acks and not parties:
+                await self._ack_all(alone.acks)
                 return True
-            alone = self._operations(failing, released)
-            for operations, some in self._parts(acks, alone, parties):
-                await self._do(operations, some)
+            operations = self._operations(alone)
+            for part, some in self._parts(alone.acks, operations, parties):
+                await self._do(part, some)
         except _AGAIN as error:
             self._say_again(error)
-            self._acks[:0], self._failing[:0], self._released[:0] = acks, failing, released
+            self._acks[:0], self._failing[:0] = alone.acks, alone.failing
+            self._released[:0], self._besides[:0] = alone.released, alone.besides
             self._endings[:0] = [party.ending for party in parties]
             return False
         return True
@@ -257,14 +264,14 @@ class Settler:
         self._hears.left_out(str(error))
         self.fail(ending.failing)
 
-    def _operations(self, failing: list[Failing], released: list[Delivery]) -> list[Asks[Any]]:
+    def _operations(self, alone: "_Alone") -> list[Asks[Any]]:
         later = self._broker.later
-        operations: list[Asks[Any]] = []
+        operations: list[Asks[Any]] = list(map(asking, alone.besides))
         # What comes behind a failed one in its order goes back before it does.
-        if released:
-            operations.append(later.release(released))
+        if alone.released:
+            operations.append(later.release(alone.released))
         alike: dict[tuple[bool, int | None, str], list[Failing]] = {}
-        for one in failing:
+        for one in alone.failing:
             alike.setdefault((one.rejected, one.after_ms, one.failure), []).append(one)
         operations.extend(
             settling_of(later, [one.message for one in group], group[0]) for group in alike.values()
@@ -287,6 +294,21 @@ class Settler:
 
     def _say_again(self, error: Exception) -> None:
         _log.warning("queue `%s`: settling again: %s", self._queue, error)
+
+
+@value
+class _Alone:
+    """What stands for itself."""
+
+    acks: list[Delivery]
+    failing: list[Failing]
+    released: list[Delivery]
+    besides: list[Command]
+
+    @property
+    def is_acks(self) -> bool:
+        """Whether there is nothing but acks."""
+        return bool(self.acks) and not (self.failing or self.released or self.besides)
 
 
 def settling_of(

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.operations import Operations
-from postroad.app.company import Companion, Ending
+from postroad.app.claims import Claim
+from postroad.app.company import Companion, Ending, asking
 from postroad.app.context import Context
 from postroad.app.failing import failing_of, is_final
+from postroad.app.gate import Gate, Guard
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
+from postroad.app.jobs import result_of
 from postroad.app.rate import Bucket, per_second_of
 from postroad.app.settler import Settler, passed
 from postroad.app.slots import Slots
@@ -35,13 +38,15 @@ Function = Callable[..., Any]
 
 class Counts:
     """What a worker did: runs that succeeded, failed, and leases it lost; `left_out`: what was to
-    be done beside acks and was refused."""
+    be done beside acks and was refused; `duplicates`: messages acked without a run, for their
+    idempotency keys were done."""
 
     def __init__(self) -> None:
         self.succeeded = 0
         self.failed = 0
         self.lost = 0
         self.left_out = 0
+        self.duplicates = 0
 
 
 class Shift:
@@ -65,6 +70,7 @@ class Shift:
         self._codec = worker.codec
         self._plain = not (self._hooks.any or self._codec.needs_context)
         self._loop = asyncio.get_running_loop()
+        self._gate: Gate | None = None
         self._room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -89,6 +95,11 @@ class Shift:
             ordered=settings.kind == FIFO,
         )
         self._attempts = settings.deliveries_max or self._attempts
+        claims = worker.claims(settings.lease_ms)
+        if claims is not None:
+            guard = Guard(worker.queue, self._broker, claims, settings.kind == FIFO)
+            self._gate = Gate(guard, self)
+            self._plain = False
         name = f"work {worker.queue}"
         self._slots = Slots(self, options.concurrency, options.timeout_s, name)
         self._fetching = self._loop.create_task(self._fetch(), name=f"lease {worker.queue}")
@@ -115,7 +126,9 @@ class Shift:
         self._fetching.cancel()
         with suppress(asyncio.CancelledError):
             await self._fetching
-        self._settler.release(self.hands.put_down())
+        if self._gate is not None:
+            self._gate.close()
+        self._release(self.hands.put_down())
         await self._slots.stop(stop_s)
         for run in list(self.hands.running.values()):
             self.left(run)
@@ -132,6 +145,8 @@ class Shift:
     async def work(self, run: Run) -> Any:
         """Run the task; its result."""
         message = run.message
+        if self._gate is not None:
+            self._gate.claims.check(message)
         if self._plain:
             args, kwargs = self._codec.decode(message, None)
             return await self._function(*args, **kwargs)
@@ -144,7 +159,7 @@ class Shift:
         """The task returned."""
         message = run.message
         self.counts.succeeded += 1
-        if message.head or run.asked:
+        if message.head or run.asked or self._gate is not None:
             self._end(Ending(message, self._wanting(message), run.asked, result))
         else:
             self._settler.ack(message)
@@ -154,13 +169,13 @@ class Shift:
     def failed(self, run: Run, error: BaseException) -> None:
         """The task raised."""
         self.counts.failed += 1
-        self._settler.release(self.hands.over(run, done=False))
-        self._fail(run.message, error)
+        self._release(self.hands.over(run, done=False))
+        self._fail(run.message, error, self._taken(run.message))
         self._ended()
 
     def left(self, run: Run) -> None:
         """The run was ended from outside, before its end."""
-        self._settler.release([*self.hands.over(run, done=False), run.message])
+        self._release([*self.hands.over(run, done=False), run.message])
 
     def broke(self, error: BaseException) -> None:
         """The worker itself is broken."""
@@ -171,6 +186,11 @@ class Shift:
     def later(self) -> Operations:
         """The operations of the broker."""
         return self._broker.later
+
+    def fence_of(self, message: Delivery) -> int:
+        """A number that grows with each right to work on what the message asks for."""
+        fence = 0 if self._gate is None else self._gate.claims.fence_of(message)
+        return fence or message.lease
 
     async def extend(self, message: Delivery, seconds: float) -> None:
         """Let a lease end so many seconds from now."""
@@ -184,27 +204,62 @@ class Shift:
         """What was to be done with an ack was refused: the run has failed."""
         self.counts.succeeded -= 1
         self.counts.failed += 1
-        self._fail(ending.message, error)
+        self._fail(ending.message, error, ending.claim)
 
     def left_out(self, text: str) -> None:
         """What was to be done beside an ack was refused."""
         self.counts.left_out += 1
         _log.error("queue `%s`: not done beside an ack: %s", self.worker.queue, text)
 
-    def _fail(self, message: Delivery, error: BaseException) -> None:
+    def begin(self, messages: Sequence[Delivery]) -> None:
+        """These may run."""
+        if messages:
+            self.hands.leased(messages, self.now_ms())
+            self._slots.wake()
+        self._ended()
+
+    def duplicate(self, message: Delivery, result: bytes) -> None:
+        """Another run has done what this message asks for, and came to `result`."""
+        self.counts.duplicates += 1
+        _log.debug("%s: message %d is done already", self.worker.name, message.offset)
+        if self._hooks.duplicate:
+            self._spawn(self._hooks.tell_duplicate(self._context(message)))
+        ending = Ending(message, self._wanting(message))
+        ending.was_done(result)
+        if ending.companions:
+            self._settler.end(ending)
+        else:
+            self._settler.ack(message)
+
+    def _taken(self, message: Delivery) -> Claim | None:
+        return None if self._gate is None else self._gate.claims.taken(message)
+
+    def _release(self, messages: Sequence[Delivery]) -> None:
+        self._settler.release(messages)
+        if self._gate is not None:
+            self._settler.also(self._gate.claims.freeing_all(messages))
+
+    def _fail(self, message: Delivery, error: BaseException, claim: Claim | None) -> None:
         failing = failing_of(message, error, self.worker.options.retry, self._attempts)
         final = is_final(failing, self._attempts)
         self._log_failure(message, error, final)
         wanting = self._wanting(message)
-        if wanting:
+        if wanting or claim is not None:
             ending = Ending(message, wanting)
             ending.failed(error, failing, final)
+            if claim is not None and self._gate is not None:
+                ending.beside = [self._gate.claims.freeing(claim)]
+                self._gate.over(claim.key)
             self._settler.end(ending)
         else:
             self._settler.fail(failing)
 
     def _end(self, ending: Ending) -> None:
-        if ending.companions or ending.asked:
+        if self._gate is not None and (claim := self._gate.claims.taken(ending.message)):
+            ending.claim = claim
+            ending.beside = [self._gate.claims.doing(claim, result_of(ending))]
+            self._gate.over(claim.key)
+        if ending.beside or ending.companions or ending.asked:
             self._settler.end(ending)
         else:
             self._settler.ack(ending.message)
@@ -252,14 +307,24 @@ class Shift:
             await passed(self._loop, WORKER_AGAIN_MS)
         if bucket is not None:
             bucket.give_back(count - len(messages))
-        if messages:
+        if messages and self._gate is not None:
+            await self._gate.admit(messages, self.now_ms())
+        elif messages:
             self.hands.leased(messages, self.now_ms())
             self._slots.wake()
 
     async def _extend(self, held: Sequence[Delivery]) -> None:
         lease_ms = self.worker.options.lease_ms
+        renewing = [] if self._gate is None else self._gate.claims.renewing(held)
         try:
-            await self._broker.extend(held, lease_ms)
+            if not renewing:
+                await self._broker.extend(held, lease_ms)
+                return
+            # A run whose lease is lost goes on, and keeps its key until it is over.
+            operations = [self.later.extend(held, lease_ms), *map(asking, renewing)]
+            for result in await self._broker.batch(operations, all_or_nothing=False):
+                if isinstance(result, LeaseLost):
+                    raise result
         except LeaseLost as error:
             self._lose([one for one in error.failed if isinstance(one, Delivery)])
         except _AGAIN as error:
@@ -269,6 +334,8 @@ class Shift:
         """Leases that could not be extended: what waits is another's now."""
         dropped = self.hands.drop(lost)
         if dropped:
+            if self._gate is not None:
+                self._settler.also(self._gate.claims.freeing_all(dropped))
             self._tell_lost(dropped)
 
     def _tell_lost(self, lost: Sequence[Delivery]) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from postroad.app.app import App
     from postroad.app.bodies import BodyCodec
     from postroad.app.calls import ManyOptions
+    from postroad.app.claims import Claims
     from postroad.app.flows.canvas import Signature
     from postroad.app.jobs import Job
 
@@ -53,7 +54,9 @@ class WorkerOptions:
     soon another worker has the messages of one that died. `timeout_s`: how long a run may take.
     `dead_letter_queue`: where messages go that failed for good. `executor`: where a plain function
     runs. `settings`: further settings of the queue. `update`: settings that differ from the queue's
-    are set, not refused.
+    are set, not refused. `idempotency_key`: what makes a job the same as another, of which only one
+    is to be done: a parameter, a field of one (`"order.id"`), or a function of the arguments;
+    `idempotency_ttl_s`: how long it is known that one was done.
     """
 
     concurrency: int = 10
@@ -66,6 +69,8 @@ class WorkerOptions:
     executor: str = THREAD
     settings: QueueOptions | None = None
     update: bool = False
+    idempotency_key: str | Callable[..., str | int] | None = None
+    idempotency_ttl_s: float = 86_400.0
 
     @property
     def lease_ms(self) -> int:
@@ -83,11 +88,19 @@ class WorkerOptions:
             raise BadWorker(f"{what}: `concurrency` is from 1 to {WORKER_CONCURRENCY_MAX:,}")
         if self.prefetch is not None and not 0 <= self.prefetch <= WORKER_PREFETCH_MAX:
             raise BadWorker(f"{what}: `prefetch` is from 0 to {WORKER_PREFETCH_MAX:,}")
-        for name, seconds in (("timeout_s", self.timeout_s), ("lease_s", self.lease_s)):
+        times = (
+            ("timeout_s", self.timeout_s),
+            ("lease_s", self.lease_s),
+            ("idempotency_ttl_s", self.idempotency_ttl_s),
+        )
+        for name, seconds in times:
             if seconds is not None and not 0.001 <= seconds <= DURATION_MS_MAX / 1_000:
                 raise BadWorker(f"{what}: `{name}` is a number of seconds above 0")
         if self.executor not in (THREAD, PROCESS):
             raise BadWorker(f"{what}: `executor` is {THREAD} or {PROCESS}")
+        key = self.idempotency_key
+        if key is not None and not callable(key) and not (isinstance(key, str) and key):
+            raise BadWorker(f"{what}: `idempotency_key` is a parameter's name, or a function")
         self.retry.check()
 
 
@@ -125,6 +138,35 @@ class Worker(Generic[P, R]):
         from postroad.app.bodies import BodyCodec
 
         return BodyCodec(self.function)
+
+    def claims(self, lease_ms: int) -> "Claims | None":
+        """The claims of a run of it, where jobs have idempotency keys. Raises `BadWorker` where
+        the key is none of its parameters'.
+        """
+        from postroad.app.claims import Claims, follow, text_of
+
+        key, codec = self.options.idempotency_key, self.codec
+        if key is None:
+            return None
+        ttl_ms = round(self.options.idempotency_ttl_s * 1_000)
+        if not isinstance(key, str):
+            said = getattr(key, "__qualname__", repr(key))
+            call = key
+            return Claims(
+                self.queue, lambda one: text_of(codec.call(call, one.body), said), lease_ms, ttl_ms
+            )
+        path = key.split(".")
+        if path[0] not in codec.names:
+            raise BadWorker(
+                f"worker `{self.name}`: `idempotency_key` begins with one of its parameters, and"
+                f" `{path[0]}` is none"
+            )
+        return Claims(
+            self.queue,
+            lambda one: text_of(follow(codec.named(one.body), path, key), key),
+            lease_ms,
+            ttl_ms,
+        )
 
     @property
     def dead_letter_queue(self) -> str:
