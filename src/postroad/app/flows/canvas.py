@@ -31,6 +31,8 @@ class Draft:
         """One step; its name."""
         task = planned.worker.function.__name__
         name = f"{len(self.steps)}.{task}"
+        if self.workers and next(iter(self.workers.values())).app is not planned.worker.app:
+            raise BadCommand("all tasks of a flow belong to one app")
         if not after:
             check_calls(planned)
         self.steps[name] = step_of(planned, after)
@@ -72,10 +74,7 @@ class Canvas:
     def _launch(self, id: str | None, result_ttl_ms: int) -> Launch:
         draft = Draft()
         gives = self.into(draft, None)
-        workers = list(draft.workers.values())
-        app = workers[0].app
-        if any(one.app is not app for one in workers):
-            raise BadCommand("all tasks of a flow belong to one app")
+        app = next(iter(draft.workers.values())).app
         last = None
         if isinstance(gives, str):
             last = draft.workers[draft.steps[gives].queue]

@@ -6,12 +6,11 @@ It stands beside the joins. The rule kept here: dead letters are looked at and l
 from collections.abc import Sequence
 
 from postroad.api.asks import Asks
-from postroad.api.collections import SpaceOperations
 from postroad.api.operations import Operations
 from postroad.app.flows.arrivals import failed_at
-from postroad.app.flows.joins import telling
-from postroad.app.flows.names import Place, place_of, space_of
-from postroad.app.flows.plan import RUNNING, decode_flow
+from postroad.app.flows.joins import kept_flow, telling
+from postroad.app.flows.names import Place, place_of
+from postroad.app.flows.plan import RUNNING
 from postroad.errors import QueueNotFound
 from postroad.limits import FLOW_LOOK_LETTERS
 from postroad.model.message import Delivery
@@ -53,10 +52,9 @@ class Graves:
 
     def _telling(self, later: Operations, place: Place, letter: Delivery) -> Asks[int]:
         """Tell a flow, if it still waits for this."""
-        text = yield from SpaceOperations(space_of(self._workflow)).get(place.id)
-        if text is None:
+        flow = yield from kept_flow(self._workflow, place.id)
+        if flow is None:
             return 0
-        flow = decode_flow(text)
         waits = flow.state == RUNNING and flow.run == place.run and place.step not in flow.has
         if not waits:
             return 0

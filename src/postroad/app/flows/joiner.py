@@ -14,7 +14,7 @@ from postroad.app.flows.graves import Graves
 from postroad.app.flows.joins import declaring_flows, joining, receiving, ringing
 from postroad.app.flows.names import alarms_of
 from postroad.app.settler import passed
-from postroad.errors import ConnectionLost, NotConnected, PostroadError, QueueNotFound, TimedOut
+from postroad.errors import ConnectionLost, NotConnected, QueueNotFound, TimedOut
 from postroad.limits import FLOW_LOOK_MS, FLOW_LOT, WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
 
@@ -69,7 +69,7 @@ class Joiner:
                 await passed(self._loop, WORKER_AGAIN_MS)
             except QueueNotFound:
                 await self._broker.do(declaring_flows(self._broker.later, self.workflow))
-            except PostroadError as error:
+            except Exception as error:  # noqa: BLE001  (raised again by the run, after its stop)
                 if not self.broken.done():
                     self.broken.set_result(error)
                 return

@@ -90,8 +90,7 @@ def starting(later: Operations, workflow: str, flow: FlowState) -> Asks[bool]:
 
 def joining(later: Operations, workflow: str, id: str, messages: Sequence[Delivery]) -> Asks[None]:
     """Tell a flow what has arrived for it, and do what comes of it, with the ack of these."""
-    text = yield from SpaceOperations(space_of(workflow)).get(id)
-    flow = None if text is None else decode_flow(text)
+    flow = yield from kept_flow(workflow, id)
     now_ms = max(one.published_ms for one in messages)
     moves = arrived(flow, _arrivals(messages), now_ms)
     try:
@@ -109,6 +108,20 @@ def joining(later: Operations, workflow: str, id: str, messages: Sequence[Delive
         yield from _giving_up(later, workflow, messages, moves)
     if moves.has_ended and moves.flow is not None:
         yield from _waking(later, workflow, moves.flow)
+
+
+def kept_flow(workflow: str, id: str) -> Asks[FlowState | None]:
+    """The flow with this id; `None` where there is none, or nothing that one can read."""
+    if not id:
+        return None
+    text = yield from SpaceOperations(space_of(workflow)).get(id)
+    if text is None:
+        return None
+    try:
+        return decode_flow(text)
+    except msgspec.DecodeError as error:
+        _log.error("workflow `%s`: what is kept of flow `%s` is no flow: %s", workflow, id, error)
+        return None
 
 
 def receiving(later: Operations, workflow: str, wait_ms: int) -> Asks[dict[str, list[Delivery]]]:
@@ -138,11 +151,8 @@ def telling(later: Operations, workflow: str, arrival: Arrival) -> Asks[Any]:
 
 def rejecting(later: Operations, workflow: str, id: str, reason: str) -> Asks[bool]:
     """Have a flow rejected; false where none is open."""
-    text = yield from SpaceOperations(space_of(workflow)).get(id)
-    if text is None:
-        return False
-    flow = decode_flow(text)
-    if flow.state != RUNNING:
+    flow = yield from kept_flow(workflow, id)
+    if flow is None or flow.state != RUNNING:
         return False
     yield from telling(later, workflow, Arrival(FAILED, id, flow.run, reason=reason))
     return True

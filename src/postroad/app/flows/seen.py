@@ -5,10 +5,9 @@ It stands between the space of keys and whoever looks. The rule kept here: looki
 
 from collections.abc import Sequence
 
-import msgspec
-
 from postroad.api.asks import Asks
 from postroad.api.collections import SpaceOperations
+from postroad.app.flows.joins import kept_flow
 from postroad.app.flows.machine import waiting_for
 from postroad.app.flows.names import FLOWS, space_of
 from postroad.app.flows.plan import RUNNING, FlowState, decode_flow
@@ -68,8 +67,8 @@ def open_flows(workflow: str, count: int) -> Asks[list[FlowState]]:
 
 def found_flow(workflow: str, id: str) -> Asks[FlowInfo | None]:
     """One flow, `None` where there is none, or none any more."""
-    text = yield from SpaceOperations(space_of(workflow)).get(id)
-    return None if text is None else info_of(decode_flow(text))
+    flow = yield from kept_flow(workflow, id)
+    return None if flow is None else info_of(flow)
 
 
 def info_of(flow: FlowState) -> FlowInfo:
@@ -103,20 +102,3 @@ def all_waits(flows: Sequence[FlowState]) -> list[Waiting]:
     """All steps that wait, those that have waited longest first."""
     waits = [wait for flow in flows for wait in waits_of(flow)]
     return sorted(waits, key=lambda one: one.since_ms)
-
-
-def as_json(workflow: str, waits: Sequence[Waiting]) -> list[bytes]:
-    """Waits as lines for programs."""
-    return [
-        msgspec.json.encode(
-            {
-                "workflow": workflow,
-                "id": one.id,
-                "step": one.step,
-                "has": one.has,
-                "lacks": one.lacks,
-                "since_ms": one.since_ms,
-            }
-        )
-        for one in waits
-    ]
