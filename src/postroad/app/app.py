@@ -66,10 +66,10 @@ class App:
         self.link = Link(where)
         self.workers: dict[str, Worker[Any, Any]] = {}
         self.readers: dict[str, TopicReader[Any, Any]] = {}
+        self.plans: dict[str, Plan] = {}
         self.workflows: dict[str, Workflow] = {}
         self.middleware: list[object] = []
         self.lifespans: list[Lifespan] = []
-        self.plans: dict[str, Plan] = {}
 
     @classmethod
     def of(cls, broker: Broker | AsyncBroker) -> "App":
@@ -101,8 +101,6 @@ class App:
 
         return cast("Declares", declared)
 
-    def reader(
-        self, topics: str | Sequence[str], *, group: str, **options: "Unpack[Reading]"
     def workflow(self, name: str, *, timeout_s: float | None = None) -> "Workflow":
         """Steps that wait for each other, one flow per id. `timeout_s`: a flow that is not over so
         long after its start is rejected. Raises `BadWorker` where there is one of this name.
@@ -122,6 +120,8 @@ class App:
         """As `cron`, each so long: `500ms`, `30s`, `5m`, `12h`, `1d`, ms, or a `timedelta`."""
         return planning(self, {"every": every}, options)
 
+    def reader(
+        self, topics: str | Sequence[str], *, group: str, **options: "Unpack[Reading]"
     ) -> "Reads":
         """Give a function the messages of topics in batches, each once read by this group.
         `ReadOptions` says what one may set. Raises `BadWorker` where the group has a reader.
@@ -221,12 +221,19 @@ class App:
 
     def relink(self, link: Link) -> None:
         """Reach the broker another way from now on: for tests."""
+        for watch in self.link.watches:
+            if watch not in link.watches:
+                link.watch(watch)
         self.link = link
         self.__dict__.pop("waits", None)
 
     def use(self, middleware: object) -> None:
         """Add a middleware; the first added is the outermost."""
         self.middleware.append(middleware)
+
+    def watch(self, watch: Callable[[Broker | AsyncBroker], None]) -> None:
+        """Do something with the broker once it is open, such as having it traced."""
+        self.link.watch(watch)
 
     def lifespan(self, function: Lifespan) -> Lifespan:
         """Add what is entered before the first job and left after the last: a function that returns

@@ -17,6 +17,7 @@ from postroad.api.operations import Operations
 from postroad.errors import BlocksLoop
 
 R = TypeVar("R")
+B = TypeVar("B", Broker, AsyncBroker)
 
 Target = str | os.PathLike[str] | None
 """Where the broker is: an address, a data directory, or nowhere but in memory."""
@@ -34,6 +35,8 @@ class Link:
         self._lock = Lock()
         self._blocking = target if isinstance(target, Broker) else None
         self._served: AsyncBroker | None = None
+        self.watches: list[Callable[[Broker | AsyncBroker], None]] = []
+        """What is done with each broker that is opened."""
         self._opening: asyncio.Task[AsyncBroker] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         if isinstance(target, AsyncBroker):
@@ -104,17 +107,29 @@ class Link:
 
     async def _open_served(self) -> AsyncBroker:
         if isinstance(self._target, str) and "://" in self._target:
-            return await AsyncBroker.connect(self._target)
-        return await AsyncBroker.open(self._target)
+            return self._watched(await AsyncBroker.connect(self._target))
+        return self._watched(await AsyncBroker.open(self._target))
 
     def _opened(self) -> Broker:
         with self._lock:
             if self._blocking is None:
                 if isinstance(self._target, str) and "://" in self._target:
-                    self._blocking = Broker.connect(self._target)
+                    self._blocking = self._watched(Broker.connect(self._target))
                 else:
-                    self._blocking = Broker.open(self._target)
+                    self._blocking = self._watched(Broker.open(self._target))
             return self._blocking
+
+    def watch(self, watch: Callable[[Broker | AsyncBroker], None]) -> None:
+        """Do this with the broker, now if it is open, and whenever one is opened."""
+        self.watches.append(watch)
+        for open_one in (self._blocking, self._served):
+            if open_one is not None:
+                watch(open_one)
+
+    def _watched(self, broker: B) -> B:
+        for watch in self.watches:
+            watch(broker)
+        return broker
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
