@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from postroad import COMPILED, __version__
-from postroad.cli import bench, check, messages, moves, plan, pushes, queues, schedules, serve, work
+from postroad.cli import (
+    bench,
+    check,
+    messages,
+    moves,
+    plan,
+    pushes,
+    queues,
+    replay,
+    schedules,
+    serve,
+    work,
+)
 from postroad.errors import PostroadError
 from postroad.server.config import BadConfig
 
@@ -26,6 +38,7 @@ app = typer.Typer(
 )
 serve.add_to(app)
 app.command()(work.work)
+app.command()(replay.replay)
 queues.app.command()(moves.move)
 queues.app.command("put-back")(moves.put_back)
 app.add_typer(queues.app, name="queue")
