@@ -163,6 +163,7 @@ SNS_PAGE_LOOK = 5_000  # bindings looked at for a page, those of other protocols
 SNS_TAGS_MAX = 50
 SNS_DEDUP_WINDOW_MS = 300_000  # a FIFO topic takes a message of one id once in this time
 SNS_POLICY_CHARS_MAX = 30_720  # a topic's Policy
+SNS_PENDING_MS = 172_800_000  # two days to confirm a subscription, as long as AWS gives
 SNS_PUSH_LEASE_MS = 60_000  # an http endpoint has so long to take a message
 
 # Exchanges, bindings and filters; the bounds of a filter are Amazon SNS's own.
@@ -196,6 +197,7 @@ PUSH_TOTAL_S_MAX = 3_600  # all waits of one delivery policy together
 PUSH_TIMEOUT_MS = 15_000  # one POST to an HTTP endpoint, its answer included
 PUSH_ANSWER_BYTES_MAX = 64 * 1024  # read of an answer, so that its connection can be used again
 PUSHES_MAX = 128  # POSTs under way at once
+PUSHES_DOUBTED_MAX = 64  # beside them, to endpoints that did not answer last, or were never asked
 PUSH_PLACE_MS = 30_000  # waited for one of them: with the POST, less than the lease
 PUSHES_PER_ENDPOINT = 16  # of one subscription, so that none takes all the places
 PUSH_LOOK_MS = 1_000  # how soon a new HTTP subscription is seen
@@ -299,6 +301,10 @@ FLOWS_READ_MAX = 1_000  # flows listed at once
 # The outbox.
 OUTBOX_BATCH_MESSAGES = 1_000  # published in one atomic step; read from the database at once
 OUTBOX_BATCH_BYTES = 8 * 1024 * 1024  # bodies in one of them, or one message
+
+# Claim checks.
+CLAIM_ABOVE_BYTES = 256 * 1024  # larger bodies are kept aside: as SQS had it for long
+CLAIM_BYTES_MAX = 4 * 1024 * 1024 * 1024  # of one body that is kept aside
 
 # Workers.
 WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each a task of the loop, or a thread

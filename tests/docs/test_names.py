@@ -12,6 +12,7 @@ from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
 from postroad.app.readers import ReadOptions
 from postroad.app.worker import WorkerOptions
+from postroad.claimcheck import ClaimCheck
 from postroad.cli.main import app
 from postroad.model import commands, groups, policy, replies, rounds
 from postroad.model.choices import Which
@@ -111,7 +112,7 @@ def known_names() -> set[str]:
             found.update(getattr(one, "__dataclass_fields__", ()))
     for part in (*parts(), Report):
         found.update(fields_of(part))
-    for face in (Operations, Broker, AsyncBroker, Outbox, Inbox, Relay):
+    for face in (Operations, Broker, AsyncBroker, Outbox, Inbox, Relay, ClaimCheck):
         for method in vars(face).values():
             code = getattr(getattr(method, "__wrapped__", method), "__code__", None)
             found.update(code.co_varnames if code is not None else ())

@@ -60,6 +60,7 @@ ERRORS = {
     "BrokerClosed",
     "BrokerStopping",
     "Changed",
+    "ClaimLost",
     "ConnectionLost",
     "ConsumerExclusive",
     "ConsumerNotFound",

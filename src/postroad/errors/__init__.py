@@ -82,6 +82,7 @@ from postroad.errors.remote import (
 from postroad.errors.tasks import (
     BadWorker,
     BlocksLoop,
+    ClaimLost,
     JobFailed,
     NoResult,
     RequestFailed,
@@ -103,6 +104,7 @@ __all__ = [
     "BrokerClosed",
     "BrokerStopping",
     "Changed",
+    "ClaimLost",
     "ConnectionLost",
     "ConsumerExclusive",
     "ConsumerNotFound",

@@ -75,3 +75,9 @@ class NoResult(PostroadError):  # noqa: N818
         """Say how to ask."""
         super().__init__(f"no result is kept of job `{id}`: call `delay` with `result=True`")
         self.id = id
+
+
+class ClaimLost(PostroadError):  # noqa: N818
+    """A message whose body was kept aside has none any more, or another one; the text says what was
+    found. Publish it again.
+    """

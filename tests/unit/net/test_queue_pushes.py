@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 
 from postroad.api.aio import AsyncBroker
+from postroad.api.options import QueueOptions
 from postroad.errors import BadSettings, QueueNotFound
 from postroad.model.message import Delivery
 from postroad.model.policy import RetryPolicy
@@ -63,7 +65,7 @@ def run(story: Callable[[Story], Awaitable[None]], **settings: object) -> Hook:
         async with AsyncBroker.open(None) as broker:
             await broker.declare("dead")
             wanted = {"retry": AT_ONCE, "deliveries_max": 3, "dead_letter_queue": "dead"}
-            await broker.declare("orders", **{**wanted, **settings})  # type: ignore[typeddict-item]
+            await broker.declare("orders", **cast("QueueOptions", {**wanted, **settings}))
             pusher = QueuePusher(broker.driver, Poster(), lambda: 1_000, "5173", look_ms=1)
             pusher.start()
             await story(Story(broker, hook, pusher))
