@@ -63,13 +63,18 @@ class BatchContext:
 @value
 class Part:
     """Messages that are given to the function at once, and what their bodies say; or a single
-    message whose body says nothing: `bad` is why. `attempts`: runs that may fail; `None`: as many
-    as the reader's retry policy grants."""
+    message whose body says nothing: `bad` is why; or tombstones, which have no value. `attempts`:
+    runs that may fail; `None`: as many as the reader's retry policy grants."""
 
     messages: list[TopicMessage]
     values: list[Any]
     bad: BadBody | None = None
     attempts: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to give to the function."""
+        return self.bad is None and not self.values
 
 
 class Parts:
@@ -129,6 +134,10 @@ class BatchCodec:
         found: list[Part] = []
         good = Part([], [])
         for message in messages:
+            if message.tombstone:
+                found.extend((good, Part([message], [])))
+                good = Part([], [])
+                continue
             try:
                 good.values.append(read(message.body))
             except BadBody as error:

@@ -6,7 +6,7 @@ committed after the function returned, or with its dead letter, and never after 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +32,7 @@ from postroad.limits import (
     READER_WAIT_MS,
     WORKER_AGAIN_MS,
 )
+from postroad.model.commands import Command
 
 _log = logging.getLogger("postroad.app")
 _AGAIN = (ConnectionLost, NotConnected, TimedOut)
@@ -170,6 +171,9 @@ class ReadShift:
             part = self._ours(part)
             if not part.messages:
                 continue
+            if part.is_empty:
+                await self._done(part, [])
+                continue
             error = part.bad or await self._tries(part)
             if error is None:
                 continue
@@ -216,7 +220,7 @@ class ReadShift:
             if task is not None and task.cancelling():
                 raise
             return RuntimeError(f"it raised {error!r}")
-        return await self._done(part, context)
+        return await self._done(part, context.asked)
 
     async def _call(self, part: Part, context: BatchContext) -> None:
         reader, timeout_s = self.reader, self.reader.options.timeout_s
@@ -232,15 +236,15 @@ class ReadShift:
                 raise
             raise JobTimedOut(timeout_s) from None
 
-    async def _done(self, part: Part, context: BatchContext) -> Exception | None:
+    async def _done(self, part: Part, asked: Sequence[Command]) -> Exception | None:
         """Commit; what was refused of that which was to be done with it."""
         try:
-            if await self._commits.commit(part.messages, context.asked):
+            if await self._commits.commit(part.messages, asked):
                 self.counts.read += len(part.messages)
             else:
                 self._lost(part)
         except PostroadError as error:
-            if not context.asked:
+            if not asked:
                 raise
             return error
         return None

@@ -76,6 +76,21 @@ def test_a_body_that_says_nothing_stands_alone_between_the_others() -> None:
     assert [one.offset for part in parts for one in part.messages] == [0, 1, 2, 3, 4]
 
 
+def test_a_tombstone_has_no_value_and_is_no_bad_body() -> None:
+    def read(batch: list[int]) -> None: ...
+    def read_all(batch: list[TopicMessage]) -> None: ...
+
+    end = TopicMessage("events", 0, 1, 0, b"", b"key", True)
+    batch = [message(0, b"0"), end, message(2, b"2")]
+    parts = codec(read).parts(batch)
+    assert [(part.values, part.bad, part.is_empty) for part in parts] == [
+        ([0], None, False),
+        ([], None, True),
+        ([2], None, False),
+    ]
+    assert codec(read_all).parts(batch)[0].values == batch
+
+
 def test_a_function_that_takes_no_list_is_told_what_it_takes() -> None:
     def single(event: int) -> None: ...
     def two(some: list[int], others: list[int]) -> None: ...

@@ -90,6 +90,26 @@ def test_a_batch_that_fails_is_run_again_before_it_is_taken_apart() -> None:
     on_a_loop(story)
 
 
+def test_a_tombstone_is_passed_over_and_committed() -> None:
+    async def story(shop: Shop) -> None:
+        done: list[int] = []
+
+        @shop.app.reader("events", group="sums")
+        async def add(numbers: list[int]) -> None:
+            done.extend(numbers)
+
+        topic = shop.broker.topic("events")
+        await topic.declare()
+        await topic.publish("1", key="one")
+        await topic.end_key("one")
+        async with shop.at_work() as running:
+            await read_all(shop)
+            assert running.readings[0].counts.dead == 0
+        assert done == [1]
+
+    on_a_loop(story)
+
+
 def test_a_bad_message_may_be_skipped_or_stop_the_reader() -> None:
     async def story(shop: Shop) -> None:
         skipped: list[int] = []
