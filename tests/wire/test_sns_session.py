@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import pytest
 
-from postroad.limits import SNS_STEP
+from postroad.limits import SNS_PENDING_MS, SNS_STEP
 from postroad.model.commands import DeclareQueue, DescribeQueue, ListQueues, Receive
 from postroad.model.exchanges import Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.replies import Reply
@@ -29,6 +29,7 @@ class Rig:
 
     def __init__(self, **keys: str) -> None:
         self.road = Road()
+        self.now_ms = START_MS
         self.sqs = SqsConfig(secret_key=b"secret", keys=keys)
         self.sns = SnsConfig(secret_key=b"secret", keys=keys)
         self.session = self.new_session()
@@ -40,13 +41,13 @@ class Rig:
     def feed(self, data: bytes, session: AwsSession | None = None) -> bytes:
         """All bytes that come back; asks are answered at once."""
         session = session or self.session
-        output = session.receive(data, START_MS)
+        output = session.receive(data, self.now_ms)
         sent, asks = output.send, list(output.asks)
         while asks:
             number, command = asks.pop(0)
             reply: Reply | None = self.road.ask(command)
             assert reply is not None, "nothing here waits"
-            output = session.answer(number, reply, START_MS)
+            output = session.answer(number, reply, self.now_ms)
             sent += output.send
             asks += output.asks
         return sent
@@ -185,7 +186,7 @@ def pending(rig: Rig) -> tuple[str, dict[str, Any]]:
     subscribed = {"TopicArn": TOPIC, "Protocol": "http", "Endpoint": "http://h/"}
     assert b"pending confirmation" in rig.ask("Subscribe", **subscribed).body
     (name,) = rig.road.state.by_name
-    (told,) = bodies(rig, name)
+    told = bodies(rig, name)[-1]
     found: dict[str, Any] = msgspec.json.decode(told)
     return name, found
 
@@ -210,9 +211,45 @@ def test_an_endpoint_is_told_of_its_end_by_its_queue(rig: Rig) -> None:
     body = rig.ask("ConfirmSubscription", **confirmed).body.decode()
     arn = body.partition("<SubscriptionArn>")[2].partition("<")[0]
     assert rig.road.state.by_name[name].extras["sns.SubscriptionArn"] == arn
+    assert "sns.Ended" not in rig.road.state.by_name[name].extras
     rig.ask("Unsubscribe", SubscriptionArn=arn)
+    assert rig.road.state.by_name[name].extras["sns.Ended"] == "true"
     assert msgspec.json.decode(bodies(rig, name)[1])["Type"] == "UnsubscribeConfirmation"
     assert rig.ask("ConfirmSubscription", **confirmed).status == 404
+
+
+def test_a_subscription_that_is_not_confirmed_in_two_days_is_as_if_it_were_not_there(
+    rig: Rig,
+) -> None:
+    name, told = pending(rig)
+    confirmed = {"TopicArn": TOPIC, "Token": told["Token"]}
+    rig.now_ms += SNS_PENDING_MS - 1
+    assert b"PendingConfirmation" in rig.ask("ListSubscriptions").body
+    counts = rig.ask("GetTopicAttributes", TopicArn=TOPIC).body
+    assert b"<key>SubscriptionsPending</key><value>1</value>" in counts
+    rig.now_ms += 1
+    for action in ("ListSubscriptions", "ListSubscriptionsByTopic"):
+        given = {"TopicArn": TOPIC} if action.endswith("Topic") else {}
+        assert b"PendingConfirmation" not in rig.ask(action, **given).body
+    counts = rig.ask("GetTopicAttributes", TopicArn=TOPIC).body
+    assert b"<key>SubscriptionsPending</key><value>0</value>" in counts
+    answer = rig.ask("ConfirmSubscription", **confirmed)
+    assert answer.status == 400
+    assert b"Invalid parameter: Token" in answer.body
+    later, _ = pending(rig)
+    assert later != name
+    assert name not in rig.road.state.by_name
+
+
+def test_to_subscribe_again_gives_an_endpoint_its_time_again(rig: Rig) -> None:
+    name, told = pending(rig)
+    rig.now_ms += SNS_PENDING_MS - 1
+    assert pending(rig)[0] == name
+    rig.now_ms += SNS_PENDING_MS - 1
+    assert rig.get(told["SubscribeURL"]).status == 200
+    rig.now_ms += 1
+    assert TOPIC.encode() + b":" in rig.ask("ListSubscriptions").body
+    assert "sns.PendingUntil" not in rig.road.state.by_name[name].extras
 
 
 def test_a_token_is_as_good_as_a_signature_for_its_subscription_alone() -> None:

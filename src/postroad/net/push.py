@@ -2,7 +2,8 @@
 
 It stands beside the hub, a caller of the engine like any connection. The rule kept here: a message
 is acked only by an answer that took it; whatever else ends a call, a crash of this process among
-it, leaves the message to its queue, so that each is posted at least once.
+it, leaves the message to its queue, so that each is posted at least once. Endpoints that do not
+answer share places of their own, however many they are, and keep nobody else waiting.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from postroad.limits import (
     PUSH_LOOK_MS,
     PUSH_PLACE_MS,
     PUSH_QUEUES_PAGE,
+    PUSHES_DOUBTED_MAX,
     PUSHES_MAX,
     PUSHES_PER_ENDPOINT,
 )
@@ -66,18 +68,22 @@ class Pusher:
         self,
         road: AskingRoad,
         poster: Poster,
+        now_ms: Callable[[], int],
         sign: Sign | None = None,
         look_ms: int = PUSH_LOOK_MS,
         place_ms: int = PUSH_PLACE_MS,
     ) -> None:
-        """`poster` makes the calls; `sign`: how envelopes are signed, if they are; `look_ms`: how
-        soon a new subscription is seen; `place_ms`: how long a message waits for a place."""
+        """`poster` makes the calls; `now_ms`: the wall clock; `sign`: how envelopes are signed, if
+        they are; `look_ms`: how soon a new subscription is seen; `place_ms`: how long a message
+        waits for a place."""
         self.road = road
         self.sign = sign
+        self.now_ms = now_ms
         self.posted = 0
         self.failed = 0
         self.put_off = 0
         self.places = asyncio.Semaphore(PUSHES_MAX)
+        self.doubted_places = asyncio.Semaphore(PUSHES_DOUBTED_MAX)
         self._poster = poster
         self._look_ms = look_ms
         self._place_ms = place_ms
@@ -122,12 +128,14 @@ class Pusher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def post(self, request: PushRequest) -> int | None:
+    async def post(self, request: PushRequest, *, doubted: bool) -> int | None:
         """POST when there is a place for it; the status of the answer, or 0; `None`: there was no
-        place in time, and nothing was posted."""
+        place in time, and nothing was posted. `doubted`: nobody knows whether the endpoint will
+        answer."""
+        places = self.doubted_places if doubted else self.places
         try:
             async with asyncio.timeout(self._place_ms / 1_000):
-                await self.places.acquire()
+                await places.acquire()
         except TimeoutError:
             self.put_off += 1
             return None
@@ -139,7 +147,7 @@ class Pusher:
             _log.exception("a message could not be posted")
             status = NO_ANSWER
         finally:
-            self.places.release()
+            places.release()
         self.posted += 1
         self.failed += not 200 <= status < 300
         return status
@@ -156,7 +164,10 @@ class Pusher:
             self._timer = loop.call_later(self._look_ms / 1_000, lambda: self.run(self._look()))
 
     async def _look(self) -> None:
-        """Attach to delivery queues that were made since the last look."""
+        """Attach to delivery queues that were made since the last look, and let those go that are
+        over."""
+        for feed in tuple(self._feeds.values()):
+            feed.look()
         after, more = "", True
         while more and not self._closing:
             try:
@@ -183,10 +194,23 @@ class Feed:
         self._queue_id = 0
         self._endpoint: Endpoint | None = None
         self._unseen: list[Delivery] = []
-        self._credit = PUSHES_PER_ENDPOINT
+        self._credit = 1
+        self._pending_until_ms = 0
+        self._ended = False
         self._stopped = False
         self.caller = pusher.road.caller(self._answer)
         self._submit(_ATTACH, Attach(queue, _CONSUMER, self._credit))
+        self._submit(_DESCRIBE, DescribeQueue(queue))
+
+    def look(self) -> None:
+        """Time went by: a subscription that nobody confirmed goes, and what an ended one left."""
+        if self._stopped:
+            return
+        if self._ended:
+            self._submit(_OTHER, DeleteQueue(self.queue, if_empty=True))
+        elif 0 < self._pending_until_ms <= self._pusher.now_ms():
+            # It may have been confirmed meanwhile.
+            self._submit(_DESCRIBE, DescribeQueue(self.queue))
 
     def stop(self) -> None:
         """Take no more messages."""
@@ -204,9 +228,18 @@ class Feed:
                 self._submit(_DESCRIBE, DescribeQueue(self.queue))
         elif isinstance(reply, Described):
             self._queue_id = reply.queue
-            self._push_all(endpoint_of(reply.extras))
+            self._know(endpoint_of(reply.extras))
         elif isinstance(reply, Detached) or (isinstance(reply, Refused) and number != _OTHER):
             self._pusher.drop(self)
+
+    def _know(self, endpoint: Endpoint) -> None:
+        self._ended = self._ended or endpoint.ended
+        self._pending_until_ms = endpoint.pending_until_ms
+        if 0 < self._pending_until_ms <= self._pusher.now_ms():
+            _log.info("%s was not confirmed in time", self.queue)
+            self._submit(_OTHER, DeleteQueue(self.queue))
+        else:
+            self._push_all(endpoint)
 
     def _push_all(self, endpoint: Endpoint) -> None:
         unseen, self._unseen = self._unseen, []
@@ -215,7 +248,8 @@ class Feed:
                 self._pusher.run(self._push(endpoint, message))
 
     async def _push(self, endpoint: Endpoint, message: Delivery) -> None:
-        status = await self._pusher.post(request_of(endpoint, message))
+        request = request_of(endpoint, message)
+        status = await self._pusher.post(request, doubted=self._credit < PUSHES_PER_ENDPOINT)
         if status is None:
             # It was no attempt, so it must not use one up, as a lease that lapses would.
             self._settle(message, Verdict(RELEASE, heard=self._credit > 1))
@@ -238,8 +272,10 @@ class Feed:
                 queue_id=self._queue_id,
             ),
         )
-        if follows.last:
-            self._submit(_OTHER, DeleteQueue(self.queue))
+        self._ended = self._ended or follows.last
+        if self._ended:
+            # What waits to be posted again has its tries all the same.
+            self._submit(_OTHER, DeleteQueue(self.queue, if_empty=True))
         # An endpoint that does not answer gets one call at a time, and holds one place.
         credit = PUSHES_PER_ENDPOINT if follows.heard else 1
         if credit != self._credit and not self._stopped:

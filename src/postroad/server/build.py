@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from postroad import __version__
-from postroad.limits import WEBHOOKS_MAX
+from postroad.limits import PUSHES_DOUBTED_MAX, PUSHES_MAX, WEBHOOKS_MAX
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
@@ -260,8 +260,9 @@ class Server:
             signatures = Signatures(self.settings.data)
             shown[CERTIFICATE_PATH] = lambda: certificate_page(signatures.certificate)
             sign = signatures.sign
-        poster = Poster(self.settings.sns_push == PUSH_ANYWHERE)
-        pusher = Pusher(self.driver, poster, sign)
+        places = PUSHES_MAX + PUSHES_DOUBTED_MAX
+        poster = Poster(self.settings.sns_push == PUSH_ANYWHERE, places=places)
+        pusher = Pusher(self.driver, poster, wall_ms, sign)
         self._pushers.append(pusher)
         self._figures.append(pusher.figures)
         pusher.start()

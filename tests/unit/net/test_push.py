@@ -20,18 +20,21 @@ from tests.unit.net.hooks import Hook, hooked
 QUEUE = "sns.push/orders/0123456789abcdef"
 DEAD = "orders-dead"
 AT_ONCE = '{"healthyRetryPolicy": {"numRetries": 2, "numNoDelayRetries": 2}}'
+SOON = '{"healthyRetryPolicy": {"numRetries": 1, "minDelayTarget": 1, "maxDelayTarget": 1}}'
 WITHIN_S = 10.0
 
 
 class Broker:
     """An engine in memory with one HTTP subscription."""
 
-    def __init__(self, driver: AsyncDriver, hook: Hook, pusher: Pusher) -> None:
+    pusher: Pusher
+
+    def __init__(self, driver: AsyncDriver, hook: Hook) -> None:
         self.driver = driver
         self.hook = hook
-        self.pusher = pusher
+        self.now_ms = 1_000
 
-    async def subscribe(self, **extras: str) -> None:
+    async def subscribe(self, queue: str = QUEUE, **extras: str) -> None:
         settings = QueueSettings(dead_letter_queue=DEAD)
         await self.driver.ask(DeclareQueue(DEAD))
         given = {
@@ -41,12 +44,12 @@ class Broker:
             "sns.DeliveryPolicy": AT_ONCE,
             **{f"sns.{name}": text for name, text in extras.items()},
         }
-        await self.driver.ask(DeclareQueue(QUEUE, settings, given))
+        await self.driver.ask(DeclareQueue(queue, settings, given))
 
-    async def put(self, *bodies: bytes, kind: str = "") -> None:
+    async def put(self, *bodies: bytes, kind: str = "", queue: str = QUEUE) -> None:
         own = {OWN_ENVELOPE: ("String", kind)} if kind else {}
         head = typed_head({**own, "a": ("String", "x")})
-        await self.driver.ask(PublishTo("", (QUEUE,), bodies, [head] * len(bodies)))
+        await self.driver.ask(PublishTo("", (queue,), bodies, [head] * len(bodies)))
 
     async def held(self, queue: str = QUEUE) -> int:
         found = await self.driver.ask(DescribeQueue(queue))
@@ -81,8 +84,10 @@ def run(
 ) -> Hook:
     async def body(hook: Hook) -> None:
         driver = await AsyncDriver.open(None)
-        pusher = Pusher(driver, Poster(timeout_ms=timeout_ms), look_ms=1, place_ms=place_ms)
-        broker = Broker(driver, hook, pusher)
+        broker = Broker(driver, hook)
+        poster = Poster(timeout_ms=timeout_ms)
+        pusher = Pusher(driver, poster, lambda: broker.now_ms, look_ms=1, place_ms=place_ms)
+        broker.pusher = pusher
         try:
             await broker.subscribe()
             pusher.start()
@@ -176,15 +181,102 @@ def test_no_answer_in_time_is_no_answer() -> None:
 
 def test_an_endpoint_has_so_many_posts_at_once_at_most() -> None:
     async def story(broker: Broker) -> None:
+        await broker.put(b"heard")
+        await broker.until_held(0)
         broker.hook.go_on.clear()
         await broker.put(*(b"%d" % one for one in range(3 * PUSHES_PER_ENDPOINT)))
-        await broker.until_posted(PUSHES_PER_ENDPOINT)
+        await broker.until_posted(1 + PUSHES_PER_ENDPOINT)
         broker.hook.go_on.set()
         await broker.until_held(0)
 
     hook = run(story)
     assert hook.most_at_once == PUSHES_PER_ENDPOINT
-    assert len(set(hook.bodies)) == 3 * PUSHES_PER_ENDPOINT
+    assert len(set(hook.bodies)) == 1 + 3 * PUSHES_PER_ENDPOINT
+
+
+def test_one_that_was_never_heard_of_has_one_post_at_once() -> None:
+    async def story(broker: Broker) -> None:
+        broker.hook.go_on.clear()
+        await broker.put(*(b"%d" % one for one in range(5)))
+        await broker.until_posted(1)
+        broker.hook.go_on.set()
+        await broker.until_held(0)
+
+    assert run(story).bodies[0] == b"0"
+
+
+def test_endpoints_that_hang_keep_none_waiting_that_answers() -> None:
+    async def story(broker: Broker) -> None:
+        broker.pusher.doubted_places = asyncio.Semaphore(2)
+        await broker.put(b"heard")
+        await broker.until_held(0)
+        with hooked() as hanging:
+            hanging.go_on.clear()
+            for at in range(5):
+                name = f"{QUEUE}.{at}"
+                await broker.subscribe(name, Endpoint=hanging.url)
+                await broker.put(b"into the void", queue=name)
+
+            async def hang() -> bool:
+                return hanging.under_way == 2
+
+            await broker.until(hang)
+            await broker.put(*(b"%d" % one for one in range(20)))
+            await broker.until_held(0)
+            assert hanging.most_at_once == 2
+            assert len(hanging.posts) == 2
+
+    assert len(run(story).posts) == 21
+
+
+def test_what_waits_to_be_posted_again_outlives_the_end_of_its_subscription() -> None:
+    async def story(broker: Broker) -> None:
+        broker.hook.answer = lambda count: 500 if count == 1 else 200
+        await broker.subscribe(QUEUE + ".late", DeliveryPolicy=SOON)
+        await broker.put(b"late", queue=QUEUE + ".late")
+        await broker.until_posted(1)
+        await broker.driver.ask(ChangeQueue(QUEUE + ".late", extras={"sns.Ended": "true"}))
+        await broker.put(b"{}", kind="UnsubscribeConfirmation", queue=QUEUE + ".late")
+        await broker.until_posted(3)
+        await broker.until_held(-1, QUEUE + ".late")
+
+    assert run(story).bodies == [b"late", b"{}", b"late"]
+
+
+def test_the_queue_of_an_ended_subscription_goes_though_nothing_is_left_to_be_posted() -> None:
+    async def story(broker: Broker) -> None:
+        await broker.driver.ask(ChangeQueue(QUEUE, extras={"sns.Ended": "true"}))
+        await broker.until_held(-1)
+
+    assert run(story).posts == []
+
+
+def test_a_subscription_that_nobody_confirms_in_time_goes() -> None:
+    async def story(broker: Broker) -> None:
+        broker.hook.answer = lambda _: 200
+        await broker.driver.ask(ChangeQueue(QUEUE, extras={"sns.PendingUntil": "5000"}))
+        await broker.put(b"{}", kind="SubscriptionConfirmation")
+        await broker.until_held(0)
+        broker.now_ms = 4_999
+        await broker.put(b"{}", kind="SubscriptionConfirmation")
+        await broker.until_held(0)
+        broker.now_ms = 5_000
+        await broker.until_held(-1)
+
+    assert len(run(story).posts) == 2
+
+
+def test_a_subscription_that_was_confirmed_stays() -> None:
+    async def story(broker: Broker) -> None:
+        await broker.driver.ask(ChangeQueue(QUEUE, extras={"sns.PendingUntil": "5000"}))
+        await broker.put(b"confirm")
+        await broker.until_held(0)
+        await broker.driver.ask(ChangeQueue(QUEUE, extras={"sns.PendingUntil": None}))
+        broker.now_ms = 9_000
+        await broker.put(b"one")
+        await broker.until_held(0)
+
+    assert run(story).bodies == [b"confirm", b"one"]
 
 
 def test_a_change_of_the_subscription_counts_for_the_next_message() -> None:
@@ -215,8 +307,8 @@ def test_the_queue_goes_with_the_farewell() -> None:
 def test_what_is_under_way_at_a_stop_is_given_back() -> None:
     async def story(hook: Hook) -> tuple[Reply, int]:
         driver = await AsyncDriver.open(None)
-        pusher = Pusher(driver, Poster(), look_ms=1)
-        broker = Broker(driver, hook, pusher)
+        broker = Broker(driver, hook)
+        pusher = broker.pusher = Pusher(driver, Poster(), lambda: 0, look_ms=1)
         await broker.subscribe()
         hook.go_on.clear()
         pusher.start()
@@ -266,8 +358,8 @@ def test_an_address_that_cannot_be_called_gives_no_answer() -> None:
 
 def test_waiting_for_a_place_uses_up_no_attempt() -> None:
     async def story(broker: Broker) -> None:
-        places = broker.pusher.places
-        broker.pusher.places = asyncio.Semaphore(0)
+        places = broker.pusher.doubted_places
+        broker.pusher.doubted_places = asyncio.Semaphore(0)
         broker.hook.answer = lambda _: 503
         await broker.put(b"one")
 
@@ -276,7 +368,7 @@ def test_waiting_for_a_place_uses_up_no_attempt() -> None:
 
         await broker.until(often)
         assert broker.hook.posts == []
-        broker.pusher.places = places
+        broker.pusher.doubted_places = places
         await broker.until_held(1, DEAD)
 
     assert len(run(story, place_ms=1).posts) == 3

@@ -48,7 +48,7 @@ def test_every_figure_of_the_engine_and_the_sockets_is_in_the_table() -> None:
     async def body() -> set[str]:
         driver = await AsyncDriver.open(None)
         hub = Hub(driver, lambda: 0)
-        pusher = Pusher(driver, Poster())
+        pusher = Pusher(driver, Poster(), lambda: 0)
         names = driver.figures().keys() | hub.figures().keys() | pusher.figures().keys()
         names |= QueuePusher(driver, Poster(), lambda: 0, "").figures().keys()
         await driver.close()

@@ -17,6 +17,7 @@ from postroad.model.exchanges import (
     ListBindings,
 )
 from postroad.model.filters import BODY
+from postroad.protocols.sns.push import PENDING_UNTIL
 from postroad.protocols.sns.spec import (
     BY_ATTRIBUTES,
     BY_BODY,
@@ -52,6 +53,7 @@ class Subscription:
         "binding",
         "endpoint",
         "pending",
+        "pending_until_ms",
         "protocol",
         "target",
         "topic",
@@ -65,6 +67,7 @@ class Subscription:
         self.protocol = extras[EXTRA + "Protocol"]
         self.endpoint = extras.get(EXTRA + "Endpoint", "")
         self.pending = info.key == FORM_CLOSED
+        self.pending_until_ms = int(extras.get(PENDING_UNTIL) or 0)
         self.authenticated = self.protocol not in PUSHED or extras.get(AUTHENTICATED) == "true"
         self.attributes = {
             name: extras[EXTRA + name]
@@ -74,6 +77,10 @@ class Subscription:
         if info.filter is not None:
             self.attributes[POLICY] = info.filter
             self.attributes[SCOPE] = BY_BODY if info.filter_scope == BODY else BY_ATTRIBUTES
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether nobody confirmed it in time: it is as if it were not there."""
+        return self.pending and 0 < self.pending_until_ms <= now_ms
 
     @property
     def raw(self) -> bool:

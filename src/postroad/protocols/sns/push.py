@@ -23,6 +23,10 @@ ENDPOINT: Final = "sns.Endpoint"
 SUBSCRIPTION_ARN: Final = "sns.SubscriptionArn"
 RAW: Final = "sns.RawMessageDelivery"
 DELIVERY_POLICY: Final = "sns.DeliveryPolicy"
+PENDING_UNTIL: Final = "sns.PendingUntil"
+"""Until when the endpoint may say yes, in ms; it has done so where nothing is said."""
+ENDED: Final = "sns.Ended"
+"""Said of the queue of a subscription that is over: it goes when nothing is left in it."""
 
 NOTIFICATION: Final = "Notification"
 UNSUBSCRIBED: Final = "UnsubscribeConfirmation"
@@ -36,13 +40,16 @@ NO_ANSWER: Final = 0
 
 @value
 class Endpoint:
-    """A subscription as a delivery queue's extras tell it."""
+    """A subscription as a delivery queue's extras tell it. `pending_until_ms`: when it is over
+    unless it was confirmed by then, 0 where it was; `ended`: it was unsubscribed."""
 
     url: str
     topic_arn: str
     subscription_arn: str
     raw: bool
     policy: PushPolicy
+    pending_until_ms: int = 0
+    ended: bool = False
 
 
 @value
@@ -58,7 +65,7 @@ class PushRequest:
 @value
 class Verdict:
     """How a message is settled after an attempt. `heard`: the endpoint answered something that
-    says it works; `last`: nothing follows any more, its queue can go."""
+    says it works; `last`: nothing follows any more, its queue can go once it is empty."""
 
     outcome: int
     after_ms: int | None = None
@@ -79,6 +86,8 @@ def endpoint_of(extras: Mapping[str, str]) -> Endpoint:
         subscription_arn,
         extras.get(RAW) == "true",
         effective(extras.get(DELIVERY_POLICY)),
+        int(extras.get(PENDING_UNTIL) or 0),
+        ENDED in extras,
     )
 
 

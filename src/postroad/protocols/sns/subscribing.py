@@ -7,7 +7,7 @@ of its own from the first, and its binding stays closed until the endpoint has s
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from postroad.limits import SNS_PUSH_LEASE_MS
+from postroad.limits import SNS_PENDING_MS, SNS_PUSH_LEASE_MS
 from postroad.model.batch import Asking
 from postroad.model.commands import ChangeQueue, DeclareQueue, ListQueues
 from postroad.model.exchanges import (
@@ -34,6 +34,7 @@ from postroad.protocols.sns.mapping import (
     form_key,
     subscriptions_of,
 )
+from postroad.protocols.sns.push import PENDING_UNTIL
 from postroad.protocols.sns.spec import DELIVERY, EXTRA
 from postroad.protocols.sns.subscription_attributes import Wanted
 from postroad.protocols.sns.topic_attributes import policy_for_endpoints
@@ -71,15 +72,20 @@ def make(
     protocol, address = endpoint
     key = FORM_CLOSED if protocol in PUSHED else form_key(protocol, raw=wanted.raw)
     target = read_queue(address) or ""
+    pending: dict[str, str] = {}
     if protocol in PUSHED:
         fresh = call.config.names.fresh_id(call.now_ms)[-12:]
         target = _delivery_queue(described.name, address) + fresh
+        pending = _pending(call)
         made = tx.ask(
-            DeclareQueue(target, _settings(wanted), extras=_told(described, endpoint, wanted))
+            DeclareQueue(
+                target, _settings(wanted), extras=_told(described, endpoint, wanted) | pending
+            )
         )
         if isinstance(made, Refused):
             return refusal(made)
     extras = {EXTRA + "Protocol": protocol, EXTRA + "Endpoint": address, **wanted.extras()}
+    extras.update(pending)
     bound = tx.ask(
         Bind(
             described.name,
@@ -113,8 +119,19 @@ def want_envelopes(tx: Asking, described: ExchangeDescribed) -> None:
 
 
 def ask_endpoint(call: Call, tx: Asking, topic: Topic, one: Subscription) -> None:
-    """Let an endpoint be asked whether it wants to be subscribed."""
+    """Let an endpoint be asked whether it wants to be subscribed; from now on it has its time."""
+    mark(tx, one, _pending(call))
     tell_endpoint(call, tx, topic, one, CONFIRMATION)
+
+
+def mark(tx: Asking, one: Subscription, extras: Mapping[str, str | None]) -> None:
+    """Keep something with a subscription and with its delivery queue."""
+    tx.ask(ChangeBinding(one.binding, extras=dict(extras)))
+    tx.ask(ChangeQueue(one.target, extras=dict(extras)))
+
+
+def _pending(call: Call) -> dict[str, str]:
+    return {PENDING_UNTIL: str(call.now_ms + SNS_PENDING_MS)}
 
 
 def tell_endpoint(call: Call, tx: Asking, topic: Topic, one: Subscription, kind: str) -> None:

@@ -83,7 +83,8 @@ def set_subscription_attributes(
 def _find(call: Call, tx: Asking, named: SubscriptionName) -> Subscription | None:
     topic = named.topic.name
     binding = call.config.names.binding_of(topic, named.id)
-    return None if binding is None else find_subscription(tx, topic, binding)
+    one = None if binding is None else find_subscription(tx, topic, binding)
+    return None if one is None or one.is_over(call.now_ms) else one
 
 
 def _change(tx: Asking, one: Subscription, name: str, wanted: Wanted) -> Fault | None:

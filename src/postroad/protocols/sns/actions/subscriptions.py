@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from postroad.limits import SNS_ENDPOINT_CHARS_MAX, SNS_PAGE, SNS_PAGE_LOOK
 from postroad.model.batch import Asking
+from postroad.model.commands import ChangeQueue, DeleteQueue
 from postroad.model.exchanges import BindingInfo, ChangeBinding, RemoveBinding
 from postroad.protocols.aws.faults import Fault
 from postroad.protocols.aws.session import Script, Shape
@@ -34,10 +35,12 @@ from postroad.protocols.sns.mapping import (
     is_subscription,
 )
 from postroad.protocols.sns.pages import number_after, token_after
+from postroad.protocols.sns.push import ENDED, PENDING_UNTIL
 from postroad.protocols.sns.spec import PROTOCOLS
 from postroad.protocols.sns.subscribing import (
     ask_endpoint,
     make,
+    mark,
     same_subscription,
     tell_endpoint,
 )
@@ -65,6 +68,9 @@ def subscribe(call: Call, given: inputs.Subscribe) -> Script | Fault:
             return described
         endpoint = (given.Protocol, given.Endpoint)
         known = same_subscription(tx, topic.name, *endpoint)
+        if known is not None and known.is_over(call.now_ms):
+            tx.ask(DeleteQueue(known.target))
+            known = None
         if known is not None and _differs(known, wanted):
             return bad("Attributes", "Subscription already exists with different attributes")
         one = known or make(call, tx, described, endpoint, wanted)
@@ -136,8 +142,11 @@ def confirm_subscription(call: Call, given: inputs.ConfirmSubscription) -> Scrip
         one = find_subscription(tx, topic.name, binding)
         if one is None:
             return no_subscription()
+        if one.is_over(call.now_ms):
+            return bad("Token", "it is no longer valid")
         if one.pending:
             key = form_key(one.protocol, raw=one.raw)
+            mark(tx, one, {PENDING_UNTIL: None})
             extras: dict[str, str | None] = {AUTHENTICATED: "true" if signed else None}
             tx.ask(ChangeBinding(binding, extras=extras, key=key))
         return {"SubscriptionArn": call.subscription_arn(topic.name, binding)}
@@ -159,7 +168,8 @@ def unsubscribe(call: Call, given: inputs.OneSubscription) -> Script | Fault:
             return {}
         reply = tx.ask(RemoveBinding(one.binding))
         if one.protocol in PUSHED:
-            # Whoever delivers removes the queue, once the endpoint was told.
+            # Whoever delivers removes the queue, once all that is in it is done.
+            tx.ask(ChangeQueue(one.target, extras={ENDED: "true"}))
             tell_endpoint(call, tx, topic, one, GOODBYE)
         return done(reply)
 
@@ -203,8 +213,9 @@ def _page(call: Call, found: Iterator[BindingInfo]) -> Shape:
             answer["NextToken"] = token_after(str(last))
             break
         last = info.binding
-        if is_subscription(info):
-            listed.append(_listed(call, Subscription(info)))
+        one = Subscription(info) if is_subscription(info) else None
+        if one is not None and not one.is_over(call.now_ms):
+            listed.append(_listed(call, one))
     return answer
 
 

@@ -152,7 +152,7 @@ def get_topic_attributes(call: Call, given: inputs.OneTopic) -> Script | Fault:
         if isinstance(described, Fault):
             return described
         some, last = some_subscriptions(tx, topic.name, after, SNS_STEP_LOOK)
-        pending.extend(one.pending for one in some)
+        pending.extend(one.pending for one in some if not one.is_over(call.now_ms))
         if last is not None:
             return last
         counts = (pending.count(False), pending.count(True))
