@@ -156,6 +156,30 @@ PRINTS = {
         "dashboard: {'home': 3000} - data lake: 3000",
         "dashboard: {'cart': 1000, 'home': 1000, 'pay': 1000} - data lake: 3000",
     ],
+    "45_video_pipeline": [
+        "first: live in 4 sizes with 5 thumbnails",
+        "495 live",
+        "5 unsafe content, found once content_scan, metadata, thumbnail were there",
+        "started twice: False, still waiting: 0",
+    ],
+    "51_checkout": [
+        "waiting for everything: 2800 ms",
+        "paying and queueing, below 600 ms: True",
+        "done later: analytics, email, inventory, recommendations, warehouse",
+    ],
+    "52_three_workers": [
+        "workers: 1 - images each: 1000",
+        "minutes: 50",
+        "workers: 3 - images each: 334 333 333",
+        "minutes: 17",
+    ],
+    "53_one_queue_or_five": [
+        "payment: 79,500 ms in one queue, 0 ms in its own",
+        "push: 79,800 ms in one queue, 0 ms in its own",
+        "email: 79,000 ms in one queue, 0 ms in its own",
+        "image: 79,010 ms in one queue, 0 ms in its own",
+        "report: 71,000 ms in one queue, 391,000 ms in its own",
+    ],
     "27_rabbit_confirms": [
         "confirmed: 1000",
         "purged: 1000",

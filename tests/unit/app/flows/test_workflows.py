@@ -7,7 +7,7 @@ import pytest
 
 from postroad import App, Context, Reject, Rejected, Rejection, Workflow
 from postroad.app.flows.graves import Graves
-from postroad.app.flows.names import alarms_of, place_of, queue_of
+from postroad.app.flows.names import alarms_of, queue_of
 from postroad.app.flows.working import joined_here
 from postroad.app.retry import Retry
 from postroad.errors import BadCommand, BadWorker, BlocksLoop, JobFailed, NoResult
@@ -308,9 +308,8 @@ def test_a_step_knows_its_flow() -> None:
 
     @flows.step()
     def one(context: Context, n: int) -> None:
-        place = place_of(context.message)
-        assert place is not None
-        seen.append((place.workflow, place.id, place.step))
+        assert context.flow is not None
+        seen.append((context.flow.workflow, context.flow.id, context.flow.step))
 
     with app.test():
         flows.start("a", 1)
