@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.app.company import check_count, commands_of
+from postroad.app.flows.names import Place, place_of
 from postroad.app.outcomes import Reject, RetryAfter, RetryNow
 from postroad.model.commands import Command
 from postroad.model.message import Delivery, HeaderValue
@@ -54,6 +55,11 @@ class Context:
     def headers(self) -> dict[str, HeaderValue]:
         """The message's headers."""
         return self.message.headers
+
+    @property
+    def flow(self) -> Place | None:
+        """Of which flow this job is: its `workflow`, `id` and `step`; `None`: of none."""
+        return place_of(self.message)
 
     @property
     def kept(self) -> dict[str, Any]:
