@@ -107,7 +107,6 @@ def recover(
     load_rows(core.state, rows)
     replay = Replay(core.state, cache)
     rule = _read_all(journal, cut, replay)
-    core.state.schedules.begin()
     epoch = max(journal.last_epoch, rule.epoch) + 1
     now = max(now_ms, rule.now_ms)
     journal.claim(epoch, now)
@@ -118,6 +117,7 @@ def recover(
         for _, _, _, id, size in shelf.blocks()
         if id
     )
+    core.state.schedules.begin()
     parts = Parts(core, cache, journal, store, checkpoints, settings)
     parts.epoch = epoch
     parts.now_ms = now
