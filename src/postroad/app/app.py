@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from postroad.app.requests import RequestOptions
     from postroad.app.running import Running
     from postroad.app.waits import Waits
+    from postroad.claimcheck import ClaimCheck
 
 T = TypeVar("T")
 
@@ -62,8 +63,15 @@ class App:
     `where`: an address such as `postroad://127.0.0.1:7420`, a data directory, or `None`: in memory.
     """
 
-    def __init__(self, where: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        where: str | os.PathLike[str] | None = None,
+        *,
+        claim_check: "ClaimCheck | None" = None,
+    ) -> None:
+        """`claim_check`: where large bodies of calls are kept aside."""
         self.link = Link(where)
+        self.claim_check = claim_check
         self.workers: dict[str, Worker[Any, Any]] = {}
         self.readers: dict[str, TopicReader[Any, Any]] = {}
         self.plans: dict[str, Plan] = {}

@@ -4,14 +4,16 @@ It stands between the program and a publish. The rule kept here: what is wrong w
 at the call, before anything is published.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack, cast
 
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.api.places import Place
 from postroad.app.declare import declaring
 from postroad.app.jobs import RESULT_HEADER, RESULT_TTL_S, WAKE_HEADER, Job, id_of
+from postroad.app.large import all_kept_aside, is_large, kept_aside
 from postroad.errors import BadCommand
 from postroad.limits import DURATION_MS_MAX, JOBS_PUBLISH
 from postroad.model.message import HeaderValue
@@ -78,7 +80,8 @@ def delay_with(
 ) -> Job[Any]:
     """As `delay`, with the options apart."""
     body = worker.codec.encode(args, kwargs)[0]
-    call, names = _publishing(worker, body, options), _names(worker, "delay")
+    body, said = kept_aside(worker.app.claim_check, body, options)
+    call, names = _publishing(worker, body, said), _names(worker, "delay")
     _declare(worker, options, names)
     place = worker.app.link.do(call, names)
     return Job(worker.app, id_of(place), worker.codec, wanted=_wants(options))
@@ -91,8 +94,11 @@ async def adelay_with(
     **options: Unpack[CallOptions],
 ) -> Job[Any]:
     """As `adelay`, with the options apart."""
-    body = worker.codec.encode(args, kwargs)[0]
-    call = _publishing(worker, body, options)
+    body, said = worker.codec.encode(args, kwargs)[0], cast("Mapping[str, Any]", options)
+    check = worker.app.claim_check
+    if is_large(check, body):
+        body, said = await asyncio.to_thread(kept_aside, check, body, options)
+    call = _publishing(worker, body, said)
     await _adeclare(worker, options)
     place = await worker.app.link.ado(call)
     return Job(worker.app, id_of(place), worker.codec, wanted=_wants(options))
@@ -121,7 +127,11 @@ async def adelay_many(
 ) -> list[Job[Any]]:
     """As `delay_many`, for a running loop."""
     _check_many(options)
-    lots = _publishing_many(worker, bodies_of(worker, calls), options)
+    bodies = bodies_of(worker, calls)
+    if any(is_large(worker.app.claim_check, body) for body in bodies):
+        lots = await asyncio.to_thread(_publishing_many, worker, bodies, options)
+    else:
+        lots = _publishing_many(worker, bodies, options)
     await _adeclare(worker, options)
     jobs: list[Job[Any]] = []
     for lot in lots:
@@ -236,9 +246,10 @@ def _publishing_many(
 ) -> list[Callable[[Operations], Asks[Place]]]:
     """The publishes, one after another."""
     said = _of_message(worker, options)
+    messages = all_kept_aside(worker.app.claim_check, bodies, said.get("headers") or {})
 
     def lot(start: int) -> Callable[[Operations], Asks[Place]]:
-        part = bodies[start : start + JOBS_PUBLISH]
+        part = messages[start : start + JOBS_PUBLISH]
         return lambda ops: ops.publish_many(worker.queue, part, **said)
 
     return [lot(start) for start in range(0, len(bodies), JOBS_PUBLISH)]

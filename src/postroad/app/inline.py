@@ -23,6 +23,7 @@ from postroad.app.flows.names import CANVAS
 from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
+from postroad.app.large import fetched
 from postroad.app.link import Link
 from postroad.app.outcomes import RetryAfter
 from postroad.app.settler import settling_of
@@ -177,7 +178,8 @@ class Tested:
         try:
             if claims is not None:
                 claims.check(message)
-            args, kwargs = worker.codec.decode(message, context)
+            context.message = await fetched(self._app.claim_check, message)
+            args, kwargs = worker.codec.decode(context.message, context)
             call = _call(worker, args, kwargs)
             result = await Hooks(self._app.middleware).run(context, call)
         except Exception as error:

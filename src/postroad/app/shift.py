@@ -20,6 +20,7 @@ from postroad.app.gate import Gate, Guard
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
+from postroad.app.large import fetched
 from postroad.app.rate import Bucket, per_second_of
 from postroad.app.settler import Settler, passed
 from postroad.app.slots import Slots
@@ -80,6 +81,7 @@ class Shift:
         self._bucket = Bucket(rate, now_ms()) if rate is not None and needs_bucket else None
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
         self._companions = tuple(worker.app.companions)
+        self._claim_check = worker.app.claim_check
         self._settler = Settler(broker, worker.queue, self)
         self._settler.broken = self.broken
 
@@ -147,6 +149,8 @@ class Shift:
         message = run.message
         if self._gate is not None:
             self._gate.claims.check(message)
+        if self._claim_check is not None:
+            message = await fetched(self._claim_check, message)
         if self._plain:
             args, kwargs = self._codec.decode(message, None)
             return await self._function(*args, **kwargs)

@@ -13,7 +13,7 @@ from typing import BinaryIO, Unpack
 
 import msgspec
 
-from postroad.api.messages import Body, Headers, MessageOptions, Outgoing, bytes_of
+from postroad.api.messages import Body, MessageOptions, Outgoing, bytes_of
 from postroad.claimcheck.claim import (
     CLAIM_HEADER,
     Claim,
@@ -51,16 +51,14 @@ class ClaimCheck:
         self._clock = clock or SystemClock()
         self._place: Place = Remote(self.where) if "://" in self.where else Folder(Path(where))
 
-    def outgoing(
-        self, body: Body, headers: Headers | None = None, **options: Unpack[MessageOptions]
-    ) -> Outgoing:
+    def outgoing(self, body: Body, **options: Unpack[MessageOptions]) -> Outgoing:
         """A message to be published, to one queue: with the body where it is small, else with a
         reference to it, which is durable when this returns. Raises `OSError`, `MessageTooLarge`.
         """
         text, found = self.check_in(bytes_of(body))
         if found is not None:
-            headers = {**(headers or {}), CLAIM_HEADER: found}
-        return Outgoing(text, headers, **options)  # type: ignore[misc]
+            options["headers"] = {**(options.get("headers") or {}), CLAIM_HEADER: found}
+        return Outgoing(text, **options)
 
     def check_in(self, body: bytes) -> tuple[bytes, str | None]:
         """What to publish for a body, and the header `postroad-claim` that goes with it: `None`

@@ -32,7 +32,7 @@ def sent(check: ClaimCheck, body: bytes = LARGE, **headers: str) -> Delivery:
     """The message as its receiver gets it."""
     with Broker.open(None) as broker:
         broker.declare("videos")
-        broker.publish_many("videos", [check.outgoing(body, dict(headers))])
+        broker.publish_many("videos", [check.outgoing(body, headers=dict(headers))])
         return broker.pop("videos")[0]
 
 
@@ -259,7 +259,7 @@ def check_crashed(found: list[Delivery]) -> bool:
 
 
 def test_a_reference_keeps_what_goes_with_the_message(check: ClaimCheck) -> None:
-    made = check.outgoing(LARGE, {"a": "b"}, key="k", delay_ms=5)
+    made = check.outgoing(LARGE, headers={"a": "b"}, key="k", delay_ms=5)
     assert (made.key, made.delay_ms) == ("k", 5)
     assert made.headers is not None
     assert made.headers["a"] == "b"

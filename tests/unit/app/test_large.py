@@ -1,0 +1,136 @@
+"""Large bodies of calls: kept aside where the call is made, and fetched before the task runs."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from postroad import App, AsyncBroker, Message, Retry
+from postroad.app.outcomes import BadBody
+from postroad.claimcheck import ClaimCheck
+
+LARGE = b"x" * 1_000
+WITHIN_S = 20.0
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> ClaimCheck:
+    return ClaimCheck(tmp_path / "claims", above_bytes=100)
+
+
+def files(check: ClaimCheck) -> list[Path]:
+    return [one for one in Path(check.where).rglob("*") if one.is_file()]
+
+
+def test_a_call_with_a_large_body_runs_as_any_other(check: ClaimCheck) -> None:
+    app = App(claim_check=check)
+    seen: list[tuple[bytes, int]] = []
+
+    @app.worker("videos")
+    def encode(body: bytes, message: Message) -> None:
+        seen.append((body, len(message.body)))
+
+    with app.test(inline=False) as tested:
+        encode.delay(LARGE, key="a")
+        encode.delay(b"small")
+        encode.delay_many([LARGE, b"small"], headers={"a": "b"})
+        waiting = [one.message for one in tested.broker.peek("videos")]
+        assert [len(one.body) < 200 for one in waiting] == [True] * 4
+        assert waiting[0].key == "a"
+        assert [one.headers.get("a") for one in waiting[2:]] == ["b", "b"]
+        assert len(files(check)) == 2
+        tested.drain()
+    assert seen == [(LARGE, 1_000), (b"small", 5)] * 2
+
+
+def test_a_call_whose_body_is_gone_is_a_dead_letter_with_the_reason(check: ClaimCheck) -> None:
+    app = App(claim_check=check)
+
+    @app.worker("videos", retry=Retry(attempts=5), dead_letter_queue="videos-dead")
+    def encode(body: bytes) -> None:
+        raise AssertionError("it has no body")
+
+    with app.test(inline=False) as tested:
+        encode.delay(LARGE)
+        files(check)[0].unlink()
+        with pytest.raises(BadBody, match="any more"):
+            tested.drain()
+        (dead,) = tested.broker.receive("videos-dead")
+        assert dead.failure.startswith("bad body: its body `")
+        assert dead.failure.endswith("any more")
+
+
+def test_without_a_claim_check_bodies_travel_as_they_are(check: ClaimCheck) -> None:
+    app = App()
+
+    @app.worker("videos")
+    def encode(body: bytes) -> None:
+        assert body == LARGE
+
+    with app.test():
+        encode.delay(LARGE)
+    assert files(check) == []
+
+
+def run(story: Callable[[AsyncBroker, App], object], check: ClaimCheck) -> None:
+    async def body() -> None:
+        async with AsyncBroker.open(None) as broker:
+            app = App.of(broker)
+            app.claim_check = check
+            await story(broker, app)  # type: ignore[misc]
+
+    asyncio.run(asyncio.wait_for(body(), WITHIN_S))
+
+
+def test_a_worker_fetches_and_a_place_out_of_reach_is_tried_again(
+    check: ClaimCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OSError("out of reach")]
+    whole = check.whole
+
+    def reach(message: Message) -> Message:
+        if failures:
+            raise failures.pop()
+        return whole(message)
+
+    monkeypatch.setattr(check, "whole", reach)
+
+    async def story(broker: AsyncBroker, app: App) -> None:
+        seen: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
+
+        @app.worker("videos", retry=Retry(attempts=3, base_s=0.001))
+        async def encode(body: bytes, message: Message) -> None:
+            await seen.put((body, message.delivery_count))
+
+        await encode.adelay(LARGE)
+        await encode.adelay_many([LARGE, b"small"])
+        work = asyncio.create_task(app.serve())
+        found = [await seen.get() for _ in range(3)]
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert sorted(found) == [(b"small", 1), (LARGE, 1), (LARGE, 2)]
+        assert (await broker.describe("videos")).ready == 0
+
+    run(story, check)
+
+
+def test_a_worker_buries_what_has_no_body_and_goes_on(check: ClaimCheck) -> None:
+    async def story(broker: AsyncBroker, app: App) -> None:
+        seen: asyncio.Queue[bytes] = asyncio.Queue()
+
+        @app.worker("videos", dead_letter_queue="videos-dead")
+        async def encode(body: bytes) -> None:
+            await seen.put(body)
+
+        await encode.adelay(LARGE)
+        files(check)[0].write_bytes(b"y" * 1_000)
+        await encode.adelay(b"z" * 1_000)
+        work = asyncio.create_task(app.serve())
+        assert await seen.get() == b"z" * 1_000
+        (dead,) = await broker.receive("videos-dead", wait_ms=10_000)
+        assert "is not what it was" in dead.failure
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    run(story, check)
