@@ -2,7 +2,8 @@
 is written to a file.
 
 Every message is given to somebody, in the order of its partition: what comes again after a kill
-begins where the group had committed, so none is passed over.
+begins where the group had committed, so none is passed over. What they publish with their commits
+is published once.
 """
 
 import random
@@ -15,14 +16,15 @@ from pathlib import Path
 from postroad import Broker
 from tests.compat.processes import start, until
 
-MESSAGES = 2_000
 PARTITIONS = 4
 KILLS = 3
+AROUND = 600
+MESSAGES = KILLS * AROUND
 WITHIN_MS = 60_000
 
 PROGRAM = """
 import os, sys
-from postroad import App, TopicMessage
+from postroad import App, BatchContext, TopicMessage
 from postroad.app.process import work_here
 
 address, ran = sys.argv[1:3]
@@ -30,8 +32,10 @@ app = App(address)
 out = os.open(ran, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 @app.reader("events", group="sums", batch=20, session_s=0.6)
-async def note(batch: list[TopicMessage]) -> None:
-    os.write(out, b"".join(b"%d:%d\\n" % (one.partition, one.offset) for one in batch))
+async def note(context: BatchContext, batch: list[TopicMessage]) -> None:
+    places = [b"%d:%d\\n" % (one.partition, one.offset) for one in batch]
+    context.also(context.later.publish_many("copies", places))
+    os.write(out, b"".join(places))
     await __import__("asyncio").sleep(0.004)
 
 work_here(app, None, 5, lambda line: print(line, flush=True))
@@ -45,7 +49,30 @@ def lines(ran: Path) -> list[tuple[int, int]]:
 
 def reader(at: str, ran: Path) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-c", PROGRAM, f"postroad://{at}", str(ran)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with ran.with_suffix(".err").open("ab") as err:
+        made = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err)
+    assert made.stdout is not None
+    assert made.stdout.readline() == b"working on sums\n"
+    return made
+
+
+def publish(at: str, kill: int) -> None:
+    """What is read around one kill."""
+    with Broker.connect(f"postroad://{at}") as broker:
+        bodies = [f"{kill} {number}" for number in range(AROUND // PARTITIONS)]
+        for partition in range(PARTITIONS):
+            broker.topic("events").publish_many(bodies, partition=partition)
+
+
+def check(ran: Path, copies: list[bytes]) -> None:
+    assert len(copies) == len(set(copies)) == MESSAGES, "each is published once"
+    next_of: dict[int, int] = defaultdict(int)
+    for partition, offset in lines(ran):
+        assert offset <= next_of[partition], "one was passed over"
+        next_of[partition] = max(next_of[partition], offset + 1)
+    again = len(lines(ran)) - MESSAGES
+    # A kill of one reader costs the batch it had, one of the broker those of all.
+    assert again <= (KILLS + 1) * 2 * 20, "more than the batches that ran"
 
 
 def test_killed_readers_and_a_killed_broker_pass_over_no_message(tmp_path: Path) -> None:
@@ -54,39 +81,32 @@ def test_killed_readers_and_a_killed_broker_pass_over_no_message(tmp_path: Path)
     served = start(tmp_path / "life", data=data)
     at = served.endpoints["native"]
     with Broker.connect(f"postroad://{at}") as broker:
-        topic = broker.topic("events")
-        topic.declare(PARTITIONS)
-        bodies = [str(number) for number in range(MESSAGES // PARTITIONS)]
-        for partition in range(PARTITIONS):
-            topic.publish_many(bodies, partition=partition)
+        broker.declare("copies")
+        broker.topic("events").declare(PARTITIONS)
     readers = [reader(at, ran) for _ in range(2)]
     try:
         for kill in range(KILLS):
-            goal = len(set(lines(ran))) + dice.randint(100, 300)
+            publish(at, kill)
+            goal = len(set(lines(ran))) + dice.randint(1, AROUND // 2)
             assert until(lambda goal=goal: len(set(lines(ran))) >= goal, WITHIN_MS)  # type: ignore[misc]
             if kill == 1:
                 served.stop(signal.SIGKILL)
                 served = start(tmp_path / f"life-{kill}", "--native", at, data=data)
             else:
                 readers[kill // 2].kill()
-                readers[kill // 2].wait(20)
+                readers[kill // 2].communicate(timeout=20)
                 readers[kill // 2] = reader(at, ran)
         assert until(lambda: len(set(lines(ran))) == MESSAGES, WITHIN_MS)
         for one in readers:
             one.terminate()
-            assert one.wait(30) == 0
+            assert one.wait(30) == 0, ran.with_suffix(".err").read_text()
         with Broker.connect(f"postroad://{at}") as broker:
             parts = broker.topic("events").group("sums").parts
             assert sum(part.lag for part in parts) == 0
+            copies = [one.body for one in broker.pop("copies", MESSAGES + 100)]
     finally:
         for one in readers:
             one.kill()
-            one.wait(20)
+            one.communicate(timeout=20)
         served.stop()
-    next_of: dict[int, int] = defaultdict(int)
-    for partition, offset in lines(ran):
-        assert offset <= next_of[partition], "one was passed over"
-        next_of[partition] = max(next_of[partition], offset + 1)
-    again = len(lines(ran)) - MESSAGES
-    # A kill of one reader costs the batch it had, one of the broker those of all.
-    assert again <= (KILLS + 1) * 2 * 20, "more than the batches that ran"
+    check(ran, copies)
