@@ -302,6 +302,10 @@ FLOWS_READ_MAX = 1_000  # flows listed at once
 OUTBOX_BATCH_MESSAGES = 1_000  # published in one atomic step; read from the database at once
 OUTBOX_BATCH_BYTES = 8 * 1024 * 1024  # bodies in one of them, or one message
 
+# Back-pressure.
+FLOW_WAIT_S_MIN = 0.005  # before the first try to publish into a full queue; then doubled
+FLOW_WAIT_S_MAX = 0.25  # between two of them at most: how late it is seen that there is room
+
 # Claim checks.
 CLAIM_ABOVE_BYTES = 256 * 1024  # larger bodies are kept aside: as SQS had it for long
 CLAIM_BYTES_MAX = 4 * 1024 * 1024 * 1024  # of one body that is kept aside
@@ -334,7 +338,7 @@ RESULT_BYTES_MAX = 1024 * 1024  # of one result, which stays in memory; larger o
 RESULT_TEXT_MAX = 4_096  # characters of what an error says of itself
 RESULT_LOOK_S = 1.0  # whoever waits for a result looks so often though nobody told it
 WAKE_QUEUE_MS = 600_000  # the queue on which a process is told of results outlives it by so much
-WAKES_READ = 100  # jobs told of at once
+WAKES_READ = 1_000  # results and replies told of at once
 WAKES_WAIT_MS = 2_000  # one wait for them; then it is seen whether anybody waits still
 READER_BATCH_MAX = 10_000  # messages of one batch of a reader: some tens of MB of large events
 READER_MEMBERS_MAX = 100  # members that one reader has in one process
