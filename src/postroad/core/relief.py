@@ -18,6 +18,10 @@ from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.schedules import FireSchedule
 
 
+ROUTING = (*ROUTED, FireSchedule)
+"""Commands of which only the facts tell which queues got something."""
+
+
 class Relief:
     """Brings queues back under their limits; the facts are applied when they are returned."""
 
@@ -29,7 +33,7 @@ class Relief:
         """What must follow a command that came to these facts."""
         if isinstance(command, commands.Publish):
             return self.of(command.queues)
-        if isinstance(command, (*ROUTED, FireSchedule)):
+        if isinstance(command, ROUTING):
             return self._all_of(self._giving_way(records), False)
         if isinstance(command, commands.ChangeQueue):
             return self.of((command.name,))
