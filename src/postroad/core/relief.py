@@ -17,7 +17,6 @@ from postroad.model import commands, history
 from postroad.model.policy import OVERFLOW_REJECT
 from postroad.model.schedules import FireSchedule
 
-
 ROUTING = (*ROUTED, FireSchedule)
 """Commands of which only the facts tell which queues got something."""
 
