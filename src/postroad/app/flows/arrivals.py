@@ -14,7 +14,7 @@ from postroad.app.bodies import encoded
 from postroad.app.company import NOBODY, Company
 from postroad.app.flows.joins import telling
 from postroad.app.flows.names import FLOW_HEADER, Place, place_of
-from postroad.app.flows.plan import ARRIVED, FAILED, Arrival, Rejection
+from postroad.app.flows.plan import ARRIVED, FAILED, REJECTION, Arrival, Rejection
 from postroad.limits import FLOW_RESULT_BYTES_MAX, RESULT_TEXT_MAX
 from postroad.model.message import Delivery
 
@@ -60,6 +60,8 @@ def arrival_of(place: Place, result: object) -> Arrival:
     """What a flow is told of a step that returned this."""
     if isinstance(result, Rejection):
         return failed_at(place, result.reason)
+    if isinstance(result, dict) and list(result) == [REJECTION]:
+        return failed_at(place, str(result[REJECTION]))
     try:
         found = encoded(result, "the result")
     except TypeError as error:

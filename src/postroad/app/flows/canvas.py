@@ -33,7 +33,7 @@ class Draft:
         name = f"{len(self.steps)}.{task}"
         if self.workers and next(iter(self.workers.values())).app is not planned.worker.app:
             raise BadCommand("all tasks of a flow belong to one app")
-        if not after:
+        if not planned.sources:
             check_calls(planned)
         self.steps[name] = step_of(planned, after)
         self.workers[planned.worker.queue] = planned.worker

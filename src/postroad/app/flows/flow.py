@@ -123,6 +123,10 @@ def id_or_new(id: str | None) -> str:
         return uuid4().hex
     if not isinstance(id, str) or not 1 <= len(id) <= FLOW_ID_CHARS_MAX:
         raise BadCommand(f"the id of a flow is a text of 1 to {FLOW_ID_CHARS_MAX} characters")
+    try:
+        id.encode()
+    except UnicodeEncodeError:
+        raise BadCommand("the id of a flow is a text that UTF-8 can carry") from None
     return id
 
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from postroad.model.value import value
-
 INPUT: Final = ""
 """What a flow was started with, among the names of its steps."""
 WHOLE: Final = ""
@@ -101,6 +99,10 @@ class Arrival(msgspec.Struct, omit_defaults=True):
     reason: str = ""
 
 
+REJECTION: Final = "postroad-rejection"
+"""By this a rejection is known again where it was kept as JSON: as the result of a duplicate."""
+
+
 class Rejected(msgspec.Struct, frozen=True):
     """A flow that was rejected, as the task that hears of it gets it.
 
@@ -115,8 +117,7 @@ class Rejected(msgspec.Struct, frozen=True):
     has: dict[str, Any] = {}
 
 
-@value
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True, rename={"reason": REJECTION}):
     """What a step returns to reject its flow: the work was done, and says that it must not go on.
     Its job is no dead letter.
     """

@@ -45,7 +45,7 @@ class Joins:
                 workflow.plan()
                 await self._begin(workflow.name)
         # Chains of earlier lives may have all their jobs behind them and wait for a join.
-        if await self._broker.queues(queue_of(CANVAS)):
+        if queue_of(CANVAS) in await self._broker.queues(queue_of(CANVAS)):
             await self._begin(CANVAS)
         self._app.arrivals.heard.append(self._heard)
 

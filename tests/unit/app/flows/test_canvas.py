@@ -88,6 +88,7 @@ def test_what_no_task_takes_is_said_at_the_call() -> None:
             (chain(add.s(1), add.s(one=2)), "given `one` twice"),
             (chain(add.s(1), add.s(three=2)), "takes no `three`"),
             (chain(add.s()), "one"),
+            (chain(add.s(1), add.si("two")), "Expected `int`"),
             (group([group([add.s(1)])]), "one group"),
         ):
             with pytest.raises(TypeError, match=said):

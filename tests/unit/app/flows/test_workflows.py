@@ -316,6 +316,26 @@ def test_a_step_knows_its_flow() -> None:
     assert seen == [("w", "a", "one")]
 
 
+def test_a_duplicate_that_does_not_run_arrives_with_what_the_first_returned() -> None:
+    app = App()
+    flows, heard = app.workflow("w"), []
+
+    @flows.step(idempotency_key="name", idempotency_ttl_s=60)
+    def one(name: str) -> str | Rejection:
+        heard.append(name)
+        return Rejection("no") if name == "bad" else name.upper()
+
+    @flows.rejected
+    def gone(rejected: Rejected) -> None:
+        heard.append(rejected.id)
+
+    with app.test():
+        assert [flows.start(id, "good", result=True).result(0) for id in "ab"] == ["GOOD", "GOOD"]
+        flows.start("c", "bad")
+        flows.start("d", "bad")
+    assert heard == ["good", "bad", "c", "d"]
+
+
 def test_garbage_among_the_arrivals_stops_nothing() -> None:
     app = App()
     video, heard = pipeline(app)
@@ -346,6 +366,8 @@ def test_what_cannot_be_is_said_at_once() -> None:
         video.step(wait_s=0)
     with app.test(), pytest.raises(BadCommand, match="characters"):
         video.start("x" * (FLOW_ID_CHARS_MAX + 1), "a.mp4")
+    with app.test(), pytest.raises(BadCommand, match="UTF-8"):
+        video.start("\ud800", "a.mp4")
     with app.test(), pytest.raises(TypeError, match="takes str, not int"):
         video.start("a", 7)
     with app.test(), pytest.raises(NoResult):
