@@ -10,6 +10,7 @@ from postroad.core.load import canonical
 from postroad.model import commands
 from postroad.model.exchanges import FANOUT, Bind, DeclareExchange, ExchangeSettings, PublishTo
 from postroad.model.exchanges import Routed as To
+from postroad.model.message import plain_head
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Refused
 from tests.unit.core.road import Road, replayed
@@ -17,6 +18,8 @@ from tests.unit.core.road import Road, replayed
 Deed = tuple[str, dict[str, Any]]
 NAMES = ["a", "b", "c", "d"]
 BYTES_MAX = 12
+HEAD = plain_head({"of no": "weight"})
+"""What comes with each message; where bytes are limited the bodies alone count."""
 ALL, FULL, ANY = "all or none", "skip_full", "skip_refusing"
 
 
@@ -34,7 +37,8 @@ class Naive:
         return QueueSettings(
             length_max=self.length_max,
             bytes_max=self.bytes_max,
-            message_bytes_max=self.largest,
+            limits_bodies=True,
+            message_bytes_max=None if self.largest is None else self.largest + len(HEAD),
             dedup_window_ms=None if self.ids is None else 60_000,
         )
 
@@ -90,7 +94,8 @@ class Crowd:
             bodies.append(b"%d" % self.count + b"." * size)
         ids = [id for _, id in messages]
         skips = {} if way == ALL else {way: True}
-        command = PublishTo("x", ("",), bodies, dedup_ids=ids, **skips)  # type: ignore[arg-type]
+        heads = [HEAD] * len(bodies)
+        command = PublishTo("x", ("",), bodies, heads, dedup_ids=ids, **skips)  # type: ignore[arg-type]
         reply = self.road.ask(command)
         before = {name: (list(one.held), set(one.ids or ())) for name, one in self.queues.items()}
         refused, large = self.refused_in_turn(way, bodies, ids)
