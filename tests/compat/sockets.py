@@ -9,6 +9,13 @@ from tests.compat.processes import Served
 TALK_S_MAX = 15
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
 def talk(served: Served) -> socket.socket:
     """An open connection; its waits end."""
     host, _, port = served.endpoints["sqs"].rpartition(":")

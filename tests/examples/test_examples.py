@@ -162,6 +162,27 @@ PRINTS = {
         "5 unsafe content, found once content_scan, metadata, thumbnail were there",
         "started twice: False, still waiting: 0",
     ],
+    "46_orders": [
+        "order 0: tea for 19.99",
+        "order 1: coffee for 19.99",
+        "order 2: tea for 19.99",
+        "order 3: no tea left, 1999 cents given back",
+        "paid: ['order 0', 'order 1', 'order 2'] shipped: ['order 0', 'order 1', 'order 2']",
+    ],
+    "47_images": [
+        "uploaded: 20 first: /images/cat0 - made so far: 0",
+        "made: 80 each once: True",
+        "of cat0: ['cat0-100', 'cat0-1000', 'cat0-500', 'cat0-preview']",
+    ],
+    "48_notifications": [
+        "0 s: push 100 mail 0 sms 0",
+        "5 s: push 100 mail 0 sms 50",
+        "60 s: push 100 mail 100 sms 100",
+    ],
+    "61_web_app": [
+        "202 {'result': 'Ann was welcomed at ann@example.org'}",
+        "422 without an address",
+    ],
     "51_checkout": [
         "waiting for everything: 2800 ms",
         "paying and queueing, below 600 ms: True",
