@@ -6,6 +6,7 @@ however soon that is. Compiled by mypyc where possible.
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from postroad.core import records as facts
 from postroad.core.decision import Step
@@ -13,6 +14,7 @@ from postroad.core.queue import Queue
 from postroad.core.serve import Server
 from postroad.core.state import State
 from postroad.core.tick import ends_of_life
+from postroad.limits import FLEETING_QUEUES
 
 Apply = Callable[[Sequence[facts.Record]], None]
 
@@ -36,9 +38,10 @@ class Fleeting:
                 self.queues[queue.id] = record.now_ms
 
     def settle(self, state: State) -> Step:
-        """Serve who waits, and end the lives of what is left then."""
+        """Serve who waits, and end the lives of what is left then. Of very many queues those that
+        are too many for one step go with time, a slice of it at a time."""
         whole = Step([], [], True)
-        for id, now in self.queues.items():
+        for id, now in islice(self.queues.items(), FLEETING_QUEUES):
             queue = state.queues.get(id)
             if queue is None:
                 continue
@@ -49,4 +52,5 @@ class Fleeting:
             over = ends_of_life(queue, now)
             self._apply_all(over)
             whole.records.extend(over)
+        self.queues.clear()
         return whole

@@ -383,7 +383,6 @@ class Core:
     def _seal(self, step: Step) -> Step:
         if self.fleeting.queues and not self.whole:
             step = joined([step, self.fleeting.settle(self.state)])
-            self.fleeting.queues.clear()
         if self.server.said:
             step.answers.extend(self.server.said)
             self.server.said = []

@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 
-from postroad.model.commands import (
-    Attach,
-    DeclareQueue,
-    Publish,
-    Receive,
-)
+from postroad.core.decision import Missing
+from postroad.core.records import Expired
+from postroad.limits import FLEETING_QUEUES
+from postroad.model.commands import Attach, DeclareQueue, Publish, Receive
 from postroad.model.policy import QueueSettings
 from postroad.model.replies import Received, Refused
 from tests.unit.core.road import Road, bodies_of
@@ -77,6 +75,21 @@ def test_what_nobody_waits_for_goes_to_the_dead_letters(whole: bool) -> None:
     assert letter.body == b"dead"
     assert letter.note is not None
     assert [one.reason for one in letter.note.deaths] == ["expired"]
+    r.check()
+
+
+def test_in_more_queues_than_one_step_may_have_the_rest_goes_with_time() -> None:
+    r = Road()
+    names = tuple(f"q{at:04}" for at in range(FLEETING_QUEUES + 2))
+    for name in names:
+        r.declare(name)
+    before = len(r.steps)
+    step = r.core.handle(r.ask_of(r.caller, Publish(names, [b"1"], ttls_ms=[0])), r.now)
+    assert not isinstance(step, Missing)
+    r.take(step)
+    assert sum(isinstance(one, Expired) for one in r.records(before)) == FLEETING_QUEUES
+    r.settle_down()
+    assert not any(r.queue(name).pages.length for name in names)
     r.check()
 
 
