@@ -17,6 +17,7 @@ from postroad.model.ask import Caller
 from postroad.model.replies import Reply
 from postroad.store.files import FileStore
 from tests.sim.copies import Violation
+from tests.sim.overlooked import overlooked
 from tests.sim.workloads.schemas import Marks
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class Process:
             self._start(lane)
         if self.engine.fault is not None:
             self.world.stopped_itself(self.engine.fault)
+        elif not self.engine.core.demand.stirred:
+            forgotten = overlooked(self.engine.core)
+            if forgotten:
+                raise Violation(f"messages are ready for {forgotten}, who are not served")
 
     def _start(self, lane: Lane) -> None:
         if lane in self.running or not self.lanes[lane]:

@@ -31,8 +31,8 @@ def _grant(demand: Demand, ask: Ask, command: GrantCredit) -> Done | Refused:
     consumer = demand.consumer(ask.caller, command.consumer)
     if consumer is None:
         return Refused(Why.NO_SUCH_CONSUMER, "no such consumer is attached")
-    consumer.credit = command.credit if command.absolute else consumer.credit + command.credit
-    demand.stir(consumer.queue)
+    credit = command.credit if command.absolute else consumer.credit + command.credit
+    demand.credit(consumer, credit)
     return Done()
 
 

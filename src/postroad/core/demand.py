@@ -8,63 +8,10 @@ from collections import OrderedDict
 from collections.abc import Container
 from heapq import heapify, heappop, heappush
 
-from postroad.core.ring import Consumer, Meter, Pool, Ring
+from postroad.core.ring import Consumer, Gate, Meter, Pool, Ring
+from postroad.core.session import Session, Waiter
 from postroad.limits import ENDED_WAITS_MAX, HELD_GONE_MAX, POOLS_MAX
-from postroad.model.ask import Ask, Caller
-
-
-class Waiter:
-    """A receive or pop that found nothing and waits until an instant. `lists`: the names of the
-    lists it waits for, in place of a queue. `turn`: who began to wait earlier has a lower one."""
-
-    __slots__ = (
-        "ask",
-        "count",
-        "lease_ms",
-        "leased",
-        "lists",
-        "over",
-        "queue",
-        "turn",
-        "until_ms",
-    )
-
-    def __init__(
-        self, ask: Ask, queue: int, count: int, lease_ms: int | None, leased: bool
-    ) -> None:
-        self.ask = ask
-        self.queue = queue
-        self.count = count
-        self.lease_ms = lease_ms
-        self.leased = leased
-        self.lists: tuple[str, ...] = ()
-        self.turn = 0
-        self.until_ms = 0
-        self.over = False
-
-
-class Session:
-    """What one caller waits for and holds. `holders`: (queue, holder) of all leases it may have;
-    `own`: queue -> holder of what it received without a consumer; `own_max`: with more of these it
-    is time to see which queues are gone. `pools`: what its consumers share, by number; `meter`:
-    what is on its way to those that have a window."""
-
-    __slots__ = ("consumers", "holders", "meter", "own", "own_max", "pools", "waiters")
-
-    def __init__(self) -> None:
-        self.waiters: list[Waiter] = []
-        self.consumers: dict[int, Consumer] = {}
-        self.holders: list[tuple[int, int]] = []
-        self.own: dict[int, int] = {}
-        self.own_max = HELD_GONE_MAX
-        self.pools: dict[int, Pool] = {}
-        self.meter: Meter | None = None
-
-    def is_over(self) -> bool:
-        """Whether nothing is left to remember."""
-        if self.waiters or self.consumers or self.holders or self.pools:
-            return False
-        return self.meter is None or not self.meter.on_way
+from postroad.model.ask import Caller
 
 
 class Demand:
@@ -74,7 +21,8 @@ class Demand:
     waited for. `lists`: who waits for a list, by its name; `loose`: holders whose consumers were
     detached from a queue;
     `empty`: lists that go as soon as nobody wants anything of them, `emptied`: those to look at.
-    `forsakable`: queues that go when their last consumer leaves, `forsaken`: those it has left."""
+    `forsakable`: queues that go when their last consumer leaves, `forsaken`: those it has left.
+    `open`: gates that have room again for who was kept back there."""
 
     def __init__(self) -> None:
         self.waiters: dict[int, OrderedDict[Waiter, None]] = {}
@@ -85,7 +33,8 @@ class Demand:
         self.sessions: dict[int, Session] = {}
         self.by_holder: dict[int, Consumer] = {}
         self.loose: dict[int, dict[int, None]] = {}
-        self.stirred: dict[int, None] = {}
+        self.stirred: OrderedDict[int, None] = OrderedDict()
+        self.open: dict[Gate, None] = {}
         self.waiting = 0
         self.watched: dict[int, int] = {}
         self.left: dict[int, None] = {}
@@ -175,10 +124,10 @@ class Demand:
         session.holders.append((consumer.queue, consumer.holder))
         self.by_holder[consumer.holder] = consumer
         if consumer.pool is not None:
-            consumer.pool.members[consumer] = None
+            consumer.pool.add(consumer)
         if consumer.window_bytes:
             session.meter = session.meter or Meter()
-            session.meter.members[consumer] = None
+            session.meter.add(consumer)
             consumer.meter = session.meter
         ring = self.consumers.get(consumer.queue)
         if ring is None:
@@ -195,12 +144,12 @@ class Demand:
         self._leave(consumer.queue)
         self.stir(consumer.queue)
         if consumer.pool is not None:
-            del consumer.pool.members[consumer]
+            consumer.pool.remove(consumer)
             self._tidy(consumer.pool, consumer.ask.caller.number)
         if consumer.meter is not None:
-            del consumer.meter.members[consumer]
+            consumer.meter.remove(consumer)
         ring = self.consumers[consumer.queue]
-        ring.consumers.remove(consumer)
+        ring.remove(consumer)
         if not ring.consumers:
             del self.consumers[consumer.queue]
             if consumer.queue in self.forsakable:
@@ -219,20 +168,17 @@ class Demand:
     def set_pool(self, caller: Caller, pool: Pool, limit: int | None) -> None:
         """Another limit of a pool: whoever may be given more by it is looked at."""
         pool.limit = limit
-        self._stir_pool(pool)
+        self._look_at(pool)
         self._tidy(pool, caller.number)
 
     def arrived(self, caller: Caller, size: int) -> None:
         """So many bytes are no longer on their way to a caller: its consumers with a window may be
-        given more, that one last which was served last."""
+        given more."""
         session = self.sessions.get(caller.number)
         if session is None or session.meter is None:
             return
         session.meter.arrived(size)
-        for member in session.meter.members:
-            if member.bytes_left() > 0:
-                self.stirred.pop(member.queue, None)
-                self.stir(member.queue)
+        self._look_at(session.meter)
         if session.is_over():
             del self.sessions[caller.number]
 
@@ -282,7 +228,7 @@ class Demand:
     def is_exclusive(self, queue: int) -> bool:
         """Whether a consumer is attached to a queue that lets no other be."""
         ring = self.consumers.get(queue)
-        return ring is not None and ring.consumers[0].exclusive
+        return ring is not None and ring.first().exclusive
 
     def next_consumer(self, queue: int, may_lease: bool, oldest: bool) -> Consumer | None:
         """The next consumer that may be given messages. Those that lease are passed over while the
@@ -307,23 +253,46 @@ class Demand:
             consumer.pooled -= count
             self._back_to_pool(consumer.pool, count, consumer.ask.caller.number)
         if consumer.attached:
-            consumer.credit += count
-            self.stir(consumer.queue)
+            self.credit(consumer, consumer.credit + count)
+
+    def credit(self, consumer: Consumer, credit: int) -> None:
+        """So many more messages may be pushed to a consumer."""
+        consumer.credit = credit
+        self.consumers[consumer.queue].wake(consumer)
+        self.stir(consumer.queue)
+
+    def given(self, consumer: Consumer, count: int, size: int) -> None:
+        """Messages are pushed to a consumer, of so many bytes together."""
+        consumer.was_given(count, size)
+        if consumer.credit <= 0:
+            self.consumers[consumer.queue].put_aside(consumer)
+
+    def next_stirred(self) -> int | None:
+        """A queue to look at, or `None`. When nothing is stirred any more, those are for whom there
+        is room where they were kept back."""
+        if not self.stirred:
+            for gate in tuple(self.open):
+                self._look_at(gate)
+        return next(iter(self.stirred), None)
+
+    def _look_at(self, gate: Gate) -> None:
+        """Who was kept back longest at a gate that has room again has its turn before others; who
+        comes after it is looked at when there is room left after that."""
+        consumer = gate.next()
+        if consumer is None:
+            self.open.pop(gate, None)
+            return
+        self.open[gate] = None
+        self.consumers[consumer.queue].wake(consumer)
+        self.stir(consumer.queue)
+        self.stirred.move_to_end(consumer.queue, last=False)
 
     def _back_to_pool(self, pool: Pool, count: int, caller: int) -> None:
         """Leases in a pool are over: where there was no room for more, there is now."""
-        was_full = not pool.room(1)
         pool.used -= count
-        if was_full:
-            self._stir_pool(pool)
+        if pool.kept_back:
+            self._look_at(pool)
         self._tidy(pool, caller)
-
-    def _stir_pool(self, pool: Pool) -> None:
-        """All queues of a pool are looked at, that of who was served last comes last."""
-        if pool.room(1):
-            for member in pool.members:
-                self.stirred.pop(member.queue, None)
-                self.stir(member.queue)
 
     def _tidy(self, pool: Pool, caller: int) -> None:
         """A pool of which nothing is left is forgotten."""

@@ -19,13 +19,14 @@ from postroad.core.decide.receive import (
 )
 from postroad.core.decide.weigh import fitting
 from postroad.core.decision import TOO_LONG, Answer, Step, World, joined, too_long
-from postroad.core.demand import Demand, Waiter
+from postroad.core.demand import Demand
 from postroad.core.handout import Handout
 from postroad.core.lanes import Picked
 from postroad.core.lists.desk import ListDesk, nothing_for
 from postroad.core.queue import Queue
 from postroad.core.rates import Rates
 from postroad.core.ring import Consumer
+from postroad.core.session import Waiter
 from postroad.limits import (
     LAPSE_SLICE,
     PUSH_BATCH,
@@ -126,17 +127,18 @@ class Server:
         answers: list[Answer] = []
         urgent = False
         rounds = 0
-        while self.demand.stirred and rounds < ROUNDS_MAX:
-            id = next(iter(self.demand.stirred))
+        id = self.demand.next_stirred()
+        while id is not None and rounds < ROUNDS_MAX:
             queue = self.world.state.queues.get(id)
             step = None if queue is None else self._serve_next(queue, now)
             if step is None:
                 self.demand.stirred.pop(id, None)
-                continue
-            rounds += 1
-            records.extend(step.records)
-            answers.extend(step.answers)
-            urgent = urgent or step.urgent
+            else:
+                rounds += 1
+                records.extend(step.records)
+                answers.extend(step.answers)
+                urgent = urgent or step.urgent
+            id = self.demand.next_stirred()
         if not answers:
             return None
         return Step(records, answers, urgent)
@@ -295,7 +297,7 @@ class Server:
             return None
         if not alone and self.demand.attached(queue.id) > 1:
             ring = self.demand.consumers[queue.id]
-            room = min(room, ring.portion(consumer, queue.pages.ready, free_slots(queue, 1) > 0))
+            room = min(room, ring.portion(consumer, queue.pages.ready))
         return self._push(queue, consumer, room, now)
 
     def room(self, queue: Queue, count: int, now: int) -> int:
@@ -327,14 +329,14 @@ class Server:
         handout.bytes_max = min(PUSH_BYTES, consumer.bytes_left())
         if not consumer.leased:
             records = self._pop(queue, count, handout)
-            consumer.was_given(handout.count(), handout.bytes)
+            self.demand.given(consumer, handout.count(), handout.bytes)
             return Step(records, [Answer(consumer.ask, handout, self.world.state.group)], True)
         count = free_slots(queue, count)
         if consumer.pool is not None:
             count = consumer.pool.room(count)
         deadline = deadline_of(queue, consumer.lease_ms, now)
         records = self._lease(queue, count, deadline, consumer.holder, handout)
-        consumer.was_given(handout.count(), handout.bytes)
+        self.demand.given(consumer, handout.count(), handout.bytes)
         wait = messages_group(self.world, queue, handout)
         return Step(records, [Answer(consumer.ask, handout, wait)], False)
 

@@ -242,7 +242,7 @@ def test_a_consumer_is_told_after_its_last_message_that_its_queue_is_gone() -> N
     heard = [reply for asked, reply in r.told if asked == number]
     assert [type(one) for one in heard] == [Done, Received, Detached]
     assert heard[-1] == Detached(5)
-    assert [one.consumer for _, one in r.told if isinstance(one, Detached)] == [6, 5]
+    assert [one.consumer for _, one in r.told if isinstance(one, Detached)] == [5, 6]
     assert why(r.ask(GrantCredit(5, 1))) is Why.NO_SUCH_CONSUMER
 
 

@@ -12,10 +12,10 @@ from tests.unit.core.graveyard import bind, graves, head, note_of, publish
 from tests.unit.core.road import Road, bodies_of
 
 
-def strict_queue(r: Road, bodies: list[tuple[bytes, str]], **settings: object) -> None:
+def strict_queue(r: Road, bodies: list[tuple[bytes, str]]) -> None:
     """A queue `q` whose messages all died, each under a key of its own."""
     graves(r)
-    r.declare(dead_letter_exchange="graves", dead_letter_strict=True, **settings)
+    r.declare(dead_letter_exchange="graves", dead_letter_strict=True)
     for body, key in bodies:
         publish(r, body, head("orders", key))
     r.settle(r.receive("q", len(bodies)), commands.REJECT)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from postroad.core.decide.carry import Errand, carry, fetch
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decision import TOO_LONG, Answer, Decision, Missing, Step, World, too_long
-from postroad.core.demand import Demand, Waiter
+from postroad.core.demand import Demand
 from postroad.core.handout import Bodies, Handout, downward, pieces_of
 from postroad.core.list_lane import ListLane
 from postroad.core.lists import records as facts
@@ -26,6 +26,7 @@ from postroad.core.lists.place import (
 from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.core.records import Published, Record
+from postroad.core.session import Waiter
 from postroad.core.settled import popped_record
 from postroad.limits import LIST_NAMES_MAX, RECEIVE_MAX, WAIT_MS_MAX
 from postroad.model.ask import Ask
