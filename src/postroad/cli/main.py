@@ -15,6 +15,7 @@ from postroad import COMPILED, __version__
 from postroad.cli import (
     bench,
     check,
+    flows,
     messages,
     moves,
     plan,
@@ -44,6 +45,7 @@ queues.app.command("put-back")(moves.put_back)
 app.add_typer(queues.app, name="queue")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(pushes.app, name="push")
+app.add_typer(flows.app, name="flow")
 messages.add_to(app)
 check.add_to(app)
 bench.add_to(app)
