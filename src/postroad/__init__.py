@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from postroad.api.aio import AsyncBroker
+    from postroad.api.back_pressure import BackPressure
     from postroad.api.broker import Broker
     from postroad.api.messages import Outgoing
     from postroad.api.topics import TopicMessage
@@ -31,6 +32,7 @@ __all__ = [
     "COMPILED",
     "App",
     "AsyncBroker",
+    "BackPressure",
     "BatchContext",
     "Broker",
     "Context",
@@ -60,6 +62,7 @@ _HOMES: Final = {
     "App": ("postroad.app.app", "App"),
     "AsyncBroker": ("postroad.api.aio", "AsyncBroker"),
     "BatchContext": ("postroad.app.batches", "BatchContext"),
+    "BackPressure": ("postroad.api.back_pressure", "BackPressure"),
     "Broker": ("postroad.api.broker", "Broker"),
     "Context": ("postroad.app.context", "Context"),
     "Flow": ("postroad.app.flows.flow", "Flow"),

@@ -22,6 +22,7 @@ NAMES = {
     "App",
     "AsyncBroker",
     "BatchContext",
+    "BackPressure",
     "Broker",
     "Context",
     "Flow",
