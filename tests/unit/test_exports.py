@@ -109,6 +109,8 @@ ERRORS = {
     "ResultTimeout",
     "Refusal",
     "ReplyNotSent",
+    "RequestFailed",
+    "RequestTimeout",
     "ScheduleNotFound",
     "SettingsDiffer",
     "TaskNotFound",
