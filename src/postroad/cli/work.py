@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 AppArgument = Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the app is.")]
 QueuesOption = Annotated[
-    str | None, typer.Option("--queues", metavar="A,B", help="Only the workers of these queues.")
+    str | None,
+    typer.Option(
+        "--queues",
+        metavar="A,B",
+        help="Only the workers of these queues, and readers of these groups.",
+    ),
 ]
 ConcurrencyOption = Annotated[
     int | None,
