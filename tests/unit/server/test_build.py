@@ -17,7 +17,7 @@ from postroad.server.build import Parts, Server
 from postroad.server.config import load
 from tests.unit.server.fakes import ScriptedDriver
 
-OTHERS_OFF = {"amqp": "off", "native": "off", "native_socket": "off"}
+OTHERS_OFF = {"amqp": "off", "native": "off", "native_socket": "off", "push": "off"}
 PORT_0 = load({"sqs": "127.0.0.1:0", **OTHERS_OFF}, {})
 
 
@@ -43,6 +43,19 @@ def line_sessions(parts: Parts) -> Callable[[], Session]:
 @pytest.fixture(autouse=True)
 def plain_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(build.PROTOCOLS, "sqs", line_sessions)
+
+
+@pytest.mark.parametrize(("where", "pushes"), [("off", False), ("public", True)])
+def test_a_server_pushes_queues_unless_it_was_told_not_to(where: str, pushes: bool) -> None:
+    async def body() -> None:
+        driver = ScriptedDriver({})
+        server = await Server.open(
+            load({"sqs": "127.0.0.1:0", **OTHERS_OFF, "push": where}, {}), driver.open
+        )
+        assert ("queue_pushes" in server.figures()) == pushes
+        await server.close()
+
+    asyncio.run(body())
 
 
 def test_a_client_is_answered_by_the_engine() -> None:

@@ -1,0 +1,48 @@
+"""An embedded broker pushes while a program wants it to."""
+
+import asyncio
+
+from postroad import AsyncBroker
+from postroad.app.pushing import pushing
+from tests.unit.net.hooks import Hook, hooked
+
+WITHIN_S = 20.0
+
+
+async def held(broker: AsyncBroker) -> int:
+    found = await broker.describe("orders")
+    return found.ready + found.delayed + found.leased
+
+
+def test_an_embedded_broker_pushes_as_long_as_the_block_lasts() -> None:
+    async def story(hook: Hook) -> None:
+        async with AsyncBroker.open(None) as broker:
+            await broker.declare("orders")
+            await broker.push("orders", hook.url)
+            await broker.publish("orders", b"one")
+            assert hook.posts == []
+            async with pushing(broker, look_ms=1):
+                while await held(broker):
+                    pass
+            await broker.publish("orders", b"two")
+            assert [one.body for one in await broker.pop("orders", 5)] == [b"two"]
+
+    with hooked() as hook:
+        asyncio.run(asyncio.wait_for(story(hook), WITHIN_S))
+    assert hook.bodies == [b"one"]
+
+
+def test_private_addresses_can_be_out_of_reach() -> None:
+    async def story(hook: Hook) -> None:
+        async with AsyncBroker.open(None) as broker:
+            await broker.declare("dead")
+            await broker.declare("orders", deliveries_max=1, dead_letter_queue="dead")
+            await broker.push("orders", hook.url)
+            await broker.publish("orders", b"one")
+            async with pushing(broker, private=False, look_ms=1):
+                (dead,) = await broker.receive("dead", wait_ms=20_000)
+            assert dead.failure.endswith("`127.0.0.1` is no public address")
+
+    with hooked() as hook:
+        asyncio.run(asyncio.wait_for(story(hook), WITHIN_S))
+    assert hook.posts == []
