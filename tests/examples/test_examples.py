@@ -208,6 +208,12 @@ PRINTS = {
         "1 taken",
         "2 refused: the queue is full",
     ],
+    "34_payments": [
+        "requests: ['pay_1', 'pay_2', 'pay_2'], charged: {'pay_1': 10000, 'pay_2': 500}",
+        "receipts: ['pay_1', 'pay_2']",
+        "books: [('pay_1', 'completed'), ('pay_2', 'completed'), ('pay_3', 'failed'),"
+        " ('pay_4', 'completed')]",
+    ],
     "33_outbox": [
         "published: 2",
         "orders and how often they were paid: [(1, 1), (3, 0)]",
