@@ -84,7 +84,7 @@ def test_how_often_a_message_came_back_is_told_where_the_queue_counts() -> None:
     head = routed_head("x", "key", write_properties(Properties(type="t")))
     cases: list[tuple[int, FieldTable | None]] = [(1, None), (3, {"x-delivery-count": 2})]
     for count, headers in cases:
-        rendered = Renderer("q", True).render(delivery(head, count))
+        rendered = Renderer("q", True, 131_072).render(delivery(head, count))
         assert parse_properties(rendered[2]) == Properties(type="t", headers=headers)
         assert Renderer("q", False).render(delivery(head, count))[2] == head[7:]
 
