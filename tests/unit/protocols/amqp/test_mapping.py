@@ -86,7 +86,7 @@ def test_how_often_a_message_came_back_is_told_where_the_queue_counts() -> None:
     for count, headers in cases:
         rendered = Renderer("q", True, 131_072).render(delivery(head, count))
         assert parse_properties(rendered[2]) == Properties(type="t", headers=headers)
-        assert Renderer("q", False).render(delivery(head, count))[2] == head[7:]
+        assert Renderer("q", False, 131_072).render(delivery(head, count))[2] == head[7:]
 
 
 def test_a_message_of_a_stream_says_where_it_stands() -> None:
