@@ -139,10 +139,10 @@ def test_flows_come_to_their_end_and_make_each_step_once_whoever_is_killed(
     try:
         starter = [sys.executable, "-c", program, f"postroad://{at}", str(ran), "start"]
         subprocess.run(starter, check=True, timeout=60)
-        whom = ["worker", "broker", "worker", "broker"]
+        whom = ["worker", "broker"] * 2 + ["worker"] * 2
         chance.shuffle(whom)
         for number, one in enumerate(whom):
-            goal = count(ran) + chance.randrange(100, 350)
+            goal = count(ran) + chance.randrange(50, 300)
             assert until(lambda goal=goal: _is_past(ran, goal), WITHIN_MS)  # type: ignore[misc]
             if one == "worker":
                 crew.kill(chance.randrange(2))

@@ -142,12 +142,12 @@ def chain(*links: Canvas) -> Chain:
     """One after another: `chain(load.s(1), resize.s(200), save.s())`. Each gets the result of the
     one before as its first argument; behind a group, a list of all results.
     """
-    return Chain(_checked(links, "a chain"))
+    return Chain(_checked(list(links), "a chain"))
 
 
 def group(members: Sequence[Canvas]) -> Group:
     """All at once: `group([resize.s(1), resize.s(2)])`."""
-    return Group(_checked(members, "a group"))
+    return Group(_checked(list(members), "a group"))
 
 
 def chord(members: Group | Sequence[Canvas], callback: Canvas) -> Chain:
@@ -156,12 +156,13 @@ def chord(members: Group | Sequence[Canvas], callback: Canvas) -> Chain:
     return chain(first, callback)
 
 
-def _checked(given: Sequence[Canvas], what: str) -> list[Canvas]:
-    found = list(given)
-    if not found:
+def _checked(given: Sequence[object], what: str) -> list[Canvas]:
+    if not given:
         raise BadCommand(f"{what} has at least one task")
-    for one in found:
+    found: list[Canvas] = []
+    for one in given:
         if not isinstance(one, Canvas):
             kind = type(one).__name__
             raise TypeError(f"{what} is made of calls such as `task.s(1)`, not of {kind}")
+        found.append(one)
     return found

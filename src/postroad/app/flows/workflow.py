@@ -5,7 +5,7 @@ queue of its own, and may be called by hand.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import msgspec
 
@@ -24,8 +24,6 @@ from postroad.limits import FLOWS_READ_MAX
 if TYPE_CHECKING:
     from postroad.app.app import App, Options
     from postroad.app.worker import Declares
-
-Rejecting = TypeVar("Rejecting", bound=Callable[..., Any])
 
 
 class Input:
@@ -78,7 +76,7 @@ class Workflow:
         them is not done so long after the first, the flow is rejected. Raises `BadWorker`.
         """
         several = after if isinstance(after, Sequence) and not isinstance(after, str) else [after]
-        sources = [self._name_of(one) for one in cast("Sequence[StepLike]", several)]
+        sources = [self._name_of(one) for one in several]
         wait_ms = ms_of(wait_s, "wait_s")
 
         def declared(function: Callable[..., Any]) -> Worker[..., Any]:
@@ -93,11 +91,9 @@ class Workflow:
 
         return cast("Declares", declared)
 
-    @overload
-    def rejected(self, function: Rejecting, /) -> Rejecting: ...
-    @overload
-    def rejected(self, **options: "Unpack[Options]") -> "Declares": ...
-    def rejected(self, function: Any = None, /, **options: Any) -> Any:
+    def rejected(
+        self, function: Callable[..., Any] | None = None, /, **options: "Unpack[Options]"
+    ) -> Any:
         """Make a function the task that is called once for each flow that is rejected: its one
         parameter is a `Rejected`. Its queue is `<workflow>.rejected`.
         """
