@@ -107,6 +107,7 @@ SETTLED_SAMPLES_MAX = 64  # instants known of 4,096 settled neighbours: 8 bytes 
 LAPSE_SLICE = 1_000  # messages that come back in one turn, but for the last lease's
 FLEETING_QUEUES = 1_000  # in which messages that live for no time are settled in one step
 PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one turn
+PURGE_SLICE = 32_768  # messages of one turn that a purge of what is ready drops
 DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn
 REFUSED_KEPT_MAX = 100_000  # dead messages in a full queue; with more it keeps none it refuses
 DEAD_WAIT_MS = 1_000  # what is dead and has nowhere to go, though it may not be lost, tries again

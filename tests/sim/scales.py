@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from postroad.core import burials, shelf, tick
+from postroad.core import burials, purges, shelf, tick
 from postroad.core.decide import load, move
 from postroad.core.kv import apply as kv_apply
 from postroad.core.kv import clock as kv_clock
@@ -22,6 +22,7 @@ SMALL: list[tuple[Any, str, int]] = [
     (tick, "LAPSE_SLICE", 5),
     (burials, "DEAD_SLICE", 3),
     (tick, "PAGE_SLICE", 1),
+    (purges, "PURGE_SLICE", 2),
     (kv_tree, "KV_PAGE_ENTRIES", 4),
     (kv_clock, "KV_EXPIRE_SLICE", 2),
     (kv_clock, "KV_SWEEP_SLICE", 2),

@@ -84,13 +84,14 @@ Deciders = dict[type, Callable[[World, Any, int], "Decision | Missing"]]
 
 
 class Batches:
-    """Does batches and runs by way of the core's own `handle`."""
+    """Does batches and runs by way of the core's own `handle`. `busy`: one is on its way."""
 
     def __init__(self, world: World, life: Life, handle: Handle, deciders: Deciders) -> None:
         self.world = world
         self.life = life
         self.handle = handle
         self.deciders = deciders
+        self.busy = False
 
     def do(self, ask: Ask, now: int) -> Step:
         """A batch or a run."""

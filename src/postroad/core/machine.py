@@ -13,12 +13,12 @@ from postroad.core.decide import publish
 from postroad.core.decide.receive import messages_group
 from postroad.core.decision import Answer, Decision, Missing, Step, World, joined
 from postroad.core.demand import Demand
+from postroad.core.door import Door
 from postroad.core.exchanges.together import publishes_of
 from postroad.core.fleeting import Fleeting
 from postroad.core.handout import Library, split
 from postroad.core.kv.together import sets_of
 from postroad.core.life import Life
-from postroad.core.lines import Lines
 from postroad.core.lists.desk import SERVED as FROM_LISTS
 from postroad.core.lists.desk import nothing_for
 from postroad.core.queue import Queue
@@ -35,7 +35,7 @@ from postroad.model import commands
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
 from postroad.model.replies import Refused, Reply, Settled, Why
-from postroad.model.sound import unsound, unsound_columns
+from postroad.model.sound import unsound_columns
 
 
 class Core:
@@ -54,7 +54,7 @@ class Core:
         self.fleeting = Fleeting(self.server, self._apply_all)
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
-        self.lines = Lines()
+        self.door = Door(self.life, self.server.purges, self.batches)
         self.whole = False
         self.wake = Wake(self.world, self.demand, self.schedule, self.server, self.life, self.desk)
 
@@ -84,19 +84,16 @@ class Core:
         """One ask."""
         self.wake.stale = True
         command = ask.command
-        wrong = unsound(command)
-        if wrong is not None:
-            return self._seal(self._refused(ask, wrong))
+        stopped = self.door.stop(ask)
+        if stopped is not None:
+            return self._seal(stopped)
         if isinstance(command, Batch | Run):
             # What was tested whole before the first command is there until the last is done.
             self.whole = isinstance(command, Batch) and command.all_or_nothing is True
+            self.batches.busy = True
             step = self.batches.do(ask, now)
-            self.whole = False
+            self.batches.busy = self.whole = False
             return self._seal(step)
-        locked = self.life.refusal(ask) if self.life.owner_of else None
-        refused = locked or self.lines.refusal(ask)
-        if refused is not None:
-            return self._seal(Step([], [Answer(ask, refused, 0)], False))
         decider = DECIDERS.get(type(command))
         if decider is None:
             if isinstance(command, SERVED):
@@ -118,7 +115,7 @@ class Core:
         if records:
             records = records + self.relief.after(command, records)
         answer = self._answer(ask, decision)
-        self.lines.heed(answer)
+        self.door.lines.heed(answer)
         return self._seal(Step(records, [answer], True))
 
     def _serve(self, ask: Ask, now: int) -> Step | Missing:
@@ -171,7 +168,8 @@ class Core:
         return self._seal(Step(records, answers, True))
 
     def _sets_or_publishes(self, asks: list[Ask], now: int) -> Step | None:
-        if self.lines.eras and any(map(self.lines.refusal, asks)):
+        lines = self.door.lines
+        if lines.eras and any(map(lines.refusal, asks)):
             return None
         replies: list[Reply] = []
         several = sets_of(self.world, asks) or publishes_of(self.world, asks, now)
@@ -217,7 +215,7 @@ class Core:
         """One slice of what time makes true; `None` when there is nothing now."""
         self.wake.stale = True
         ended = [*self.server.end_waits(now), *self.desk.end_waits(now)]
-        silent = self.desk.silent(now) or Step([], [], False)
+        silent = self.desk.silent(now) or self.server.purges.next_slice() or Step([], [], False)
         if ended or silent.records or silent.answers:
             return self._seal(joined([Step([], ended, False), silent]))
         for id in self.server.rates.take_due(now):
@@ -245,7 +243,7 @@ class Core:
         self.wake.stale = True
         self.desk.forget(caller)
         self.life.forget(caller)
-        self.lines.forget(caller)
+        self.door.forget(caller)
         for queue, holder in self.demand.forget(caller):
             self.schedule.ending.append((queue, holder, True))
 
@@ -281,7 +279,7 @@ class Core:
         for waiter in self.demand.everybody():
             self.demand.end_wait(waiter)
             answers.append(Answer(waiter.ask, nothing_for(waiter), 0))
-        answers.extend(self.desk.stop_waiting())
+        answers.extend((*self.desk.stop_waiting(), *self.server.purges.stop()))
         return answers
 
     def _answer(self, ask: Ask, decision: Decision) -> Answer:

@@ -23,6 +23,7 @@ from postroad.core.demand import Demand
 from postroad.core.handout import Handout
 from postroad.core.lanes import Picked
 from postroad.core.lists.desk import ListDesk, nothing_for
+from postroad.core.purges import Purges
 from postroad.core.queue import Queue
 from postroad.core.rates import Rates
 from postroad.core.ring import Consumer
@@ -82,6 +83,7 @@ class Server:
         self.next_holder = 1
         self.said: list[Answer] = []
         self.lists = ListDesk(world, demand, (self.room, self.spend), apply_all)
+        self.purges = Purges(world, apply_all)
 
     def handle(self, ask: Ask, now: int) -> Step:
         """Receive, pop, attach, grant credit, detach."""

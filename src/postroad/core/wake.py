@@ -46,7 +46,7 @@ class Wake:
 
     def look(self) -> int:
         """The same, whatever was known."""
-        best = 1 if self.server.lists.moving else 0
+        best = 1 if self.server.lists.moving or self.server.purges.waiting else 0
         best = sooner(best, self.schedule.next_ms(self.world))
         best = sooner(best, self.life.next_ms())
         best = sooner(best, self.demand.next_end())

@@ -77,7 +77,8 @@ class DeleteQueue:
 @value
 class PurgeQueue:
     """Drop every message a queue holds now, the leased ones too; `ready_only`: those that are
-    ready, and no others. Answer: `Purged(count)`."""
+    ready, and no others: where these are many, a part of them at a time, with what comes back
+    meanwhile and without what is published. Answer: `Purged(count)`, when it is done."""
 
     name: str
     ready_only: bool = False

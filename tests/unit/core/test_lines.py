@@ -67,5 +67,5 @@ def test_so_many_broken_lines_of_a_caller_are_remembered() -> None:
     r = road()
     for line in range(1, LINES_BROKEN_MAX + 3):
         publish(r, b"1", LARGE, line=line)
-    assert len(r.core.lines.eras[1]) == LINES_BROKEN_MAX
+    assert len(r.core.door.lines.eras[1]) == LINES_BROKEN_MAX
     assert why(publish(r, b"1", line=LINES_BROKEN_MAX + 2)) is Why.CHANGED

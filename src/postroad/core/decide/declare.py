@@ -232,11 +232,17 @@ def decide_purge(world: World, command: PurgeQueue, _now: int) -> Decision:
         return no_such_queue(world.state, command.name)
     count = queue.pages.length
     kept = 0 if queue.past is None else queue.past.count
-    if command.ready_only and (kept or count != queue.pages.ready):
+    if command.ready_only and must_leave_some(queue):
         return _purge_ready(queue)
     if not count and not kept:
         return Decision([], Purged(0), queue.touched)
     return Decision([facts.Purged(queue.id, queue.next_offset)], Purged(count))
+
+
+def must_leave_some(queue: Queue) -> bool:
+    """Whether a queue has more than what is ready."""
+    kept = 0 if queue.past is None else queue.past.count
+    return kept > 0 or queue.pages.length != queue.pages.ready
 
 
 def _purge_ready(queue: Queue) -> Decision:
