@@ -63,12 +63,12 @@ class Ending:
 
     `failing`: what becomes of it where the run failed, with its `error`; `final`: for good.
     `asked`: commands of the task itself, to be done with the ack; `beside`: commands of the worker.
-    `claim`: the idempotency key it holds.
+    `claim`: the idempotency key it holds, and `freeing` what gives it up.
     """
 
     __slots__ = (
         *("asked", "beside", "claim", "companions", "error"),
-        *("failing", "final", "message", "result", "tries"),
+        *("failing", "final", "freeing", "message", "result", "tries"),
     )
 
     def __init__(
@@ -84,6 +84,7 @@ class Ending:
         self.asked = asked
         self.result = result
         self.beside: Sequence[Command] = ()
+        self.freeing: Sequence[Command] = ()
         self.claim: Claim | None = None
         self.error: BaseException | None = None
         self.failing: Failing | None = None

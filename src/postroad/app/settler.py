@@ -60,6 +60,7 @@ class Settler:
         self._released: list[Delivery] = []
         self._endings: list[Ending] = []
         self._besides: list[Command] = []
+        self._is_late = False
         self._task: asyncio.Task[None] | None = None
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
 
@@ -105,7 +106,9 @@ class Settler:
         # Begun a turn later: what else is over in this turn comes along.
         try:
             while self._has_more():
-                if not await self._step():
+                await self._step()
+                if self._is_late:
+                    self._is_late = False
                     await passed(self._loop, WORKER_AGAIN_MS)
         except BaseException as error:
             if not self.broken.done():
@@ -118,21 +121,33 @@ class Settler:
         alone = self._acks or self._failing or self._released
         return bool(alone or self._endings or self._besides)
 
-    async def _step(self) -> bool:
-        """Settle what there is; false where some of it must be settled again."""
+    async def _step(self) -> None:
+        """Settle what there is."""
         alone = _Alone(self._acks, self._failing, self._released, self._besides)
         endings = self._endings
         self._acks, self._failing, self._released, self._besides = [], [], [], []
         self._endings = []
         if not endings:
-            return await self._free(alone, [])
-        parties = [
-            party for party in await asyncio.gather(*map(self._party, endings)) if party is not None
-        ]
-        free = [party for party in parties if not party.with_ack]
-        bound = [party for party in parties if party.with_ack]
-        done = await asyncio.gather(self._free(alone, free), *map(self._bound, bound))
-        return all(done) and len(parties) == len(endings)
+            await self._free(alone)
+            return
+        parties = await self._parties(endings)
+        await asyncio.gather(
+            self._free(alone),
+            self._beside([party for party in parties if not party.with_ack]),
+            self._with_ack([party for party in parties if party.with_ack]),
+        )
+
+    async def _parties(self, endings: list[Ending]) -> list[Party]:
+        parties: list[Party] = []
+        companions: list[Ending] = []
+        for ending in endings:
+            if ending.companions:
+                companions.append(ending)
+            else:
+                parties.append(Party(ending, list(ending.asked), list(ending.beside), False))
+        found = await asyncio.gather(*map(self._party, companions))
+        parties.extend(party for party in found if party is not None)
+        return parties
 
     async def _party(self, ending: Ending) -> Party | None:
         try:
@@ -144,52 +159,21 @@ class Settler:
             self._refused(ending, error)
         return None
 
-    async def _free(self, alone: "_Alone", parties: list[Party]) -> bool:
+    async def _free(self, alone: "_Alone") -> None:
         """Settle what stands each for itself: one lease that was lost takes nothing from the
         others."""
         try:
-            if alone.is_acks and not parties:
+            if alone.is_acks:
                 await self._ack_all(alone.acks)
-                return True
+                return
             operations = self._operations(alone)
-            for part, some in self._parts(alone.acks, operations, parties):
-                await self._do(part, some)
+            for start in range(0, len(operations), BATCH_COMMANDS_MAX):
+                part = operations[start : start + BATCH_COMMANDS_MAX]
+                self._tell(await self._broker.batch(part, all_or_nothing=False))
         except _AGAIN as error:
             self._say_again(error)
             self._acks[:0], self._failing[:0] = alone.acks, alone.failing
             self._released[:0], self._besides[:0] = alone.released, alone.besides
-            self._endings[:0] = [party.ending for party in parties]
-            return False
-        return True
-
-    def _parts(
-        self, acks: Sequence[Delivery], operations: list[Asks[Any]], parties: Sequence[Party]
-    ) -> Iterator[tuple[list[Asks[Any]], list[Party]]]:
-        """One batch after another, and whose company is in it: a message is in one with its
-        company.
-        """
-        half = BATCH_COMMANDS_MAX // 2
-        while len(operations) > half:
-            yield operations[:half], []
-            operations = operations[half:]
-        acks, some, size = list(acks), list[Party](), 0
-        for party in parties:
-            size += bytes_of(party.beside)
-            full = len(operations) + len(party.beside) + 2 > BATCH_COMMANDS_MAX
-            if some and (full or size > COMPANY_BYTES):
-                yield self._with_acks(acks, operations), some
-                acks, operations, some, size = [], [], [], bytes_of(party.beside)
-            if party.ending.failing is None:
-                acks.append(party.ending.message)
-            else:
-                operations.append(self._settling(party.ending))
-            operations.extend(map(asking, party.beside))
-            some.append(party)
-        if acks or operations:
-            yield self._with_acks(acks, operations), some
-
-    def _with_acks(self, acks: list[Delivery], operations: list[Asks[Any]]) -> list[Asks[Any]]:
-        return [self._broker.later.ack(acks), *operations] if acks else operations
 
     async def _ack_all(self, acks: list[Delivery]) -> None:
         try:
@@ -197,42 +181,74 @@ class Settler:
         except LeaseLost as error:
             self._tell([error])
 
-    async def _do(self, operations: list[Asks[Any]], parties: list[Party]) -> None:
-        try:
-            self._tell(await self._broker.batch(operations, all_or_nothing=False))
-        except Refusal as error:
-            if not parties:
-                raise
-            # One of them is nothing that a batch takes: the others must not wait for it.
-            self._hears.left_out(str(error))
-            for party in parties:
-                await self._do_alone(party)
+    async def _beside(self, parties: list[Party]) -> None:
+        """Settle messages with company that stands for itself."""
+        for part in _parts(parties):
+            try:
+                operations = self._operations_of(part)
+                self._tell(await self._broker.batch(operations, all_or_nothing=False))
+            except _AGAIN as error:
+                self._say_again(error)
+                self._endings.extend(party.ending for party in part)
+            except Refusal as error:
+                # One of them is nothing that a batch takes: the others must not wait for it.
+                if len(part) > 1:
+                    for party in part:
+                        await self._beside([party])
+                else:
+                    self._hears.left_out(str(error))
+                    self._settle_bare(part[0].ending)
 
-    async def _do_alone(self, party: Party) -> None:
-        settling = self._settling(party.ending)
-        beside = [asking(one) for one in party.beside]
-        try:
-            self._tell(await self._broker.batch([settling, *beside], all_or_nothing=False))
-        except Refusal as error:
-            self._hears.left_out(str(error))
-            alone = [self._settling(party.ending)]
-            self._tell(await self._broker.batch(alone, all_or_nothing=False))
+    def _settle_bare(self, ending: Ending) -> None:
+        if ending.failing is None:
+            self.ack(ending.message)
+        else:
+            self.fail(ending.failing)
 
-    async def _bound(self, party: Party) -> bool:
+    async def _with_ack(self, parties: list[Party]) -> None:
+        """Settle messages with what is done with them or not at all: together, for that is one
+        step, and where any of it is refused each by itself."""
+        alone: list[Party] = []
+        for part in _parts(parties):
+            if len(part) == 1 or not await self._together(part):
+                alone.extend(part)
+        await asyncio.gather(*map(self._bound, alone))
+
+    async def _together(self, part: list[Party]) -> bool:
+        try:
+            await self._broker.batch(self._operations_of(part))
+        except _AGAIN as error:
+            self._say_again(error)
+            self._endings.extend(party.ending for party in part)
+        except Refusal:
+            return False
+        return True
+
+    def _operations_of(self, part: list[Party]) -> list[Asks[Any]]:
+        """All that a part of the parties wants done."""
+        acks = [party.ending.message for party in part if party.ending.failing is None]
+        operations: list[Asks[Any]] = [self._broker.later.ack(acks)] if acks else []
+        for party in part:
+            if party.ending.failing is not None:
+                operations.append(self._settling(party.ending))
+            operations.extend(map(asking, party.with_ack))
+            operations.extend(map(asking, party.beside))
+        return operations
+
+    async def _bound(self, party: Party) -> None:
         """Settle one message with what is done with it or not at all."""
         ending = party.ending
         try:
             if not await self._whole(party, [*party.with_ack, *party.beside]):
                 # What stands for itself may have been in the way.
                 await self._whole(party, party.with_ack)
-                beside = [asking(one) for one in party.beside]
-                self._tell(await self._broker.batch(beside, all_or_nothing=False))
+                self.also(party.beside)
         except _AGAIN as error:
             self._say_again(error)
             self._endings.append(ending)
-            return False
         except LeaseLost:
             self._hears.lost([ending.message])
+            self.also(ending.freeing)
         except Changed as error:
             ending.tries += 1
             if party.again and ending.tries < COMPANY_TRIES_MAX:
@@ -241,7 +257,6 @@ class Settler:
                 self._refused(ending, error)
         except Refusal as error:
             self._refused(ending, error)
-        return True
 
     async def _whole(self, party: Party, company: list[Any]) -> bool:
         """All or nothing; false where it was refused, and there is less to be tried."""
@@ -263,10 +278,13 @@ class Settler:
         # What goes with a failure cannot fail it once more: it goes without.
         self._hears.left_out(str(error))
         self.fail(ending.failing)
+        self.also(ending.beside)
 
     def _operations(self, alone: "_Alone") -> list[Asks[Any]]:
         later = self._broker.later
         operations: list[Asks[Any]] = list(map(asking, alone.besides))
+        if alone.acks:
+            operations.append(later.ack(alone.acks))
         # What comes behind a failed one in its order goes back before it does.
         if alone.released:
             operations.append(later.release(alone.released))
@@ -293,6 +311,7 @@ class Settler:
                 _log.error("queue `%s`: a message was not settled: %s", self._queue, one)
 
     def _say_again(self, error: Exception) -> None:
+        self._is_late = True
         _log.warning("queue `%s`: settling again: %s", self._queue, error)
 
 
@@ -309,6 +328,23 @@ class _Alone:
     def is_acks(self) -> bool:
         """Whether there is nothing but acks."""
         return bool(self.acks) and not (self.failing or self.released or self.besides)
+
+
+def _parts(parties: Sequence[Party]) -> Iterator[list[Party]]:
+    """As many as fit into one batch, after each other: a message is in one with its company."""
+    part: list[Party] = []
+    count = size = 0
+    for party in parties:
+        more = len(party.with_ack) + len(party.beside) + 1
+        more_bytes = bytes_of(party.with_ack) + bytes_of(party.beside)
+        if part and (count + more >= BATCH_COMMANDS_MAX or size + more_bytes > COMPANY_BYTES):
+            yield part
+            part, count, size = [], 0, 0
+        part.append(party)
+        count += more
+        size += more_bytes
+    if part:
+        yield part
 
 
 def settling_of(

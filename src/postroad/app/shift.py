@@ -262,6 +262,7 @@ class Shift:
         if self._gate is not None and (claim := self._gate.claims.taken(ending.message)):
             ending.claim = claim
             ending.beside = [self._gate.claims.doing(claim, result_of(ending))]
+            ending.freeing = [self._gate.claims.freeing(claim)]
             self._gate.over(claim.key)
         if ending.beside or ending.companions or ending.asked:
             self._settler.end(ending)

@@ -168,3 +168,19 @@ class Book:
 def test_two_workers_agree_on_who_runs_a_key(seed: int) -> None:
     with ClockedBroker.open() as broker:
         Book(broker, seed).live()
+
+
+def test_a_late_heartbeat_does_not_shorten_what_another_has_done() -> None:
+    with ClockedBroker.open() as broker:
+        book = Book(broker, 0)
+        early, late = book.hands
+        broker.publish_many(QUEUE, ["a", "a"])
+        (first, second) = broker.receive(QUEUE, 2)
+        assert early.claims.sort([first], book.ask(early.claims.claiming([first]))).run == [first]
+        broker.pass_time(LEASE_MS)
+        assert late.claims.sort([second], book.ask(late.claims.claiming([second]))).run == [second]
+        claim = late.claims.taken(second)
+        assert claim is not None
+        book.ask([late.claims.doing(claim, b"1")])
+        book.ask(early.claims.renewing([first]))
+        assert broker.kv("idempotency").ttl(f"{QUEUE}:a") == TTL_MS
