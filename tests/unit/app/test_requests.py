@@ -159,7 +159,7 @@ def test_a_thread_may_ask_and_a_loop_is_not_held_up() -> None:
 
     @app.worker("outer")
     def outer(number: int) -> int:
-        return 10 * inner.request_sync(number, timeout_s=20)
+        return 10 * int(inner.request_sync(number, timeout_s=20))
 
     async def asking() -> None:
         assert await outer.request(1, timeout_s=20) == 20
@@ -198,7 +198,7 @@ def test_nonsense_is_refused_at_the_call() -> None:
 
     async def main() -> None:
         with pytest.raises(TypeError, match="does not take this"):
-            await report.request("text")
+            await report.request("text")  # type: ignore[call-overload]
         with pytest.raises(TypeError, match="no option `delay_seconds`"):
             await app.request("reports", 1, delay_seconds=5)  # type: ignore[call-overload]
         with pytest.raises(BadCommand, match="`timeout_s` is a number of seconds above 0"):
