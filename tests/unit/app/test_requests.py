@@ -10,7 +10,7 @@ import pytest
 from postroad import App, Message, Reject, Retry
 from postroad.app.replies import Replies, _queue_of, body_of
 from postroad.errors import BadCommand, BlocksLoop, QueueNotFound, RequestFailed, RequestTimeout
-from postroad.limits import REPLY_BYTES_MAX
+from postroad.limits import REPLY_BYTES_MAX, WAKE_QUEUE_MS
 from postroad.model.message import plain_head, typed_head
 from postroad.model.properties import Properties, routed_head, write_properties
 from tests.unit.app.test_results import over
@@ -128,6 +128,26 @@ def test_a_reply_that_comes_too_late_is_dropped_and_one_nobody_can_have_holds_up
         assert await report.request("after", timeout_s=20) == "after"
         assert sorted(done) == ["after", "late", "lost", "odd"]
         assert not app.waits._replies
+
+    over(app, asking())
+
+
+def test_a_reply_queue_that_went_when_nobody_waited_is_made_again_before_the_next_request() -> None:
+    app = App(None)
+
+    @app.worker("reports")
+    async def report(name: str) -> str:
+        return name
+
+    async def asking() -> None:
+        assert await report.request("first", timeout_s=20) == "first"
+        broker = await app.link.serve()
+        async with asyncio.timeout(20):
+            while app.waits._reader is not None:
+                await broker.publish(app.waits.queue, "nobody's")
+        await broker.delete(app.waits.queue)
+        app.waits._declared_s -= WAKE_QUEUE_MS
+        assert await report.request("second", timeout_s=20) == "second"
 
     over(app, asking())
 
