@@ -10,6 +10,8 @@ from bench.broker import QUEUE, declare, opened, scratch, send
 from bench.figures import Figure
 from bench.scenarios.turns import Stopwatch
 from postroad.engine.blocking import BlockingDriver
+from postroad.engine.settings import EngineSettings
+from postroad.limits import FANOUT_QUEUES_MAX
 from postroad.model.commands import Command, Publish, PurgeQueue
 from postroad.model.exchanges import (
     FANOUT,
@@ -27,6 +29,7 @@ from postroad.model.replies import Published
 BINDINGS = 10_000
 QUEUES = 100
 FAN = 1_000
+FAR = (2_000, 10_000)
 FILTERS = 200
 RUNS = 7
 BODY = b"x" * 1_024
@@ -34,7 +37,7 @@ BODY = b"x" * 1_024
 
 def run(scale: float) -> list[Figure]:
     """Ratios first, then plain costs."""
-    return [*_ratios(scale), *_fan_out(scale), *_filters(scale)]
+    return [*_ratios(scale), *_fan_out(scale), *_far_out(scale), *_filters(scale)]
 
 
 def _ratios(scale: float) -> list[Figure]:
@@ -127,6 +130,38 @@ def _fan_out(scale: float) -> list[Figure]:
         Figure("the same: longest turn", "ms", turns, at_most=20, full=full),
         Figure("the same: most processor time of a turn", "ms", used, full=full),
     ]
+
+
+def _far_out(scale: float) -> list[Figure]:
+    """One message to thousands of queues: the longest turn of it and the whole call, beside the
+    same where all of it is one turn."""
+    figures: list[Figure] = []
+    for far in FAR:
+        queues = max(100, int(far * scale))
+        for most, how in ((FANOUT_QUEUES_MAX, "in slices"), (2 * far, "in one turn")):
+            driver = BlockingDriver(None, EngineSettings(fanout_queues_max=most))
+            driver.ask(DeclareExchange("all", ExchangeSettings(FANOUT)))
+            for number in range(queues):
+                declare(driver, f"q{number}")
+                driver.ask(Bind("all", f"q{number}"))
+            watch = Stopwatch(driver)
+            costs, used = [], []
+            driver.ask(PublishTo("all", ("",), [BODY]))
+            for _ in range(RUNS):
+                watch.reset()
+                reply = driver.ask(PublishTo("all", ("",), [BODY]))
+                costs.append((time.perf_counter() - watch.begin) * 1e3)
+                used.append(watch.longest_cpu_ms)
+                assert isinstance(reply, Routed), reply
+                assert len(reply.groups[0].places) == queues, reply
+            driver.close()
+            title = f"one message to {queues:,} queues, {how}"
+            bound = 20 if how == "in slices" else None
+            full = scale >= 1
+            longest = f"{title}: most processor time of a turn"
+            figures.append(Figure(longest, "ms", used, at_most=bound, full=full))
+            figures.append(Figure(f"{title}: the call", "ms", costs))
+    return figures
 
 
 def _filters(scale: float) -> list[Figure]:

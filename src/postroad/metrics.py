@@ -87,6 +87,8 @@ METRICS: Final[dict[str, Metric]] = {
     "kv_keys": gauge("Keys in all spaces"),
     "kv_bytes": gauge("Memory that keys and what is under them take, in bytes, about"),
     "sinks_failed_total": counter("Answers lost because the sink of who asked raised an exception"),
-    "publishes_held": gauge("Publishes held back because placing is behind"),
+    "fanouts_under_way": gauge("Publishes that reach their queues in slices and are not done"),
+    "fanout_queues_to_go": gauge("Queues that these have still to reach"),
+    "publishes_held": gauge("Publishes held back because placing, or a fan-out, is behind"),
     "short_of_space": gauge("1 while publishes are refused because the disk is almost full"),
 }

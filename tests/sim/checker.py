@@ -31,6 +31,7 @@ from tests.sim.checkers.rounds import RoundRules
 from tests.sim.checkers.schedules import ScheduleRules
 from tests.sim.checkers.schemas import SchemaRules
 from tests.sim.checkers.topics import TopicRules
+from tests.sim.checkers.turns import TurnRules
 from tests.sim.checkers.watcher import Watcher
 from tests.sim.checkers.ways import WayRules
 from tests.sim.copies import FOREVER_MS, Asked, Copy, Fate, Known, Violation
@@ -64,6 +65,7 @@ class Checker:
             *(RateRules(self), BoundRules(self), PauseRules(self)),
             *(ListRules(self), FieldRules(), GraveRules(), ScheduleRules(self)),
             *(CrewRules(self), RoundRules(), OffsetRules(self), MateRules(self)),
+            TurnRules(),
         )
         for expert in self.all_experts():
             self.experts.update(dict.fromkeys(expert.asks, expert))

@@ -11,6 +11,7 @@ from postroad.core.kv import clock as kv_clock
 from postroad.core.kv import tree as kv_tree
 from postroad.core.schedules import slots
 from postroad.engine import ahead, clock, engine, keeper, loads, placer
+from postroad.limits import FANOUT_QUEUES_MAX
 from tests.sim.clock import VirtualTime
 from tests.sim.workloads.schedules import MISSED_MAX
 
@@ -42,6 +43,13 @@ SMALL: list[tuple[Any, str, int]] = [
 
 AHEAD_EVERY, AHEAD_SEED = 7, 4
 AHEAD_BLOCKS = 4
+FANS_EVERY, FANS_SEED = 16, 5
+
+
+def fanout_of(seed: int) -> int:
+    """To how many queues a publish gets at once: one in sixteen stories has two for many, whatever
+    its themes are; those of the others are as they were."""
+    return 1 if seed % FANS_EVERY == FANS_SEED else FANOUT_QUEUES_MAX
 
 
 @contextmanager

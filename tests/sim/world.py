@@ -25,7 +25,7 @@ from tests.sim.disk import Crashed, SimDisk
 from tests.sim.faults import Faults
 from tests.sim.furniture import FLOODS_EVERY, furnish, names_of
 from tests.sim.process import Process
-from tests.sim.scales import small_world
+from tests.sim.scales import fanout_of, small_world
 from tests.sim.tap import Tap
 from tests.sim.themes import themes_of
 from tests.sim.workload import Session
@@ -79,6 +79,7 @@ class World:
             cache_bytes=self.rng.choice((32, 64, 256)) * 1024,
             journal_bytes=self.rng.choice((128, 512)) * 1024,
             records_between_checkpoints=self.rng.choice((25, 60, 300)),
+            fanout_queues_max=fanout_of(seed),
         )
         self.options = JournalOptions(
             segment_bytes=self.rng.choice((32, 64)) * 1024,

@@ -12,22 +12,23 @@ from postroad.core import records as facts
 from postroad.core.bits import PAGE, unpack_mask
 from postroad.core.dedup import ID_BYTES, NO_ID
 from postroad.core.exchanges.apply import APPLY as EXCHANGE_APPLY
+from postroad.core.fanouts.apply import APPLY as FANOUTS
+from postroad.core.fanouts.apply import advance, keep
+from postroad.core.fanouts.records import FanoutAdvanced
 from postroad.core.historian import APPLY as HISTORY
 from postroad.core.kv.apply import APPLY as KV_APPLY
 from postroad.core.lists.apply import APPLY as LIST_APPLY
+from postroad.core.moves import APPLY as MOVES
 from postroad.core.order import set_lanes
 from postroad.core.queue import Queue
 from postroad.core.returns import end_holder, lapse
 from postroad.core.schedules.apply import APPLY as SCHEDULE_APPLY
 from postroad.core.schemas.apply import APPLY as SCHEMA_APPLY
 from postroad.core.shelf import Freed, Shelf
-from postroad.core.state import MoveTask, RouteSet, State
+from postroad.core.state import RouteSet, State
 from postroad.core.topics.apply import APPLY as TOPICS
 from postroad.core.topics.apply import log_published
 from postroad.limits import ROUTE_SETS_DROPPED, ROUTE_SETS_MAX
-
-TASKS_KEPT = 100
-"""Ended tasks remembered, over all sources."""
 
 
 def born(state: State, record: facts.Born) -> None:
@@ -117,9 +118,18 @@ def published(state: State, record: facts.Published) -> None:
     if route is None:
         _publish_to(state, state.queues[record.shelf], shelf, record, count)
         return
+    fanout = state.fanouts.of(record.shelf, record.first) if state.fanouts.all else None
+    if fanout is not None:
+        keep(state, fanout, record)
+        return
     queues = state.queues
     for id in route.queues:
         _publish_to(state, queues[id], shelf, record, count)
+
+
+def fanout_advanced(state: State, record: FanoutAdvanced) -> None:
+    """More queues got what they are to have."""
+    advance(state, record, _publish_to)
 
 
 def _publish_to(
@@ -295,37 +305,6 @@ def closed(state: State, record: facts.Closed) -> None:
         shelf.close()
 
 
-def move_task_started(state: State, record: facts.MoveTaskStarted) -> None:
-    """A background move."""
-    state.ledger.touch(state.catalog)
-    state.catalog.next_task = record.task + 1
-    fields = [record.source, record.target, record.per_second, record.before, record.total]
-    task = MoveTask(record.task, fields, record.now_ms)
-    state.ledger.touch(task)
-    state.tasks[record.task] = task
-
-
-def move_task_moved(state: State, record: facts.MoveTaskMoved) -> None:
-    """A background move went on."""
-    task = state.tasks[record.task]
-    state.ledger.touch(task)
-    task.moved += record.count
-    task.after = record.after
-    task.due_ms = record.due_ms
-
-
-def move_task_ended(state: State, record: facts.MoveTaskEnded) -> None:
-    """A background move is over; the oldest ended ones are forgotten."""
-    task = state.tasks[record.task]
-    state.ledger.touch(task)
-    task.status = record.status
-    task.failure = record.failure
-    ended = [one for one in state.tasks.values() if one.status != "running"]
-    for one in ended[:-TASKS_KEPT]:
-        state.ledger.drop(one)
-        del state.tasks[one.id]
-
-
 def _bury(state: State, queue: Queue) -> None:
     """Nothing of a deleted queue is left: forget its rows, and its shelf and route sets where
     nobody needs them."""
@@ -382,9 +361,9 @@ APPLY: dict[type[facts.Record], Callable[[State, Any], None]] = {
     facts.Placed: placed,
     facts.Rewritten: placed,
     facts.Closed: closed,
-    facts.MoveTaskStarted: move_task_started,
-    facts.MoveTaskMoved: move_task_moved,
-    facts.MoveTaskEnded: move_task_ended,
+    FanoutAdvanced: fanout_advanced,
+    **MOVES,
+    **FANOUTS,
     **HISTORY,
     **EXCHANGE_APPLY,
     **KV_APPLY,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from postroad.core.exchanges.records import ExchangeRecord
+from postroad.core.fanouts.records import FanoutRecord
 from postroad.core.history import HistoryRecord
 from postroad.core.kv.records import KvRecord
 from postroad.core.lists.records import ListRecord
@@ -24,6 +25,7 @@ AnyRecord = (
     | HistoryRecord
     | ListRecord
     | ExchangeRecord
+    | FanoutRecord
     | KvRecord
     | ScheduleRecord
     | SchemaRecord

@@ -14,7 +14,7 @@ from postroad.core.records import Record
 from postroad.core.schedules.calendar import Calendar
 from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
-from postroad.limits import DURATION_MS_MAX, KEY_HASHES_KEPT, KV_BYTES_MAX
+from postroad.limits import DURATION_MS_MAX, FANOUT_QUEUES_MAX, KEY_HASHES_KEPT, KV_BYTES_MAX
 from postroad.model.ask import Ask
 from postroad.model.replies import Refused, Reply, Why
 
@@ -26,14 +26,19 @@ class World:
     refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
     `calendar`: who can read cron.
     `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now.
-    `dead_dropped`: dead letters that nobody took, since the start."""
+    `dead_dropped`: dead letters that nobody took, since the start. `fanout_queues_max`: to more
+    queues a publish is a fan-out; `at_once`: not now, what is decided is part of a batch;
+    `behind`: while a program runs, the queues that its fan-outs go to."""
 
     __slots__ = (
+        "at_once",
         "attached",
+        "behind",
         "calendar",
         "checker",
         "dead_dropped",
         "epoch",
+        "fanout_queues_max",
         "kv_bytes_max",
         "library",
         "numbers",
@@ -52,6 +57,9 @@ class World:
         self.kv_bytes_max = KV_BYTES_MAX
         self.numbers: dict[str, int] = {}
         self.dead_dropped = 0
+        self.fanout_queues_max = FANOUT_QUEUES_MAX
+        self.at_once = False
+        self.behind: set[int] | None = None
 
     def changes_of(self, queue: Queue) -> int:
         """A number that differs after every fact about a queue, also across restarts."""

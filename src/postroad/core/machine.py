@@ -15,6 +15,7 @@ from postroad.core.decision import Answer, Decision, Missing, Step, World, joine
 from postroad.core.demand import Demand
 from postroad.core.door import Door
 from postroad.core.exchanges.together import publishes_of
+from postroad.core.fanouts.desk import FanoutDesk
 from postroad.core.fleeting import Fleeting
 from postroad.core.handout import Library, split
 from postroad.core.kv.together import sets_of
@@ -55,6 +56,7 @@ class Core:
         self.batches = Batches(self.world, self.life, self.handle, DECIDERS)
         self.desk = Desk(self.world, self.server, self._apply_all)
         self.door = Door(self.life, self.server.purges, self.batches)
+        self.fanouts = FanoutDesk(self.relief, self.fleeting, self._apply_all, self._holds_more)
         self.whole = False
         self.wake = Wake(self.world, self.demand, self.schedule, self.server, self.life, self.desk)
 
@@ -91,7 +93,8 @@ class Core:
             # What was tested whole before the first command is there until the last is done.
             self.whole = isinstance(command, Batch) and command.all_or_nothing is True
             self.batches.busy = True
-            step = self.batches.do(ask, now)
+            self.fanouts.enter(command)
+            step = self.fanouts.leave(ask, self.batches.do(ask, now))
             self.batches.busy = self.whole = False
             return self._seal(step)
         decider = DECIDERS.get(type(command))
@@ -116,7 +119,7 @@ class Core:
             records = records + self.relief.after(command, records)
         answer = self._answer(ask, decision)
         self.door.lines.heed(answer)
-        return self._seal(Step(records, [answer], True))
+        return self._seal(self.fanouts.step(records, [answer]))
 
     def _serve(self, ask: Ask, now: int) -> Step | Missing:
         """An ask that may wait for messages."""
@@ -145,10 +148,9 @@ class Core:
             return joined([step for step in steps if isinstance(step, Step)])
         records = [record for decision in decisions for record in decision.records]
         self._apply_all(records)
-        if records:
-            records = records + self.relief.of(publishes[0].queues)
+        records = records + self.relief.after(publishes[0], records) if records else records
         answers = [self._answer(*pair) for pair in zip(asks, decisions, strict=True)]
-        return self._seal(Step(records, answers, True))
+        return self._seal(self.fanouts.step(records, answers))
 
     def decide_together(self, asks: list[Ask], now: int) -> Step | None:
         """Receives or acks of one queue, sets of keys, or publishes to one exchange, as one step;
@@ -179,8 +181,8 @@ class Core:
         self._apply_all(several[0])
         records = several[0] + self.relief.after(asks[0].command, several[0])
         group = self.state.group
-        pairs = zip(asks, replies, strict=True)
-        return self._seal(Step(records, [Answer(ask, one, group) for ask, one in pairs], True))
+        answers = [Answer(*pair, group) for pair in zip(asks, replies, strict=True)]
+        return self._seal(self.fanouts.step(records, answers))
 
     def _lease_together(self, leasing: Leasing, asks: list[Ask]) -> Step:
         records: list[facts.Record] = []
@@ -224,12 +226,14 @@ class Core:
         moved = self.server.lists.next_move(now)
         if moved is not None:
             return moved if isinstance(moved, Missing) else self._seal(moved)
+        if self.fanouts.has_turn():
+            return self._seal(self.fanouts.advance(now))
         records = self.life.records(now) or slice_of_time(self.world, self.schedule, now)
         self._take_over()
         if isinstance(records, Missing):
             return records
         if not records:
-            return None
+            return self._seal(self.fanouts.advance(now)) if self.fanouts.under_way() else None
         self._apply_all(records)
         records = records + self.relief.of_time(records)
         return self._seal(Step(records, [], False))
@@ -242,6 +246,7 @@ class Core:
         """A caller is gone: what it waited for is forgotten, its leases end in slices."""
         self.wake.stale = True
         self.desk.forget(caller)
+        self.fanouts.forget(caller)
         self.life.forget(caller)
         self.door.forget(caller)
         for queue, holder in self.demand.forget(caller):
@@ -317,7 +322,7 @@ class Core:
         log = state.topics.partitions.get(record.shelf)
         if log is None:
             timed = bool(record.dues or record.expires)
-            queues = state.targets_of(record.shelf)
+            queues = [] if self.fanouts.spreads(record) else state.targets_of(record.shelf)
             for queue in queues:
                 self._holds_more(queue, record.now_ms, timed)
             if record.expires:

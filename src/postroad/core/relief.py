@@ -10,6 +10,7 @@ from postroad.core import records as facts
 from postroad.core.decide.overflow import overflow_records
 from postroad.core.decision import World
 from postroad.core.exchanges.source import ROUTED
+from postroad.core.fanouts.records import FanoutBegan
 from postroad.core.lists.decide import GROWING
 from postroad.core.queue import Queue
 from postroad.core.schedules.records import SlotsFired
@@ -25,13 +26,15 @@ class Relief:
     """Brings queues back under their limits; the facts are applied when they are returned."""
 
     def __init__(self, world: World, apply_all: Callable[[Sequence[facts.Record]], None]) -> None:
-        self._world = world
+        self.world = world
         self._apply_all = apply_all
 
     def after(self, command: object, records: list[facts.Record]) -> list[facts.Record]:
         """What must follow a command that came to these facts."""
         if isinstance(command, commands.Publish):
-            return self.of(command.queues)
+            # What comes in slices makes others give way then.
+            comes_later = self.world.state.fanouts.all and _has_begun(records)
+            return [] if comes_later else self.of(command.queues)
         if isinstance(command, ROUTING):
             return self._all_of(self._giving_way(records), False)
         if isinstance(command, commands.ChangeQueue):
@@ -44,7 +47,7 @@ class Relief:
 
     def of(self, names: tuple[str, ...]) -> list[facts.Record]:
         """What gives way in queues of these names."""
-        queues = [self._world.state.by_name[name] for name in names]
+        queues = [self.world.state.by_name[name] for name in names]
         giving = [queue for queue in queues if queue.settings.overflow != OVERFLOW_REJECT]
         return self._all_of(giving, False) if giving else []
 
@@ -59,11 +62,21 @@ class Relief:
         queues = self._giving_way(records)
         return self._all_of(sorted(queues, key=_name), True)
 
+    def of_reached(self) -> list[facts.Record]:
+        """What gives way to the last slice of a fan-out."""
+        state = self.world.state
+        queues = [state.queues[id] for id, _ in state.fanouts.reached]
+        giving = [queue for queue in queues if queue.settings.overflow != OVERFLOW_REJECT]
+        return self._all_of(giving, False) if giving else []
+
     def _giving_way(self, records: list[facts.Record]) -> list[Queue]:
         shelves = dict.fromkeys([one.shelf for one in records if isinstance(one, facts.Published)])
+        for record in records:
+            if isinstance(record, FanoutBegan):
+                shelves.pop(record.shelf, None)
         found: dict[int, Queue] = {}
         for shelf in shelves:
-            for queue in self._world.state.targets_of(shelf):
+            for queue in self.world.state.targets_of(shelf):
                 if queue.settings.overflow != OVERFLOW_REJECT:
                     found[queue.id] = queue
         return list(found.values())
@@ -75,6 +88,10 @@ class Relief:
             self._apply_all(records)
             found.extend(records)
         return found
+
+
+def _has_begun(records: list[facts.Record]) -> bool:
+    return any(isinstance(one, FanoutBegan) for one in records)
 
 
 def _name(queue: Queue) -> str:

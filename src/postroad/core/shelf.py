@@ -256,15 +256,15 @@ class Shelf(Row):
         self.groups.append(group)
         self.starts.append(group.first[0])
 
-    def count_live(self, first: int, count: int) -> None:
-        """After a load: these messages are wanted by one more target."""
+    def count_live(self, first: int, count: int, targets: int = 1) -> None:
+        """After a load: these messages are wanted by one more target, or several."""
         while count > 0:
             group, at = self._find(first)
             room = group.first[at] + group.count[at] - first
             part = min(room, count)
             if not group.live[at]:
                 group.alive += 1
-            group.live[at] += part
+            group.live[at] += part * targets
             first += part
             count -= part
 

@@ -9,6 +9,7 @@ import msgspec
 
 from postroad.core.audit import check_queue
 from postroad.core.exchanges.state import Exchanges
+from postroad.core.fanouts.state import Fanouts
 from postroad.core.history import MovePlanned
 from postroad.core.kv.state import KvRealm
 from postroad.core.ledger import Ledger, Row
@@ -113,9 +114,10 @@ class State:
         self.hidden: dict[str, Queue] = {}
         self.topics = Topics(self.ledger, self.shelves, self.queues)
         self.exchanges = Exchanges(self.ledger, self.queues, self.topics.all)
+        self.fanouts = Fanouts(self.ledger, self.shelves, self.routes)
         self.realms: list[Realm] = [
             *(self.exchanges, self.kv, self.topics, self.schemas),
-            self.schedules,
+            *(self.schedules, self.fanouts),
         ]
         self.group = 0
         self.changed = 0

@@ -46,7 +46,8 @@ class Wake:
 
     def look(self) -> int:
         """The same, whatever was known."""
-        best = 1 if self.server.lists.moving or self.server.purges.waiting else 0
+        goes_on = self.server.lists.moving or self.server.purges.waiting
+        best = 1 if goes_on or self.world.state.fanouts.all else 0
         best = sooner(best, self.schedule.next_ms(self.world))
         best = sooner(best, self.life.next_ms())
         best = sooner(best, self.demand.next_end())

@@ -1,7 +1,7 @@
 """Which messages of a shelf anybody still wants.
 
-One rule: what a queue has not settled, or keeps for a time, and what a log has not cut off, is
-wanted; whoever thins or moves a block asks here. Compiled by mypyc where possible.
+One rule: what a queue has not settled, keeps for a time or is still to get, and what a log has not
+cut off, is wanted; whoever thins or moves a block asks here. Compiled by mypyc where possible.
 """
 
 from postroad.core.bits import PAGE, PAGE_BITS
@@ -13,7 +13,7 @@ def live_bits(state: State, shelf: int, first: int, count: int) -> int:
     log = state.topics.partitions.get(shelf)
     if log is not None:
         return log.live_bits(first, count)
-    mask = 0
+    mask = state.fanouts.wanted_bits(shelf, first, count)
     for queue in state.targets_of(shelf):
         for run in queue.extents.runs_on(shelf, first, count, queue.next_offset):
             offset, index, left = run

@@ -183,7 +183,8 @@ class Engine:
         sync_ms = 0 if writing else self._sync_ms
         keeper_ms = self.keeper.next_wake(writing)
         stirred = self.core.demand.stirred or self.core.desk.stirred
-        at_once = 1 if stirred or self.inbox.asks else 0
+        spreads = self.keeper.closing and self.core.fanouts.under_way()
+        at_once = 1 if stirred or spreads or self.inbox.asks else 0
         for one in (lease_ms, keeper_ms, sync_ms, at_once):
             if one and (not best or one < best):
                 best = one
@@ -193,7 +194,8 @@ class Engine:
         """Whether nothing is on its way to the journal, and no answer on its way out."""
         writing = self._in_flight or self._syncing or self._steps
         asked = self.inbox.asks or self.inbox.held or self.outbox.fillings
-        return not (writing or asked) and self.loads.idle()
+        owed = asked or self.core.fanouts.under_way()
+        return not (writing or owed) and self.loads.idle()
 
     def reads(self) -> bool:
         """Whether something goes on only when blocks of the store are read."""
@@ -225,10 +227,25 @@ class Engine:
     def _take_asks(self, now: int) -> None:
         # Where the disk has no room nothing is gained by waiting: publishes are refused.
         hold = self.keeper.holds_back() and not self.core.world.short_of_space
-        for asks in self.inbox.take(hold):
-            if len(asks) == 1 or not self._take_together(asks, now):
-                for ask in asks:
-                    self._take_one(ask, now)
+        fanouts = self.core.fanouts
+        for asks in self.inbox.take(hold, fanouts.holds if fanouts.under_way() else None):
+            at = 0
+            while at < len(asks):
+                stop = at + fanouts.together(asks[at:])
+                self._take_some(asks[at:stop], now)
+                at = stop
+        self.inbox.turn_is_over()
+
+    def _take_some(self, asks: list[Ask], now: int) -> None:
+        """Asks that may be decided as one; what was decided before may make them wait."""
+        fanouts, inbox = self.core.fanouts, self.inbox
+        if fanouts.under_way():
+            asks = inbox.hold_back(asks, fanouts.holds)
+        if len(asks) > 1 and self._take_together(asks, now):
+            return
+        for ask in asks:
+            if not fanouts.under_way() or inbox.hold_back([ask], fanouts.holds):
+                self._take_one(ask, now)
 
     def _take_together(self, asks: list[Ask], now: int) -> bool:
         if isinstance(asks[0].command, Publish):
@@ -251,7 +268,10 @@ class Engine:
 
     def _pass_time(self, now: int) -> None:
         if self.keeper.closing:
-            # What goes on in the background goes on after the next start.
+            # What goes on in the background goes on after the next start; only a publisher who
+            # waits for its fan-out is answered.
+            if self.core.fanouts.under_way():
+                self.take_step(self.core.fanouts.advance(now))
             return
         for _ in range(TURN_STEPS_MAX):
             due = self.core.next_due()

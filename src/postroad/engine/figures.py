@@ -37,6 +37,8 @@ def figures(engine: Engine) -> dict[str, float]:
         "schedule_late_ms": state.schedules.late_ms,
         "kv_keys": sum(space.count for space in state.kv.spaces.values()),
         "kv_bytes": state.kv.size(),
+        "fanouts_under_way": len(state.fanouts.all),
+        "fanout_queues_to_go": state.fanouts.to_go(),
         "publishes_held": len(engine.inbox.held),
         "short_of_space": float(engine.core.world.short_of_space),
     }

@@ -5,28 +5,30 @@ caller; receives and acks come together only where they follow each other.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterable
 
+from postroad.core.fanouts.desk import PUBLISHES
 from postroad.core.together import go_together
 from postroad.limits import ASK_WORK, KV_KEY_WORK, TURN_ASKS_MIN, TURN_WORK_MAX
 from postroad.model import kv_shapes
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
 from postroad.model.commands import Pop, Publish, Receive, Settle
-from postroad.model.exchanges import PublishTo
-from postroad.model.lists import ListPop, ListPush
+from postroad.model.lists import ListPop
 from postroad.model.sound import ROWS, unsound
-from postroad.model.topics import Append
 
+Holds = Callable[[Ask], bool]
 TAKING = (Receive, Pop, ListPop)
-PUBLISHES = (Publish, PublishTo, Append, ListPush, Batch, Run)
 
 
 class Inbox:
-    """Asks in order of arrival; `held`: publishes that wait until the cache has room."""
+    """Asks in order of arrival; `held`: publishes that wait until the cache has room, or until what
+    they must follow is everywhere, and what their callers asked after them."""
 
     def __init__(self) -> None:
         self.asks: list[Ask] = []
         self.held: deque[Ask] = deque()
+        self._back: list[Ask] = []
 
     def put(self, ask: Ask) -> None:
         """A new ask."""
@@ -41,45 +43,93 @@ class Inbox:
         self.asks = [ask for ask in self.asks if ask.caller is not caller]
         self.held = deque(ask for ask in self.held if ask.caller is not caller)
 
-    def take(self, hold_publishes: bool) -> list[list[Ask]]:
+    def hold_back(self, asks: list[Ask], holds: Holds) -> list[Ask]:
+        """Of asks that were taken those that need not wait, now that others are decided. The rest
+        comes first in the next turn, when `turn_is_over` was called."""
+        free, held = _parted(asks, holds, {ask.caller for ask in self._back})
+        self._back.extend(held)
+        return free
+
+    def turn_is_over(self) -> None:
+        """What was held back waits with those that are held."""
+        if self._back:
+            self.held.extendleft(reversed(self._back))
+            self._back = []
+
+    def take(self, hold_publishes: bool, holds: Holds | None = None) -> list[list[Ask]]:
         """What to decide now, in order: single asks, and runs of publishes, of receives or of acks
-        that may be decided as one. What is too much for one turn stays for the next."""
+        that may be decided as one. What is too much for one turn stays for the next. `holds`: which
+        asks must wait though others need not."""
+        if hold_publishes:
+            holds = _is_publish
+        if holds is not None:
+            return _in_runs(self._free(holds))
         asks = self.asks
         self.asks = []
-        if self.held and not hold_publishes:
+        if self.held:
             asks = [*self.held, *asks]
             self.held = deque()
-        if len(asks) == 1 and not hold_publishes:
+        if len(asks) == 1:
             return [asks]
         if len(asks) > 1:
             stop = _turn_of(asks)
             self.asks = asks[stop:]
             asks = asks[:stop]
-        taken: list[list[Ask]] = []
-        runs: dict[tuple[str, ...], int] = {}
-        latest: dict[Caller, int] = {}
-        held: set[Caller] = {ask.caller for ask in self.held}
-        for ask in asks:
-            command = ask.command
-            if ask.caller in held or (hold_publishes and isinstance(command, PUBLISHES)):
-                held.add(ask.caller)
-                self.held.append(ask)
+        return _in_runs(asks)
+
+    def _free(self, holds: Holds) -> list[Ask]:
+        """What is work for one turn and need not wait; an ask behind one of its caller that waits
+        does so too."""
+        callers: set[Caller] = set()
+        waited, held = _parted(self.held, holds, callers)
+        stop = _turn_of([*waited, *self.asks])
+        late, room = waited[stop:], max(0, stop - len(waited))
+        callers.update([ask.caller for ask in late])
+        fresh, more = _parted(self.asks[:room], holds, callers)
+        self.asks = self.asks[room:]
+        self.held = deque([*late, *held, *more])
+        return [*waited[:stop], *fresh]
+
+
+def _parted(asks: Iterable[Ask], holds: Holds, callers: set[Caller]) -> tuple[list[Ask], list[Ask]]:
+    """Asks that need not wait, and the others, whose callers are entered."""
+    free: list[Ask] = []
+    held: list[Ask] = []
+    for ask in asks:
+        if ask.caller in callers or holds(ask):
+            callers.add(ask.caller)
+            held.append(ask)
+        else:
+            free.append(ask)
+    return free, held
+
+
+def _is_publish(ask: Ask) -> bool:
+    return isinstance(ask.command, PUBLISHES)
+
+
+def _in_runs(asks: list[Ask]) -> list[list[Ask]]:
+    """Asks in order, those together that may be decided as one."""
+    taken: list[list[Ask]] = []
+    runs: dict[tuple[str, ...], int] = {}
+    latest: dict[Caller, int] = {}
+    for ask in asks:
+        command = ask.command
+        at = len(taken)
+        if isinstance(command, Publish) and _plain(command):
+            run = runs.get(command.queues, -1)
+            if run >= latest.get(ask.caller, 0) and run >= 0:
+                taken[run].append(ask)
+                latest[ask.caller] = run
                 continue
-            at = len(taken)
-            if isinstance(command, Publish) and _plain(command):
-                run = runs.get(command.queues, -1)
-                if run >= latest.get(ask.caller, 0) and run >= 0:
-                    taken[run].append(ask)
-                    latest[ask.caller] = run
-                    continue
-                runs[command.queues] = at
-            elif at and go_together(taken[-1][0].command, command):
-                taken[-1].append(ask)
-                latest[ask.caller] = at - 1
-                continue
-            latest[ask.caller] = at
-            taken.append([ask])
-        return taken
+            runs[command.queues] = at
+        elif at and go_together(taken[-1][0].command, command):
+            taken[-1].append(ask)
+            latest[ask.caller] = at - 1
+            continue
+        latest[ask.caller] = at
+        taken.append([ask])
+    return taken
 
 
 def _turn_of(asks: list[Ask]) -> int:

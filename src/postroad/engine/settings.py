@@ -5,6 +5,7 @@ One rule: every setting has a default that is safe; what is weaker has to be ask
 
 from postroad.limits import (
     CACHE_BYTES,
+    FANOUT_QUEUES_MAX,
     JOURNAL_BYTES,
     KV_BYTES_MAX,
     LOOP_WRITE_US,
@@ -28,7 +29,8 @@ class EngineSettings:
     of bodies in memory, `journal_bytes` the bound of all the journal has on disk, `segment_bytes`
     and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory.
     `loop_write_us`: while an append takes no longer in the mean, an event loop does it itself
-    instead of waking a thread; 0: never."""
+    instead of waking a thread; 0: never. `fanout_queues_max`: to more queues a publish gets there
+    in slices, of so many queues each."""
 
     sync: str = SYNC_ALWAYS
     sync_interval_ms: int = SYNC_INTERVAL_MS
@@ -39,6 +41,7 @@ class EngineSettings:
     records_between_checkpoints: int = RECORDS_BETWEEN_CHECKPOINTS
     kv_bytes: int = KV_BYTES_MAX
     loop_write_us: int = LOOP_WRITE_US
+    fanout_queues_max: int = FANOUT_QUEUES_MAX
 
 
 DURABILITY = {

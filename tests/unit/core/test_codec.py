@@ -15,6 +15,7 @@ from postroad.core import records as facts
 from postroad.core.apply import APPLY
 from postroad.core.codec import AnyRecord, BadPayload, decode_group, encode_step, head_of_group
 from postroad.core.exchanges import records as exchanges
+from postroad.core.fanouts.records import FanoutAdvanced, FanoutBegan
 from postroad.core.kv import records as kv_facts
 from postroad.core.lists import records as lists
 from postroad.core.lists.desk import SERVED as FROM_LISTS
@@ -70,6 +71,8 @@ EXAMPLES: list[facts.Record] = [
     facts.QueueChanged(7, QueueSettings(), {}, {}, NOW),
     facts.QueueDeleted(7),
     facts.RouteSetDefined(9, [7, 8]),
+    FanoutBegan(11, 9, BIG, 2, 12),
+    FanoutAdvanced(11, 500, NOW),
     facts.Published(7, BIG, NOW, SIZES, b"abc", SIZES, b"hij", U64S, U64S, [NOTE, NOTE]),
     facts.Leased(7, 2 << 40, 4_096, 4, MASK, NOW, BIG, NOW),
     facts.Acked(7, 2 << 40, 4_096, 4, MASK),

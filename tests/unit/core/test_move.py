@@ -3,7 +3,7 @@
 import pytest
 
 from postroad.core import records as facts
-from postroad.core.apply import TASKS_KEPT
+from postroad.core.moves import TASKS_KEPT
 from postroad.core.bits import PAGE
 from postroad.core.decide import carry as carry_of_core
 from postroad.core.decision import Missing

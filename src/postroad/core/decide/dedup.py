@@ -13,6 +13,7 @@ from postroad.core.decide.load import Load, chunk_records, publish_records
 from postroad.core.decide.overflow import has_room, weight_in
 from postroad.core.decision import World
 from postroad.core.dedup import ID_BYTES, NO_ID
+from postroad.core.fanouts.begin import begin_records
 from postroad.core.queue import Queue
 from postroad.model.policy import DEDUP_KEY, OVERFLOWS_REFUSING
 
@@ -20,7 +21,8 @@ Places = tuple[tuple[int, int], ...]
 
 
 class Taken:
-    """What a publish comes to. `places`: (queue, first offset) each; `offsets`: by queue, of each
+    """What a publish comes to. `places`: (queue, first offset) each, or (-number, 0) of the fan-out
+    that knows them when it is over; `offsets`: by queue, of each
     message, where some were known there, -1 where it was left out; `full`: why a queue can take no
     more, and then nothing is published; `left_out`: which messages a full queue had no room for."""
 
@@ -36,8 +38,12 @@ def take(
     world: World, queues: list[Queue], load: Load, now: int, leaves_out: bool = False
 ) -> Taken:
     """The facts of a publish. `leaves_out`: to one queue, which gets what it has room for."""
-    places = tuple([(queue.id, queue.next_offset) for queue in queues])
     sifting = [queue for queue in queues if queue.settings.dedup_window_ms is not None]
+    begun = None if sifting else begin_records(world, queues, load, now)
+    if begun is not None:
+        number, records = begun
+        return Taken(records, ((-number, 0),))
+    places = tuple([(queue.id, queue.next_offset) for queue in queues])
     if not sifting:
         return Taken(publish_records(world.state, queues, load, now), places)
     taken = Taken([], places)

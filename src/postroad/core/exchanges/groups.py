@@ -29,12 +29,13 @@ class Group:
 class Plan:
     """What goes where: messages by the queues they go to, those for each topic (`None`: all), and
     those that nobody wants. `routes`: of each message; `refused`: by index, the queues that are
-    left out because they refuse it."""
+    left out because they refuse it. `source`: the exchange or topic they come by, 0 for none."""
 
-    __slots__ = ("groups", "refused", "routes", "topics", "unroutable")
+    __slots__ = ("groups", "refused", "routes", "source", "topics", "unroutable")
 
     def __init__(self, routes: list[Route]) -> None:
         self.routes = routes
+        self.source = 0
         self.refused: dict[int, list[str]] = {}
         self.groups: list[Group] = []
         self.topics: dict[Topic, list[int] | None] = {}

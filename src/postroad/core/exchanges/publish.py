@@ -18,6 +18,8 @@ from postroad.core.exchanges.groups import Group, Plan, apart, plan_all, plan_ea
 from postroad.core.exchanges.routes import Keys, Route, Terms
 from postroad.core.exchanges.shelves import Shelves
 from postroad.core.exchanges.walk import Walk, route_by_keys, route_of_message
+from postroad.core.fanouts.begin import Spreading
+from postroad.core.fanouts.records import FanoutBegan
 from postroad.core.queue import Queue
 from postroad.core.state import State
 from postroad.core.topics.topic import Topic
@@ -78,6 +80,7 @@ def decide_routed(
     refusal = _refusal_of(world, plan.groups)
     if refusal is not None:
         return refusal
+    plan.source = start
     plan.groups = apart(command, plan.groups, delays, state.exchanges.routes.version)
     decision = _decided(world, plan, command, now)
     if crowded is not None and isinstance(decision.reply, Routed):
@@ -304,6 +307,7 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
     outcome = Outcome()
     records, routed = outcome.records, outcome.routed
     shelves = Shelves(state, len(groups))
+    spreading = Spreading(world, shelves.have_room(len(groups)))
     offsets: dict[int, int] = {}
     for group in groups:
         publish = group.publish
@@ -315,6 +319,14 @@ def _decided(world: World, plan: Plan, command: PublishTo, now: int) -> Decision
                 return refusal
             continue
         count = len(publish.bodies)
+        if spreading.takes(group.route.ids):
+            shelf = shelves.take_set(group.route, records)
+            first, number = shelves.next_of(shelf, count), shelves.number()
+            records.append(FanoutBegan(number, shelf, first, count, plan.source))
+            records.extend(chunk_records(shelf, first, load, now))
+            # Where it comes to is known when it is there: the number of the fan-out stands for it.
+            routed.append(RoutedGroup(group.indexes, ((-number, 0),)))
+            continue
         for shelf in shelves.take(group.route, records):
             records.extend(chunk_records(shelf, shelves.next_of(shelf, count), load, now))
         queues = group.route.queues

@@ -52,12 +52,13 @@ class Terms:
             self.bounded.append(queue)
         if settings.kind == FIFO or (bounded and settings.overflow in OVERFLOWS_REFUSING):
             self.choosy.append(queue)
-        takes_each = _takes_each(settings)
-        self.each += takes_each
-        self.each_leveled += takes_each or settings.kind == PRIORITY
+        each = takes_each(settings)
+        self.each += each
+        self.each_leveled += each or settings.kind == PRIORITY
 
 
-def _takes_each(settings: QueueSettings) -> bool:
+def takes_each(settings: QueueSettings) -> bool:
+    """Whether a queue enters several messages one by one."""
     if settings.delay_ms or settings.bytes_max is not None or settings.kind == FIFO:
         return True
     return settings.dedup_by_content and settings.dedup_window_ms is not None
