@@ -18,7 +18,7 @@ from postroad.errors import ConnectionLost, NotConnected, TimedOut
 from postroad.limits import BATCH_COMMANDS_MAX, IDEMPOTENCY_LOOK_MS, WORKER_AGAIN_MS
 from postroad.model.commands import Command
 from postroad.model.message import Delivery
-from postroad.model.replies import Reply
+from postroad.model.replies import Refused, Reply
 from postroad.model.value import value
 
 _log = logging.getLogger("postroad.app")
@@ -83,7 +83,9 @@ class Gate:
     async def _sort(self, messages: Sequence[Delivery]) -> None:
         claims, hands = self.claims, self._admits.hands
         asked = claims.claiming(messages)
-        found = claims.sort(messages, await self._ask(asked))
+        replies = await self._ask(asked)
+        self._say_refused(replies)
+        found = claims.sort(messages, replies)
         if self._guard.ordered:
             found = claims.in_order(found)
         here = hands.unpark([*found.run, *(one for one, _ in found.done)])
@@ -112,6 +114,12 @@ class Gate:
                 _log.warning("queue `%s`: claiming again: %s", self._guard.queue, error)
                 await passed(self._loop, WORKER_AGAIN_MS)
         return replies
+
+    def _say_refused(self, replies: Sequence[Reply]) -> None:
+        refused = [one for one in replies if isinstance(one, Refused)]
+        if refused:
+            what = (self._guard.queue, len(refused), refused[0].text)
+            _log.error("queue `%s`: %d messages wait, for keys cannot be claimed: %s", *what)
 
     def _look_in(self, ms: int) -> None:
         at = self._loop.time() + ms / 1_000

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.app.hands import Hands
+from postroad.limits import IDEMPOTENCY_WAITING_MAX
 from postroad.model.message import Delivery, plain_head
 
 LEASE_MS = 30_000
@@ -178,3 +179,33 @@ def test_what_is_behind_a_failed_message_of_its_ordering_key_goes_back() -> None
 def test_heartbeats_reach_what_waits_behind_its_ordering_key() -> None:
     mine = ordered()
     assert {one.offset for one in mine.beat(10_000)} == {1, 2, 3, 4}
+
+
+def test_what_is_parked_is_extended_and_does_not_run() -> None:
+    mine = hands(2)
+    mine.park([message(1), message(2)], 0)
+    assert mine.take(0) is None
+    assert mine.next_wake_ms(0) == LEASE_MS // 3
+    assert [one.offset for one in mine.beat(LEASE_MS // 3)] == [1, 2]
+    assert mine.wanted(0) == 2
+    assert [one.offset for one in mine.unpark([message(2), message(3)])] == [2]
+    assert [one.offset for one in mine.drop([message(1)])] == [1]
+    assert mine.held == 0
+
+
+def test_with_too_many_parked_a_worker_leases_nothing() -> None:
+    mine = hands(2)
+    mine.park([message(offset) for offset in range(IDEMPOTENCY_WAITING_MAX)], 0)
+    assert mine.wanted(0) == 0
+    assert len(mine.put_down()) == IDEMPOTENCY_WAITING_MAX
+    assert mine.wanted(0) == 2
+
+
+def test_what_is_parked_behind_a_failed_message_of_its_ordering_key_goes_back() -> None:
+    mine = Hands(4, 4, LEASE_MS, None, ordered=True)
+    mine.park([message(2, "a"), message(3, "b")], 0)
+    mine.leased([message(1, "a")], 0)
+    first = mine.take(0)
+    assert first is not None
+    assert [one.offset for one in mine.over(first, done=False)] == [2]
+    assert [one.offset for one in mine.parked] == [3]
