@@ -5,10 +5,11 @@ are looked at before they are looked at again. Compiled by mypyc where possible.
 """
 
 from postroad.core import records as facts
-from postroad.core.bits import pack_mask, take_lowest, unpack_mask
+from postroad.core.bits import PAGE, pack_mask, take_lowest, unpack_mask
 from postroad.core.decide.bury import Buried, bury_records
 from postroad.core.decide.carry import move_records
 from postroad.core.decision import Missing, World
+from postroad.core.page import Page
 from postroad.core.queue import Queue
 from postroad.limits import (
     DEAD_LOOK_MS,
@@ -84,7 +85,7 @@ def _look_on(queue: Queue, grave: Grave, buried: Buried, now: int) -> None:
         return
     grave.after = buried.after
     grave.looks += not buried.records
-    if queue.pages.next_dead(queue.purged_before, grave.after) is None:
+    if _next_dead(queue, grave.after) is None:
         # Those of this slice that leave are still among the dead.
         leaving = _count(buried.records, (facts.DEAD, facts.MOVED))
         stayed = grave.looks or queue.pages.dead > leaving
@@ -109,7 +110,7 @@ def _can_bury(world: World, queue: Queue | None) -> bool:
 
 def _dead_records(world: World, queue: Queue, after: int, now: int) -> Buried | Missing:
     """The facts about the first dead messages from an offset on."""
-    found = queue.pages.next_dead(queue.purged_before, after)
+    found = _next_dead(queue, after)
     if found is None:
         # What it stopped at left another way.
         return Buried([], after)
@@ -124,6 +125,22 @@ def _dead_records(world: World, queue: Queue, after: int, now: int) -> Buried | 
     target = world.state.by_name[queue.settings.dead_letter_queue]
     moved = move_records(world, queue, target, [(page, mask)], True, now)
     return moved if isinstance(moved, Missing) else Buried(moved.records, stop)
+
+
+def _next_dead(queue: Queue, after: int) -> tuple[Page, int] | None:
+    """The lowest page with dead messages from offset `after` on, and which these are."""
+    pages = queue.pages
+    page = pages.first_dead(queue.purged_before)
+    if page is None or page.base >= after:
+        return None if page is None else (page, page.dead)
+    for number in sorted(pages.dead_list):
+        later = pages.all.get(number)
+        if later is not None and later.base + PAGE > after:
+            seen = max(0, after - later.base)
+            dead = later.dead >> seen << seen
+            if dead:
+                return later, dead
+    return None
 
 
 def _count(records: list[facts.Record], why: tuple[int, ...]) -> int:

@@ -298,19 +298,6 @@ class Pages:
                 page.listed_dead = False
         return None
 
-    def next_dead(self, purged_before: int, after: int) -> tuple[Page, int] | None:
-        """The lowest page with dead messages from offset `after` on, and which these are."""
-        page = self.first_dead(purged_before)
-        if page is None or page.base >= after:
-            return None if page is None else (page, page.dead)
-        for number in sorted(self.dead_list):
-            later = self.all.get(number)
-            if later is not None and later.base + PAGE > after:
-                dead = later.dead >> max(0, after - later.base) << max(0, after - later.base)
-                if dead:
-                    return later, dead
-        return None
-
     def next_due(self) -> int:
         """When the next delayed message is ready, in ms; 0 for never."""
         while self.due_list:

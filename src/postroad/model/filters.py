@@ -34,7 +34,7 @@ OR = "$or"
 EXISTS = "exists"
 OPERATOR_NAMES = frozenset((*OPERATORS, EXISTS))
 """Names of operators: what has one is no alternative of an `$or`."""
-_NONE_RESERVED: frozenset[str] = frozenset()
+_NONE_TAKEN: frozenset[str] = frozenset()
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError)
 
@@ -244,15 +244,15 @@ def _read_stored(text: str, scope: str) -> Branch:
     """A policy that was fine when it was stored, whatever is thought of it now: read as today, or
     as before the names of operators were nobody's in an `$or`. What cannot be read any more keeps
     nothing from its target."""
-    for reserved in (OPERATOR_NAMES, _NONE_RESERVED):
+    for taken in (OPERATOR_NAMES, _NONE_TAKEN):
         try:
-            return _read(text, scope, reserved)
+            return _read(text, scope, taken)
         except BadFilter:
             continue
     return Branch()
 
 
-def _read(text: str, scope: str, reserved: frozenset[str]) -> Branch:
+def _read(text: str, scope: str, taken: frozenset[str]) -> Branch:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -265,10 +265,10 @@ def _read(text: str, scope: str, reserved: frozenset[str]) -> Branch:
         raise BadFilter(f"a filter is JSON: {error}") from None
     if not isinstance(policy, dict):
         raise BadFilter("a filter is a JSON object")
-    names = _top_names(policy, reserved)
+    names = _top_names(policy, taken)
     if len(names) > FILTER_KEYS_MAX:
         raise BadFilter(f"a filter has at most {FILTER_KEYS_MAX} names, this one has {len(names)}")
-    root, combinations = _branch(policy, 1, 1, scope, reserved)
+    root, combinations = _branch(policy, 1, 1, scope, taken)
     if combinations > FILTER_COMBINATIONS_MAX:
         raise BadFilter(
             f"the values of a filter make at most {FILTER_COMBINATIONS_MAX} combinations,"
@@ -277,9 +277,9 @@ def _read(text: str, scope: str, reserved: frozenset[str]) -> Branch:
     return root
 
 
-def _top_names(policy: dict[str, object], reserved: frozenset[str]) -> set[str]:
+def _top_names(policy: dict[str, object], taken: frozenset[str]) -> set[str]:
     names = {name for name in policy if name != OR}
-    some = alternatives(policy.get(OR), reserved)
+    some = alternatives(policy.get(OR), taken)
     if some is None:
         return set(policy)
     for each in some:
@@ -288,22 +288,22 @@ def _top_names(policy: dict[str, object], reserved: frozenset[str]) -> set[str]:
 
 
 def alternatives(
-    part: object, reserved: frozenset[str] = OPERATOR_NAMES
+    part: object, taken: frozenset[str] = OPERATOR_NAMES
 ) -> list[dict[str, object]] | None:
     """The objects of an `$or`. It is one where it has a list of two or more objects none of which
-    has a name that is `reserved`, being an operator's; else it is a name like any other."""
+    has a name that is `taken`, being an operator's; else it is a name like any other."""
     if not isinstance(part, list) or len(part) < 2:
         return None
     some: list[dict[str, object]] = []
     for each in part:
-        if not isinstance(each, dict) or not each or not reserved.isdisjoint(each):
+        if not isinstance(each, dict) or not each or not taken.isdisjoint(each):
             return None
         some.append(each)
     return some
 
 
 def _branch(
-    policy: dict[str, object], level: int, depth: int, scope: str, reserved: frozenset[str]
+    policy: dict[str, object], level: int, depth: int, scope: str, taken: frozenset[str]
 ) -> tuple[Branch, int]:
     """An object of a policy, and how many combinations of values it stands for. `level`: how many
     names lead to it; `depth`: how many objects."""
@@ -312,9 +312,9 @@ def _branch(
     branch = Branch()
     combinations = 1
     for name, part in policy.items():
-        some = alternatives(part, reserved) if name == OR else None
+        some = alternatives(part, taken) if name == OR else None
         if some is not None:
-            choices, count = _choices(some, level, depth, scope, reserved)
+            choices, count = _choices(some, level, depth, scope, taken)
             branch.choices.append(choices)
         elif isinstance(part, list):
             branch.add(name, _leaf(name, part), scope)
@@ -324,7 +324,7 @@ def _branch(
                 raise BadFilter(f"`{name}` has a list of values; only bodies have names in names")
             if not part:
                 raise BadFilter(f"`{name}` has at least one name in it")
-            inner, count = _branch(part, level + 1, depth + 1, scope, reserved)
+            inner, count = _branch(part, level + 1, depth + 1, scope, taken)
             branch.add(name, inner, scope)
         else:
             raise BadFilter(f"`{name}` has a list of values")
@@ -333,12 +333,12 @@ def _branch(
 
 
 def _choices(
-    some: list[dict[str, object]], level: int, depth: int, scope: str, reserved: frozenset[str]
+    some: list[dict[str, object]], level: int, depth: int, scope: str, taken: frozenset[str]
 ) -> tuple[list[Branch], int]:
     choices: list[Branch] = []
     total = 0
     for each in some:
-        branch, count = _branch(each, level, depth + 1, scope, reserved)
+        branch, count = _branch(each, level, depth + 1, scope, taken)
         choices.append(branch)
         total += count
     return choices, total
