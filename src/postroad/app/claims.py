@@ -61,6 +61,7 @@ class Claims:
         self._key_of = key_of
         self._lease_ms = lease_ms
         self._ttl_ms = ttl_ms
+        self._asked: dict[tuple[int, int], Claim] = {}
         self._held: dict[tuple[int, int], Claim] = {}
         self._wrong: dict[tuple[int, int], Exception] = {}
 
@@ -76,7 +77,7 @@ class Claims:
                 self._wrong[_place(message)] = error
                 continue
             token = b"%s%d.%d.%d" % (_CLAIMED, message.queue, message.offset, message.lease)
-            self._held[_place(message)] = Claim(key, token, 0)
+            self._asked[_place(message)] = Claim(key, token, 0)
             asked.append(
                 KvSet(SPACE, (key,), (token,), self._lease_ms, only=IF_ABSENT, want_old=True)
             )
@@ -91,7 +92,7 @@ class Claims:
             if place in self._wrong:
                 found.run.append(message)
                 continue
-            claim = self._held.pop(place)
+            claim = self._asked.pop(place)
             reply = next(answers)
             old = reply.old[0] if isinstance(reply, KvStored) and reply.old else None
             if isinstance(reply, KvStored) and (reply.done or old == claim.token):
@@ -140,7 +141,9 @@ class Claims:
     def taken(self, message: Delivery) -> Claim | None:
         """The claim of a message whose run is over: from now on the caller's, and not renewed."""
         self._wrong.pop(_place(message), None)
-        return self._held.pop(_place(message), None)
+        held = self._held.pop(_place(message), None)
+        # One that is asked for may be had; `sort` tells of it still, to whoever is there by then.
+        return held or self._asked.get(_place(message))
 
     def doing(self, claim: Claim, result: bytes) -> Command:
         """What says that the key of a claim is done, in the step of the ack."""

@@ -184,3 +184,17 @@ def test_a_late_heartbeat_does_not_shorten_what_another_has_done() -> None:
         book.ask([late.claims.doing(claim, b"1")])
         book.ask(early.claims.renewing([first]))
         assert broker.kv("idempotency").ttl(f"{QUEUE}:a") == TTL_MS
+
+
+def test_a_message_that_is_lost_while_its_key_is_claimed_leaves_the_key_free() -> None:
+    with ClockedBroker.open() as broker:
+        book = Book(broker, 0)
+        claims = book.hands[0].claims
+        broker.publish(QUEUE, "a")
+        messages = broker.receive(QUEUE)
+        asked = claims.claiming(messages)
+        book.ask(claims.freeing_all(messages))
+        found = claims.sort(messages, book.ask(asked))
+        assert found.run == messages
+        book.ask(claims.freeing_all(found.run))
+        assert broker.kv("idempotency").keys() == []
