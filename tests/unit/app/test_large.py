@@ -33,7 +33,7 @@ def test_a_call_with_a_large_body_runs_as_any_other(check: ClaimCheck) -> None:
 
     with app.test(inline=False) as tested:
         encode.delay(LARGE, key="a")
-        encode.delay(b"small")
+        encode.delay(b"small", delay_seconds=0)
         encode.delay_many([LARGE, b"small"], headers={"a": "b"})
         waiting = [one.message for one in tested.broker.peek("videos")]
         assert [len(one.body) < 200 for one in waiting] == [True] * 4
@@ -103,7 +103,7 @@ def test_a_worker_fetches_and_a_place_out_of_reach_is_tried_again(
         async def encode(body: bytes, message: Message) -> None:
             await seen.put((body, message.delivery_count))
 
-        await encode.adelay(LARGE)
+        await encode.adelay(LARGE, delay_seconds=0)
         await encode.adelay_many([LARGE, b"small"])
         work = asyncio.create_task(app.serve())
         found = [await seen.get() for _ in range(3)]
