@@ -70,7 +70,7 @@ def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[
         times: ScheduleTimes = {**when}
         for said in ("zone", "anchor_ms", "until_ms", "missed", "late_ms"):
             if said in options:
-                times[said] = options[said]  # type: ignore[literal-required]
+                times[said] = options[said]
         times_of(name, times)
         args, kwargs = tuple(options.get("args", ())), options.get("kwargs", {})
         app.plans[name] = Plan(worker, name, times, args, kwargs, options.get("key"))
