@@ -14,7 +14,7 @@ from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.broker import Broker
 from postroad.api.operations import Operations
-from postroad.errors import BlocksLoop
+from postroad.errors import BlocksLoop, BrokerClosed
 
 R = TypeVar("R")
 B = TypeVar("B", Broker, AsyncBroker)
@@ -49,15 +49,25 @@ class Link:
         """
         if _running_loop() is not None:
             raise BlocksLoop(*names)
+        if not self._is_open():
+            self._opened()
         return self.listen(call)
 
     def listen(self, call: Callable[[Operations], Asks[R]]) -> R:
-        """As `do`, on a thread that only waits for what comes: nothing comes of it by itself."""
-        served, loop = self._served, self._loop
+        """As `do`, on a thread that waits for what comes as long as the broker is open: it opens
+        none, which nobody would close. Raises `BrokerClosed`.
+        """
+        served, loop, blocking = self._served, self._loop, self._blocking
         if served is not None and loop is not None and not loop.is_closed():
             return asyncio.run_coroutine_threadsafe(served.do(call(served.later)), loop).result()
-        broker = self._opened()
-        return broker.do(call(broker.later))
+        if blocking is None:
+            raise BrokerClosed
+        return blocking.do(call(blocking.later))
+
+    def _is_open(self) -> bool:
+        if self._served is not None and self._loop is not None and not self._loop.is_closed():
+            return True
+        return self._blocking is not None
 
     async def ado(self, call: Callable[[Operations], Asks[R]]) -> R:
         """The result of an operation that `call` makes, on any loop."""

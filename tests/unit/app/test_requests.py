@@ -9,7 +9,14 @@ import pytest
 
 from postroad import App, Message, Reject, Retry
 from postroad.app.replies import Replies, _queue_of, body_of
-from postroad.errors import BadCommand, BlocksLoop, QueueNotFound, RequestFailed, RequestTimeout
+from postroad.errors import (
+    BadCommand,
+    BlocksLoop,
+    BrokerClosed,
+    QueueNotFound,
+    RequestFailed,
+    RequestTimeout,
+)
 from postroad.limits import REPLY_BYTES_MAX, WAKE_QUEUE_MS
 from postroad.model.message import plain_head, typed_head
 from postroad.model.properties import Properties, routed_head, write_properties
@@ -150,6 +157,16 @@ def test_a_reply_queue_that_went_when_nobody_waited_is_made_again_before_the_nex
         assert await report.request("second", timeout_s=20) == "second"
 
     over(app, asking())
+
+
+def test_who_listens_opens_no_broker_that_nobody_would_close() -> None:
+    app = App(None)
+    app.link.do(lambda later: later.declare("jobs"), ("", ""))
+    app.close()
+    with pytest.raises(BrokerClosed):
+        app.link.listen(lambda later: later.queues())
+    assert app.link.do(lambda later: later.queues(), ("", "")) == []
+    app.close()
 
 
 def test_what_has_no_form_or_is_too_large_is_a_failure_that_is_told() -> None:
