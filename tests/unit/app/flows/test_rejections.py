@@ -148,7 +148,8 @@ def _declared(broker: ClockedBroker, worker: Any) -> Any:
 
 def test_a_result_too_large_for_a_flow_rejects_it_and_says_what_to_do() -> None:
     app = App()
-    flows, heard = app.workflow("w"), []
+    flows = app.workflow("w")
+    heard: list[Any] = []
 
     @flows.step()
     def one(n: int) -> str:
@@ -165,7 +166,8 @@ def test_a_result_too_large_for_a_flow_rejects_it_and_says_what_to_do() -> None:
 
 def test_steps_may_be_rejected_with_an_exception_too() -> None:
     app = App()
-    flows, heard = app.workflow("w"), []
+    flows = app.workflow("w")
+    heard: list[Any] = []
 
     @flows.step()
     def one(n: int) -> None:
@@ -185,7 +187,8 @@ def test_steps_may_be_rejected_with_an_exception_too() -> None:
 
 def test_a_duplicate_that_does_not_run_arrives_with_what_the_first_returned() -> None:
     app = App()
-    flows, heard = app.workflow("w"), []
+    flows = app.workflow("w")
+    heard: list[Any] = []
 
     @flows.step(idempotency_key="name", idempotency_ttl_s=60)
     def one(name: str) -> str | Rejection:

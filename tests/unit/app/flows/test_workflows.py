@@ -1,6 +1,7 @@
 """Workflows on a broker: what is run, and what is seen."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,8 @@ def test_several_last_steps_give_a_list_and_a_step_may_take_nothing() -> None:
 
 def test_a_step_knows_its_flow() -> None:
     app = App()
-    flows, seen = app.workflow("w"), []
+    flows = app.workflow("w")
+    seen: list[Any] = []
 
     @flows.step()
     def one(context: Context, n: int) -> None:

@@ -12,7 +12,8 @@ ONCE = Retry(attempts=1)
 
 def pipeline(app: App, **options: Any) -> tuple[Workflow, list[Any]]:
     """The video pipeline, and what came of it."""
-    video, heard = app.workflow("video", **options), []
+    video = app.workflow("video", **options)
+    heard: list[Any] = []
 
     @video.step()
     def thumbnails(path: str) -> list[str]:
