@@ -196,6 +196,7 @@ METHODS = {
     "unbind",
     "unbind_topic",
     "unschedule",
+    "watch",
 }
 
 

@@ -108,7 +108,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("sqs", "::1:9324", "in brackets"),
         ("sync_interval_ms", "0", "give a whole number from 1 to 60,000"),
         ("sync_interval_ms", "ten", "give a whole number from 1 to 60,000"),
-        ("cache_bytes", "64MB", "give a size in bytes"),
+        ("cache_bytes", "64M", "give a size in bytes"),
         ("cache_bytes", "1KiB", "give at least 1,048,576 bytes"),
         ("sqs_account", "123", "give twelve digits"),
         ("sqs_url", "queues.example.com", "give a URL"),
