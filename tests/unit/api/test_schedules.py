@@ -66,7 +66,7 @@ def test_slots_come_by_themselves_while_somebody_waits() -> None:
         slots = []
         for _ in range(4):
             [message] = broker.receive("ticks", wait_ms=10_000)
-            slots.append(message.headers["postroad-slot"])
+            slots.append(int(str(message.headers["postroad-slot"])))
         assert slots == sorted(set(slots))
 
 
