@@ -15,7 +15,7 @@ Reader = Callable[[object], object]
 """Makes the value of a setting from a text (command line, environment) or a TOML value."""
 
 _SIZE = re.compile(r"(\d+)\s*(B|[KMGT]i?B)?")
-_FACTORS: Final = {None: 1, "B": 1} | {
+_FACTORS: Final[dict[str | None, int]] = {None: 1, "B": 1} | {
     f"{letter}{more}": base ** (power + 1)
     for power, letter in enumerate("KMGT")
     for more, base in (("B", 1_000), ("iB", 1_024))
