@@ -221,6 +221,18 @@ def test_a_deleted_schedule_fires_nothing() -> None:
         assert why(r.ask(command)) is Why.NO_SUCH_SCHEDULE
 
 
+def test_a_checkpoint_that_began_before_one_was_deleted_has_it_as_it_was() -> None:
+    r = road()
+    declared(r, EVERY)
+    ledger = r.state.ledger
+    ledger.cut()
+    assert r.ask(DeleteSchedule("tick")) == Done()
+    while not ledger.pay_some(1 << 20):
+        pass
+    rows = {key: row for key, row in ledger.take().items() if row is not None}
+    assert replayed([], rows.items()).schedules.next_ms() == 1_001_000
+
+
 def test_a_refusal_is_noted_and_the_next_slot_is_fired_all_the_same() -> None:
     r = road()
     r.declare("small", length_max=1)

@@ -75,8 +75,8 @@ class Schedules(Realm):
 
     def drop(self, timetable: Timetable) -> None:
         """Forget a schedule."""
-        self.plan_next(timetable, 0)
         self.ledger.drop(timetable)
+        self.plan_next(timetable, 0)
         del self.by_name[timetable.name]
         del self.names[bisect_left(self.names, timetable.name)]
 
