@@ -27,6 +27,7 @@ from postroad.model.commands import (
     Command,
     DeleteQueue,
     DescribeQueue,
+    Detach,
     GrantCredit,
     ListQueues,
     Settle,
@@ -215,7 +216,8 @@ class Feed:
     def stop(self) -> None:
         """Take no more messages."""
         self._stopped = True
-        self._submit(_OTHER, GrantCredit(_CONSUMER, 0, absolute=True))
+        # What is leased stays with the caller.
+        self._submit(_OTHER, Detach(_CONSUMER))
 
     def _submit(self, number: int, command: Command) -> None:
         self._pusher.road.submit(self.caller, number, command)
@@ -243,8 +245,11 @@ class Feed:
 
     def _push_all(self, endpoint: Endpoint) -> None:
         unseen, self._unseen = self._unseen, []
-        if not self._stopped:
-            for message in unseen:
+        for message in unseen:
+            if self._stopped:
+                # It was no attempt, as where there is no place for one.
+                self._settle(message, Verdict(RELEASE))
+            else:
                 self._pusher.run(self._push(endpoint, message))
 
     async def _push(self, endpoint: Endpoint, message: Delivery) -> None:
@@ -279,5 +284,6 @@ class Feed:
         # An endpoint that does not answer gets one call at a time, and holds one place.
         credit = PUSHES_PER_ENDPOINT if follows.heard else 1
         if credit != self._credit and not self._stopped:
+            # More or fewer than before: those under way count, whose credit comes back.
+            self._submit(_OTHER, GrantCredit(_CONSUMER, credit - self._credit))
             self._credit = credit
-            self._submit(_OTHER, GrantCredit(_CONSUMER, credit, absolute=True))
