@@ -224,11 +224,15 @@ def test_an_exchange_in_use_is_kept_if_asked(channel: Any) -> None:
 def test_what_follows_a_publish_to_no_exchange_is_not_done(connection: Any) -> None:
     channel = connection.channel()
     one = queue(channel)
-    with pytest.raises(ChannelClosedByBroker) as caught:
+
+    def pipelined() -> None:
         for body in (b"1", b"2"):
             channel.basic_publish(fresh("none"), "", b"nowhere")
             channel.basic_publish("", one, body)
         channel.queue_purge(one)
+
+    with pytest.raises(ChannelClosedByBroker) as caught:
+        pipelined()
     assert caught.value.reply_code == 404
     assert drain(connection.channel(), one) == []
 

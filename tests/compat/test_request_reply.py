@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -42,7 +42,7 @@ class Shop:
         await self._running.run()
         await self.app.aclose()
 
-    def __enter__(self) -> "Shop":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert until(lambda: self._running is not None, 15_000)
         assert until(self._running.started.is_set, 15_000)

@@ -6,7 +6,7 @@ that what is passed on keeps the trace it came with; and what is no head of ours
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -22,10 +22,8 @@ PUBLISHING: Final = (Publish, PublishTo, Append)
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(dict[str, object]).decode
 
-P = TypeVar("P", Publish, PublishTo, Append)
 
-
-def carrying(command: P, carrier: Mapping[str, str]) -> P:
+def carrying(command: Publishing, carrier: Mapping[str, str]) -> Publishing:
     """The same command, its messages with these headers beside their own."""
     if not carrier:
         return command

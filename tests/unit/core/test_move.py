@@ -3,10 +3,10 @@
 import pytest
 
 from postroad.core import records as facts
-from postroad.core.moves import TASKS_KEPT
 from postroad.core.bits import PAGE
 from postroad.core.decide import carry as carry_of_core
 from postroad.core.decision import Missing
+from postroad.core.moves import TASKS_KEPT
 from postroad.limits import MOVE_MESSAGES_MAX
 from postroad.model import commands
 from postroad.model.ask import Ask
