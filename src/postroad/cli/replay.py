@@ -50,13 +50,12 @@ def place_of_text(text: str) -> str | int | datetime:
     """A place in a topic, as it is typed. Raises `BadCommand`."""
     if text in (EARLIEST, LATEST):
         return text
-    if text.isascii() and text.isdigit():
-        return int(text)
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+        if text.isascii() and text.isdigit():
+            return int(text)
+        # An instant without its zone is one of this machine's clock.
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
         raise BadCommand(
-            f"`--to` is {EARLIEST}, {LATEST}, an offset or an instant, not {text!r}"
+            f"`--to` is {EARLIEST}, {LATEST}, an offset or an instant, not {text[:40]!r}"
         ) from None
-    # An instant without its zone is one of this machine's clock.
-    return instant.astimezone()

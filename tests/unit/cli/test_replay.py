@@ -60,3 +60,15 @@ def test_a_place_is_a_word_an_offset_or_an_instant() -> None:
     assert here.tzinfo is not None
     with pytest.raises(BadCommand, match="`--to` is earliest, latest, an offset"):
         place_of_text("yesterday")
+    for far in ("9" * 5_000, "0001-01-01", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(BadCommand, match="`--to` is earliest, latest, an offset"):
+            place_of_text(far)
+
+
+@pytest.mark.parametrize("far", ["9" * 25, "9" * 19, "1960-01-01T00:00Z", "9000-01-01T00:00Z"])
+def test_a_place_that_no_topic_has_breaks_nothing(
+    shop: str, far: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(["replay", shop, "sums", "--to", far])
+    out = capsys.readouterr()
+    assert (code, out.err) == (0, "") or out.err.startswith("postroad: "), out
