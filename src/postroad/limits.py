@@ -431,5 +431,6 @@ SCHEDULE_BODY_BYTES_MAX = 64 * 1024  # a schedule is state: what is larger belon
 SCHEDULE_CRON_CHARS_MAX = 256  # of an expression, and of the name of a zone
 SCHEDULE_MISSED_MAX = 200  # slots fired or counted at once: a turn of the loop
 SCHEDULE_LATE_MS = 60_000  # a slot later than this is one that `skip` passes over
+SCHEDULE_FANOUTS_MAX = 2 * FANOUTS_MAX  # with so many under way slots wait: publishers stop before
 SCHEDULE_FAILURE_CHARS_MAX = 512  # kept of why the last message was refused
 TRACE_LINKS_MAX = 128  # of the span of one receive; the default bound of OpenTelemetry

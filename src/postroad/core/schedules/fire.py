@@ -16,7 +16,7 @@ from postroad.core.records import Record
 from postroad.core.schedules.records import SlotsFired
 from postroad.core.schedules.slots import due_slots, fired_of, slot_after
 from postroad.core.schedules.state import Timetable
-from postroad.limits import SCHEDULE_FAILURE_CHARS_MAX
+from postroad.limits import SCHEDULE_FAILURE_CHARS_MAX, SCHEDULE_FANOUTS_MAX
 from postroad.model.commands import Publish
 from postroad.model.exchanges import TO_QUEUE, TO_TOPIC, PublishTo
 from postroad.model.message import HeaderValue, plain_head
@@ -28,8 +28,12 @@ _headers = msgspec.msgpack.Decoder(dict[str, object]).decode
 
 
 def next_schedule_ms(world: World) -> int:
-    """When a slot comes, in ms; 0 for never: nothing is fired while the disk is almost full."""
-    return 0 if world.short_of_space else world.state.schedules.next_ms()
+    """When a slot comes, in ms; 0 for never: nothing is fired while the disk is almost full, or
+    while so many fan-outs are under way that slots would only add to them."""
+    state = world.state
+    if world.short_of_space or len(state.fanouts.all) >= SCHEDULE_FANOUTS_MAX:
+        return 0
+    return state.schedules.next_ms()
 
 
 def schedule_slice(world: World, now: int) -> list[Record]:
