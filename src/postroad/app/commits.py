@@ -9,6 +9,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.readers import Reader
@@ -16,7 +18,14 @@ from postroad.api.topics import TopicMessage, TopicOperations
 from postroad.app.company import asking, commands_of
 from postroad.app.readers import TopicReader
 from postroad.app.settler import passed
-from postroad.errors import ConnectionLost, Fenced, MemberNotFound, NotConnected, TimedOut
+from postroad.errors import (
+    ConnectionLost,
+    Fenced,
+    MemberNotFound,
+    MessageTooLarge,
+    NotConnected,
+    TimedOut,
+)
 from postroad.limits import WORKER_AGAIN_MS
 from postroad.model.commands import Command
 from postroad.model.message import FAILURE, HeaderValue
@@ -60,6 +69,20 @@ class Commits:
                     return True
             else:
                 return True
+
+    async def bury(self, message: TopicMessage, failure: str) -> bool:
+        """Commit up to a message and with it, together with its dead letter; false as `commit`.
+        Where the two are more than a message holds, or its headers are nothing that can be passed
+        on, the letter says where the message is and why it died, and no more.
+        """
+        try:
+            return await self.commit([message], self.dead_letter(message, failure))
+        except (MessageTooLarge, TypeError, ValueError) as error:
+            _log.warning(
+                "group `%s`: a dead letter goes without its body: %s", self._reader.group, error
+            )
+        bare = msgspec.structs.replace(message, body=b"", head=b"")
+        return await self.commit([message], self.dead_letter(bare, failure))
 
     def dead_letter(self, message: TopicMessage, failure: str) -> list[Command]:
         """What makes a dead letter of a message: its body and headers, where it was, and why."""

@@ -143,18 +143,10 @@ class ReadShift:
 
     async def _gather(self) -> list[TopicMessage]:
         """The next batch: full, or what came in its time."""
-        options = self.reader.options
         try:
             async with self._lock:
                 found = await self._broker.do(self._member.poll(READER_WAIT_MS))
-            until_ms = self._now_ms() + round(options.wait_s * 1_000)
-            while found and len(found) < options.batch:
-                left_ms = until_ms - self._now_ms()
-                if left_ms <= 0:
-                    break
-                async with self._lock:
-                    more = self._member.more(options.batch - len(found), left_ms)
-                    found.extend(await self._broker.do(more))
+            return await self._filled(found)
         except (Fenced, MemberNotFound) as error:
             _log.warning("group `%s`: joining again: %s", self.reader.group, error)
             self._member.forget()
@@ -163,6 +155,25 @@ class ReadShift:
             _log.warning("group `%s`: reading again: %s", self.reader.group, error)
             await self._pause(WORKER_AGAIN_MS / 1_000)
             return []
+
+    async def _filled(self, found: list[TopicMessage]) -> list[TopicMessage]:
+        """A batch with what comes in its time; nothing where the member is out meanwhile."""
+        options = self.reader.options
+        until_ms = self._now_ms() + round(options.wait_s * 1_000)
+        while found and len(found) < options.batch:
+            left_ms = until_ms - self._now_ms()
+            if left_ms <= 0:
+                break
+            more = self._member.more(options.batch - len(found), left_ms)
+            try:
+                async with self._lock:
+                    found.extend(await self._broker.do(more))
+            except _AGAIN as error:
+                # The member stands behind what it has read: who forgets that passes it over.
+                _log.warning("group `%s`: reading no more: %s", self.reader.group, error)
+                break
+            if not self._member.generation:
+                return []
         return found
 
     async def _work(self, batch: list[TopicMessage]) -> None:
@@ -258,11 +269,12 @@ class ReadShift:
             _log.error("%s: stops at `%s` %d:%d", *place)
             raise error
         _log.error("%s: `%s` %d:%d failed for good", *place, exc_info=error)
-        asked = []
-        if options.failing != SKIP:
+        if options.failing == SKIP:
+            is_done = await self._commits.commit([message], [])
+        else:
             failure = f"bad body: {part.bad}" if part.bad is not None else told(error)
-            asked = self._commits.dead_letter(message, failure)
-        if await self._commits.commit([message], asked):
+            is_done = await self._commits.bury(message, failure)
+        if is_done:
             self.counts.dead += 1
         else:
             self._lost(part)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from postroad import App, AsyncBroker
@@ -12,6 +13,7 @@ from postroad.api.readers import Reader
 from postroad.api.topics import TopicMessage
 from postroad.app.commits import Commits
 from postroad.errors import ConnectionLost, QueueNotFound
+from postroad.limits import MESSAGE_BYTES_MAX
 from postroad.model.commands import Command
 
 
@@ -123,5 +125,28 @@ def test_what_is_refused_of_that_which_goes_with_a_commit_is_raised_and_nothing_
             await one.commit(messages, asked)
         assert await committed(broker) == 0
         assert await one.commit(messages, [])
+
+    with_a_member(story)
+
+
+def test_a_dead_letter_that_is_too_large_says_where_its_message_is() -> None:
+    async def story(
+        broker: AsyncBroker,
+        member: Reader,
+        messages: list[TopicMessage],
+        commits: Callable[[Any], Commits],
+    ) -> None:
+        large = msgspec.structs.replace(messages[0], body=b"x" * MESSAGE_BYTES_MAX)
+        assert await commits(broker).bury(large, "why")
+        (dead,) = await broker.receive("sums.dead")
+        assert dead.body == b""
+        assert dead.headers == {
+            "postroad-topic": "events",
+            "postroad-partition": 0,
+            "postroad-offset": 0,
+            "postroad-group": "sums",
+            "postroad-failure": "why",
+        }
+        assert await committed(broker) == 1
 
     with_a_member(story)
