@@ -156,8 +156,8 @@ class Checker:
         for watcher in self.watchers:
             watcher.forgotten(session)
 
-    def died(self) -> None:
-        """The process is gone, and all sessions with it."""
+    def died(self, now: int) -> None:
+        """The process is gone, and all sessions with it; `now` was its last instant."""
         self.event += 1
         for ask in self.open.values():
             self.doubt(ask, self.event)
@@ -165,7 +165,7 @@ class Checker:
         self.stopping = False
         self.leases.died()
         for watcher in self.watchers:
-            watcher.died()
+            watcher.died(now)
 
     def began(self, now: int) -> None:
         """A new life begins."""

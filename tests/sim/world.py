@@ -227,6 +227,7 @@ class World:
     def die(self, why: str, *, power: bool) -> None:
         """The process is gone, with or without the power."""
         self.say(f"the process is gone: {why}{', and the power too' if power else ''}")
+        last_ms = self.now_ms()
         self.process = None
         self.sessions = []
         if power:
@@ -235,7 +236,7 @@ class World:
             self.disk.kill()
         self.checkpoints.crash()
         self.checkpoints.then = None
-        self.checker.died()
+        self.checker.died(last_ms)
         self.after(self.rng.randint(0, 200), self.start)
 
     def stopped_itself(self, fault: str) -> None:

@@ -106,7 +106,7 @@ class CrewRules(Watcher):
                 named.deleted_at = self.checker.event
                 named.sure = False
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """What was leased last may be forgotten, if nobody was told that it is durable."""
         leases = self.checker.tap.leases
         for queue, part in self.queues.items():

@@ -52,7 +52,7 @@ class OwnerRules(Watcher):
         if session == self.owner:
             self.owner = 0
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """So it does with all of them."""
         self.owner = 0
 
@@ -97,7 +97,7 @@ class SingleRules(Watcher):
         for who in [who for who in self.consumers if who[0] == session]:
             del self.consumers[who]
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """All are."""
         self.consumers.clear()
 
@@ -166,8 +166,10 @@ class IdleRules(Watcher):
                 self._leave(who)
         self._touch_all()
 
-    def died(self) -> None:
-        """Nobody wants anything, and time begins anew."""
+    def died(self, now: int) -> None:
+        """Nobody wants anything, and time begins anew for what had not gone until then: with
+        nothing asked and nothing answered."""
+        self.now = max(self.now, now)
         for idle in self.queues.values():
             if idle.wanted or idle.used_ms + idle.expires_ms > self.now:
                 idle.used_ms = self.now

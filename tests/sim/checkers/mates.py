@@ -75,7 +75,7 @@ class MateRules(Watcher):
             del self.maybe[who]
             self.attached.pop(who, None)
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """Nobody is attached any more, and that is no reason for a queue to go."""
         for all_of_it in (self.held, self.limits, self.on_way, self.attached, self.maybe):
             all_of_it.clear()

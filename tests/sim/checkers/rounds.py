@@ -144,7 +144,7 @@ class RoundRules(Watcher):
             self.deleting -= 1
             self._forget_all()
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """All members are gone; the generation stays."""
         self.lost.clear()
         for seat in self.seats.values():

@@ -17,7 +17,9 @@ Place = tuple[str, int, int]
 class TopicRules:
     """`used`: whether anybody asked of topics. `bodies`: what stands at a place for certain;
     `hoped`: bodies that may have come in; `keys`: of each body its key. `commits`: what was
-    committed from outside."""
+    committed from outside. `generation`: the last that a member heard of; `floors`: of each join
+    on its way, what had been heard of when it was asked, if no end of the group may come between;
+    `ends`: how many of those are on their way."""
 
     asks = (
         *(topics.DeclareTopic, topics.ChangeTopic, topics.DeleteTopic, topics.DescribeTopic),
@@ -36,6 +38,8 @@ class TopicRules:
         self.keys: dict[bytes, bytes] = {}
         self.commits: dict[int, Register] = {0: Register(-1), 1: Register(-1)}
         self.generation = 0
+        self.floors: dict[int, int] = {}
+        self.ends = 0
 
     def asked(self, ask: Asked) -> None:
         """A command is asked."""
@@ -50,6 +54,11 @@ class TopicRules:
             for one in command.positions:
                 write = self.commits[one.partition].write(one.offset, ask.event)
                 ask.writes.append((one.partition, write))
+        elif isinstance(command, groups.JoinGroup) and not self.ends:
+            self.floors[id(ask)] = self.generation
+        elif _ends_readers(command):
+            self.ends += 1
+            self.floors.clear()
 
     def answered(self, ask: Asked, reply: Any, _now: int, event: int) -> None:
         """A command is answered."""
@@ -72,22 +81,30 @@ class TopicRules:
         elif isinstance(reply, Refused) and isinstance(command, topics.Append):
             self.hoped.difference_update(command.bodies)
         else:
-            self._turned(command, reply)
+            self._turned(ask, reply)
 
-    def _turned(self, command: Any, reply: Any) -> None:
-        """Generations grow as long as their group is there."""
-        if isinstance(reply, groups.Membership) and isinstance(command, groups.JoinGroup):
-            if reply.generation <= self.generation:
-                raise Violation(f"generation {reply.generation} came after {self.generation}")
-            self.generation = reply.generation
-        elif isinstance(command, groups.DeleteGroup) and isinstance(reply, Done):
-            self.generation = 0 if command.group == READERS else self.generation
+    def _turned(self, ask: Asked, reply: Any) -> None:
+        """Generations grow as long as their group is there; two that join at once may hear of it in
+        any order."""
+        if isinstance(ask.command, groups.JoinGroup):
+            floor = self.floors.pop(id(ask), None)
+            if floor is None or not isinstance(reply, groups.Membership):
+                return
+            if reply.generation <= floor:
+                raise Violation(f"generation {reply.generation} came after {floor}")
+            self.generation = max(self.generation, reply.generation)
+        elif _ends_readers(ask.command):
+            self.ends -= 1
+            if isinstance(reply, Done):
+                self.generation = 0
 
     def unknown(self, ask: Asked, until: int) -> None:
         """Nobody will tell what became of it: all that was hoped for may be so."""
         for number, write in ask.writes:
             self.commits[number].doubt(write, until)
-        if isinstance(ask.command, groups.DeleteGroup):
+        self.floors.pop(id(ask), None)
+        if _ends_readers(ask.command):
+            self.ends -= 1
             self.generation = 0
 
     def audit(self, read: Any, _now: int, event: int) -> None:
@@ -158,3 +175,7 @@ class TopicRules:
             raise Violation(f"{place} had {known[:20]!r}, and now has {body[:20]!r}")
         if body not in self.hoped:
             raise Violation(f"{place} has {body[:20]!r}, which nobody published")
+
+
+def _ends_readers(command: Any) -> bool:
+    return isinstance(command, groups.DeleteGroup) and command.group == READERS

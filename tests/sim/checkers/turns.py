@@ -36,7 +36,7 @@ class TurnRules(Watcher):
         for key in [key for key in self.seen if key[0] == session]:
             del self.seen[key]
 
-    def died(self) -> None:
+    def died(self, _now: int) -> None:
         """The process is gone, and all sessions with it."""
         self.seen.clear()
 

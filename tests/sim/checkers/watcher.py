@@ -23,8 +23,8 @@ class Watcher:
     def forgotten(self, session: int) -> None:
         """A session is gone."""
 
-    def died(self) -> None:
-        """The process is gone."""
+    def died(self, now: int) -> None:
+        """The process is gone, and `now` was its last instant."""
 
     def began(self, now: int) -> None:
         """A new life begins."""
