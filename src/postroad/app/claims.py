@@ -89,10 +89,11 @@ class Claims:
         answers = iter(replies)
         for message in messages:
             place = _place(message)
-            if place in self._wrong:
+            claim = self._asked.pop(place, None)
+            if claim is None:
+                # Its key is wrong, and `check` says so, if the message is in hand still.
                 found.run.append(message)
                 continue
-            claim = self._asked.pop(place)
             reply = next(answers)
             old = reply.old[0] if isinstance(reply, KvStored) and reply.old else None
             if isinstance(reply, KvStored) and (reply.done or old == claim.token):

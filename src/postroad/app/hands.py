@@ -180,17 +180,14 @@ class Hands:
         for their work may be done already.
         """
         places = {(one.queue, one.offset) for one in lost}
-        gone = [one for one in self.waiting if (one.queue, one.offset) in places]
+        gone = _dropped(self.waiting, places)
+        behind = [one for chain in self._behind.values() for one in _dropped(chain, places)]
         parked = [one for one in self.parked if (one.queue, one.offset) in places]
         self.unpark(parked)
-        if gone:
-            kept = [one for one in self.waiting if (one.queue, one.offset) not in places]
-            self.waiting.clear()
-            self.waiting.extend(kept)
         for one in gone:
             if self._ordered:
                 self._next_of(one, True)
-        return [*gone, *parked]
+        return [*gone, *behind, *parked]
 
     def put_down(self) -> list[Delivery]:
         """Everything that has not begun, to be released."""
@@ -239,3 +236,13 @@ class Hands:
             self._finished = 0
             self._counted_ms = now_ms
         return min(int(self._per_ms * WORKER_AHEAD_MS), WORKER_AHEAD_MAX)
+
+
+def _dropped(messages: deque[Delivery], places: set[tuple[int, int]]) -> list[Delivery]:
+    """Take those of these places out; what was taken."""
+    gone = [one for one in messages if (one.queue, one.offset) in places]
+    if gone:
+        kept = [one for one in messages if (one.queue, one.offset) not in places]
+        messages.clear()
+        messages.extend(kept)
+    return gone

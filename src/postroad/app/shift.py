@@ -342,6 +342,8 @@ class Shift:
             if self._gate is not None:
                 self._settler.also(self._gate.claims.freeing_all(dropped))
             self._tell_lost(dropped)
+            # Nothing else may be in hand, and then nothing ends that would let more be leased.
+            self._ended()
 
     def _tell_lost(self, lost: Sequence[Delivery]) -> None:
         self.counts.lost += len(lost)

@@ -198,3 +198,14 @@ def test_a_message_that_is_lost_while_its_key_is_claimed_leaves_the_key_free() -
         assert found.run == messages
         book.ask(claims.freeing_all(found.run))
         assert broker.kv("idempotency").keys() == []
+
+
+def test_a_message_without_a_key_may_be_lost_before_its_turn_comes() -> None:
+    with ClockedBroker.open() as broker:
+        claims = Claims(QUEUE, lambda one: str(1 // len(one.body)), LEASE_MS, TTL_MS)
+        broker.declare(QUEUE)
+        broker.publish(QUEUE, b"")
+        messages = broker.receive(QUEUE)
+        assert claims.claiming(messages) == []
+        assert claims.freeing_all(messages) == []
+        assert claims.sort(messages, []).run == messages

@@ -209,3 +209,18 @@ def test_what_is_parked_behind_a_failed_message_of_its_ordering_key_goes_back() 
     assert first is not None
     assert [one.offset for one in mine.over(first, done=False)] == [2]
     assert [one.offset for one in mine.parked] == [3]
+
+
+def test_what_lost_its_lease_behind_its_ordering_key_is_dropped_too() -> None:
+    mine = Hands(2, 10, LEASE_MS, None, ordered=True)
+    messages = [message(1, "a"), message(2, "a"), message(3, "b"), message(4, "b")]
+    mine.leased(messages, 0)
+    run = mine.take(0)
+    assert run is not None
+    assert mine.drop(messages) == [messages[2], messages[1], messages[3]]
+    assert (mine.held, list(mine.waiting)) == (1, [])
+    mine.over(run)
+    mine.leased([message(5, "a")], 1)
+    again = mine.take(1)
+    assert again is not None
+    assert again.message.offset == 5
