@@ -83,13 +83,21 @@ class JsonLines(logging.Formatter):
             line["error"] = _text(self.formatException(record.exc_info))
         try:
             return _encode(line).decode()
-        except (TypeError, ValueError, RecursionError):
-            return _encode({name: _text(str(one)) for name, one in line.items()}).decode()
+        except Exception:  # noqa: BLE001  (the `repr` of a program's own types runs in it)
+            return _encode({_text(name): _text(_told(one)) for name, one in line.items()}).decode()
 
 
 def _shown(name: str) -> str:
     # `message` is what the record says.
     return "message_id" if name == MESSAGE else name.removeprefix("postroad_")
+
+
+def _told(one: object) -> str:
+    """As text; of what does not even have that its type."""
+    try:
+        return str(one)
+    except Exception:  # noqa: BLE001  (likewise)
+        return f"a {type(one).__name__}"
 
 
 def _text(text: str) -> str:

@@ -82,6 +82,20 @@ def test_what_json_has_no_form_for_is_shown_as_text() -> None:
     assert "object" in shown["one"]
 
 
+class Shy:
+    """It shows itself to nobody."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("odd", [{"one": Shy()}, {"one": 10**5_000}, {"half \ud800": "\ud800"}])
+def test_no_line_is_lost_for_what_it_holds(odd: dict[str, object]) -> None:
+    shown = json.loads(JsonLines().format(_record("charged", **odd, cents=7)))
+    assert shown["message"] == "charged"
+    assert shown["cents"] in (7, "7")
+
+
 def test_what_went_wrong_is_part_of_the_line() -> None:
     try:
         raise ValueError("no such order")
