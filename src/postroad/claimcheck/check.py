@@ -6,16 +6,18 @@ published, to the byte, or it is an error that says so.
 
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, Unpack
+from typing import BinaryIO, Final, Unpack
 
 import msgspec
 
 from postroad.api.messages import Body, MessageOptions, Outgoing, bytes_of
 from postroad.claimcheck.claim import (
     CLAIM_HEADER,
+    NAME,
     Claim,
     checked,
     claim_for,
@@ -27,6 +29,8 @@ from postroad.engine.clock import Clock, SystemClock
 from postroad.errors import BadCommand, ClaimLost
 from postroad.limits import CLAIM_ABOVE_BYTES, CLAIM_BYTES_MAX
 from postroad.model.message import Delivery
+
+_OURS: Final = re.compile(f"{NAME.pattern}({re.escape(PART)})?")
 
 
 class ClaimCheck:
@@ -53,7 +57,7 @@ class ClaimCheck:
 
     def outgoing(self, body: Body, **options: Unpack[MessageOptions]) -> Outgoing:
         """A message to be published, to one queue: with the body where it is small, else with a
-        reference to it, which is durable when this returns. Raises `OSError`, `MessageTooLarge`.
+        reference to it, which is durable when this returns. Raises `OSError`, `BadCommand`.
         """
         text, found = self.check_in(bytes_of(body))
         if found is not None:
@@ -62,7 +66,7 @@ class ClaimCheck:
 
     def check_in(self, body: bytes) -> tuple[bytes, str | None]:
         """What to publish for a body, and the header `postroad-claim` that goes with it: `None`
-        where it is small, and its own message. Raises `OSError`.
+        where it is small, and its own message. Raises `OSError`, `BadCommand`.
         """
         if len(body) <= self.above_bytes:
             return body, None
@@ -118,6 +122,9 @@ class ClaimCheck:
             raise BadCommand("`older_than_s` is a number of seconds from 0 on")
         count = 0
         for name in self._place.older_than(self._clock.now_ms() - round(older_than_s * 1_000)):
+            # What else lies there is none of ours.
+            if _OURS.fullmatch(name) is None:
+                continue
             self._place.remove(name)
             count += not name.endswith(PART)
         return count

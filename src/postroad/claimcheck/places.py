@@ -107,7 +107,13 @@ class Remote:
 
     def size(self, name: str) -> int:
         """How many bytes a body has."""
-        return int(self._fs.size(self._path(name)))
+        path = self._path(name)
+        try:
+            return int(self._fs.size(path))
+        except FileNotFoundError:
+            # It may be there since a list of the directory was kept, by a sweep for one.
+            self._fs.invalidate_cache()
+            return int(self._fs.size(path))
 
     def open(self, name: str) -> BinaryIO:
         """A body, to be read from its beginning."""
@@ -122,9 +128,13 @@ class Remote:
 
     def older_than(self, instant_ms: int) -> Iterator[str]:
         """Those not written since, as the storage says."""
+        self._fs.invalidate_cache()
         for path in sorted(self._fs.find(self._root)):
-            if self._fs.modified(path).timestamp() * 1_000 < instant_ms:
-                yield path.rpartition("/")[2]
+            try:
+                if self._fs.modified(path).timestamp() * 1_000 < instant_ms:
+                    yield path.rpartition("/")[2]
+            except FileNotFoundError:
+                continue  # somebody else has removed it meanwhile
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name[:2]}/{name}"

@@ -140,6 +140,32 @@ def test_a_sweep_forgets_what_is_older_and_what_was_never_finished(tmp_path: Pat
     assert check.body(new) == LARGE
 
 
+def test_a_sweep_leaves_what_is_no_body(tmp_path: Path) -> None:
+    check = ClaimCheck(tmp_path, above_bytes=0, clock=ManualClock(1 << 44))
+    kept = [tmp_path / "no" / "notes.txt", tmp_path / "aa" / "folder" / "file"]
+    for one in kept:
+        one.parent.mkdir(parents=True)
+        one.write_bytes(b"mine")
+    sent(check)
+    assert check.sweep(60) == 1
+    assert all(one.is_file() for one in kept)
+
+
+def test_a_body_is_found_that_came_after_a_list_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = pytest.importorskip("fsspec.implementations.memory").MemoryFileSystem
+    check = ClaimCheck("memory://claims/of-the-store", above_bytes=100)
+    message, kept, size = sent(check), [True], memory.size
+
+    def size_as_listed(fs: object, path: str) -> int:
+        if kept:
+            raise FileNotFoundError(path)
+        return int(size(fs, path))
+
+    monkeypatch.setattr(memory, "size", size_as_listed)
+    monkeypatch.setattr(memory, "invalidate_cache", lambda *_: kept.clear())
+    assert check.body(message) == LARGE
+
+
 def _name(message: Delivery) -> str:
     claim = claim_of(message)
     assert claim is not None
