@@ -12,11 +12,12 @@ from typing import Any, Final, Literal, TypeVar, Unpack, get_args
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.broker import Broker
-from postroad.api.messages import Body, CommonOptions, MessageOptions, Outgoing
+from postroad.api.messages import Body, CommonOptions, MessageOptions, Outgoing, bytes_of
 from postroad.api.operations import Operations
 from postroad.api.places import Place
 from postroad.errors import BadCommand, QueueFull
 from postroad.limits import FLOW_WAIT_S_MAX, FLOW_WAIT_S_MIN
+from postroad.model.policy import QueueSettings
 
 R = TypeVar("R")
 
@@ -24,6 +25,10 @@ WhenFull = Literal["wait", "fail", "drop"]
 WAIT, FAIL, DROP = get_args(WhenFull)
 
 _ENDLESS: Final = float("inf")
+
+
+class _NeverFits(QueueFull):
+    """The queue would be too small if it were empty, so that nobody needs to wait."""
 
 
 class BackPressure:
@@ -64,7 +69,9 @@ class BackPressure:
         """As `broker.publish`; `None` where the message was dropped."""
         later = broker.later
         return self._run(
-            lambda: broker.do(self._publish(later, queue, 1, later.publish(queue, body, **options)))
+            lambda: broker.do(
+                self._publish(later, queue, [body], later.publish(queue, body, **options))
+            )
         )
 
     def publish_many(
@@ -75,11 +82,11 @@ class BackPressure:
         **options: Unpack[CommonOptions],
     ) -> Place | None:
         """As `broker.publish_many`; `None` where the messages were dropped."""
-        later, count = broker.later, len(messages)
+        later = broker.later
 
         def once() -> Place:
             publishing = later.publish_many(queue, messages, **options)
-            return broker.do(self._publish(later, queue, count, publishing))
+            return broker.do(self._publish(later, queue, messages, publishing))
 
         return self._run(once)
 
@@ -91,7 +98,7 @@ class BackPressure:
 
         async def once() -> Place:
             publishing = later.publish(queue, body, **options)
-            return await broker.do(self._publish(later, queue, 1, publishing))
+            return await broker.do(self._publish(later, queue, [body], publishing))
 
         return await self.acall(once)
 
@@ -103,11 +110,11 @@ class BackPressure:
         **options: Unpack[CommonOptions],
     ) -> Place | None:
         """As `publish_many`, for a running loop."""
-        later, count = broker.later, len(messages)
+        later = broker.later
 
         async def once() -> Place:
             publishing = later.publish_many(queue, messages, **options)
-            return await broker.do(self._publish(later, queue, count, publishing))
+            return await broker.do(self._publish(later, queue, messages, publishing))
 
         return await self.acall(once)
 
@@ -145,7 +152,8 @@ class BackPressure:
         if self._when_full == DROP:
             self.dropped += 1
             return None
-        wait_s = next(waits, None) if self._when_full == WAIT else None
+        patient = self._when_full == WAIT and not isinstance(error, _NeverFits)
+        wait_s = next(waits, None) if patient else None
         if wait_s is None:
             raise error
         self.waited_s += wait_s
@@ -160,10 +168,14 @@ class BackPressure:
             wait_s = min(2 * wait_s, FLOW_WAIT_S_MAX)
 
     def _publish(
-        self, later: Operations, queue: str, count: int, publishing: Asks[Place]
+        self,
+        later: Operations,
+        queue: str,
+        messages: Sequence[Body | Outgoing],
+        publishing: Asks[Place],
     ) -> Asks[Place]:
         """Publish, where not too many messages wait. Raises `QueueFull`."""
-        above = self._pause_above
+        above, count = self._pause_above, len(messages)
         if above is not None:
             room = self._room.get(queue, 0)
             if room < count:
@@ -174,7 +186,24 @@ class BackPressure:
                 # Others publish, too: half of what there is may be used before the next look.
                 room = (above - waiting) // 2
             self._room[queue] = room - count
-        return (yield from publishing)
+        try:
+            return (yield from publishing)
+        except QueueFull:
+            settings = (yield from later.describe(queue)).settings
+            if not _could_fit(settings, messages):
+                text = f"queue `{queue}` never has room for so much at once; publish less, or more"
+                raise _NeverFits(f"{text} often", queue) from None
+            raise
+
+
+def _could_fit(settings: QueueSettings, messages: Sequence[Body | Outgoing]) -> bool:
+    """Whether a queue has room for messages when it is empty, as far as their bodies say."""
+    if settings.length_max is not None and len(messages) > settings.length_max:
+        return False
+    if settings.bytes_max is None:
+        return True
+    bodies = (one.body if isinstance(one, Outgoing) else one for one in messages)
+    return sum(len(bytes_of(body)) for body in bodies) <= settings.bytes_max
 
 
 async def _passed(seconds: float) -> None:

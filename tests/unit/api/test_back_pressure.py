@@ -36,6 +36,18 @@ def test_a_publish_that_waited_long_enough_fails() -> None:
         assert press.waited_s == pytest.approx(0.03)
 
 
+def test_who_asks_for_more_than_a_queue_ever_holds_does_not_wait() -> None:
+    with Broker.open(None) as broker:
+        broker.declare("mails", length_max=2)
+        broker.declare("parcels", bytes_max=100)
+        press = BackPressure()
+        with pytest.raises(QueueFull, match="never has room"):
+            press.publish_many(broker, "mails", [b"1", b"2", b"3"])
+        with pytest.raises(QueueFull, match="never has room"):
+            press.publish(broker, "parcels", "x" * 101)
+        assert press.waited_s == 0
+
+
 def test_a_publish_fails_at_once_or_is_dropped_where_that_is_wanted() -> None:
     with Broker.open(None) as broker:
         broker.declare("mails", length_max=2)
