@@ -97,17 +97,17 @@ def opened(queue: str, reply: Delivery, returns: Any) -> Any:
     content_type = str(headers.get(CONTENT_TYPE) or "").partition(";")[0].strip().lower()
     try:
         return _read(body, content_type, returns)
-    except (BadBody, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (BadBody, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestFailed(queue, "BadReply", str(error)) from None
 
 
 def _read(body: bytes, content_type: str, returns: Any) -> Any:
     if content_type == TEXT and returns in (None, Any):
         return body.decode()
-    if content_type == JSON and returns in (None, Any, bytes, str):
+    if content_type == JSON and returns in (None, Any, str):
         found: object = msgspec.json.decode(body)
         # JSON that is a text where text is wanted is that text; else it is handed out as it came.
-        return found if returns in (None, Any) or isinstance(found, returns) else body
+        return found if returns is not str or isinstance(found, str) else body.decode()
     if returns in (None, Any):
         return body
     return value_reader(returns, "the reply")(body)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from postroad import App, Message, Reject, Retry
-from postroad.app.replies import Replies, _queue_of, body_of
+from postroad.app.replies import Replies, _queue_of, body_of, opened
 from postroad.errors import (
     BadCommand,
     BlocksLoop,
@@ -185,6 +185,19 @@ def test_what_has_no_form_or_is_too_large_is_a_failure_that_is_told() -> None:
             await app.request("reports", 5, returns=dict)
 
     over(app, asking())
+
+
+def test_a_reply_is_read_as_the_type_that_was_asked_for_or_is_a_failure() -> None:
+    def reply(body: bytes, returns: Any) -> Any:
+        head = plain_head({"content-type": "application/json; charset=utf-8"})
+        return opened("reports", Message(1, 1, 1, 1, 0, 0, body, head), returns)
+
+    assert reply(b'"march"', str) == reply(b'"march"', None) == "march"
+    assert reply(b'{"a": 1}', str) == '{"a": 1}'
+    assert reply(b'"march"', bytes) == b'"march"'
+    for deep in (None, str, dict):
+        with pytest.raises(RequestFailed, match="BadReply"):
+            reply(b"[" * 100_000, deep)
 
 
 def test_a_thread_may_ask_and_a_loop_is_not_held_up() -> None:
