@@ -109,7 +109,7 @@ class Core:
             wrong = unsound_columns(command)
             if wrong is None:
                 raise
-            return self._seal(self._refused(ask, wrong))
+            return self._seal(Step([], [Answer(ask, Refused(Why.BAD_COMMAND, wrong), 0)], False))
         if isinstance(decision, Missing):
             return decision
         records = decision.records
@@ -227,16 +227,20 @@ class Core:
         if moved is not None:
             return moved if isinstance(moved, Missing) else self._seal(moved)
         if self.fanouts.has_turn():
-            return self._seal(self.fanouts.advance(now))
+            return self.spread(now)
         records = self.life.records(now) or slice_of_time(self.world, self.schedule, now)
         self._take_over()
         if isinstance(records, Missing):
             return records
         if not records:
-            return self._seal(self.fanouts.advance(now)) if self.fanouts.under_way() else None
+            return self.spread(now) if self.fanouts.under_way() else None
         self._apply_all(records)
         records = records + self.relief.of_time(records)
         return self._seal(Step(records, [], False))
+
+    def spread(self, now: int) -> Step:
+        """One slice of the oldest fan-out."""
+        return self._seal(self.fanouts.advance(now))
 
     def next_due(self) -> int:
         """When `tick` has something to do, in ms: 0 for never."""
@@ -292,9 +296,6 @@ class Core:
         group = decision.read_group
         reply = decision.reply
         return Answer(ask, reply, self.state.group if group is None else group)
-
-    def _refused(self, ask: Ask, wrong: str) -> Step:
-        return Step([], [Answer(ask, Refused(Why.BAD_COMMAND, wrong), 0)], False)
 
     def _apply_all(self, records: Sequence[facts.Record]) -> None:
         self.wake.stale = True

@@ -271,7 +271,7 @@ class Engine:
             # What goes on in the background goes on after the next start; only a publisher who
             # waits for its fan-out is answered.
             if self.core.fanouts.under_way():
-                self.take_step(self.core.fanouts.advance(now))
+                self.take_step(self.core.spread(now))
             return
         for _ in range(TURN_STEPS_MAX):
             due = self.core.next_due()

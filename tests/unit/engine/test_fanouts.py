@@ -6,9 +6,18 @@ from postroad.engine.settings import EngineSettings
 from postroad.limits import FANOUT_PLACES_MAX, FANOUTS_MAX
 from postroad.model.ask import Ask, Caller
 from postroad.model.batch import Batch, Run
-from postroad.model.commands import DeclareQueue, Peek, Publish
-from postroad.model.exchanges import FANOUT, Bind, DeclareExchange, ExchangeSettings, PublishTo
+from postroad.model.commands import DeclareQueue, Peek, Publish, Receive
+from postroad.model.exchanges import (
+    FANOUT,
+    TO_EXCHANGE,
+    Bind,
+    DeclareExchange,
+    ExchangeSettings,
+    PublishTo,
+)
+from postroad.model.policy import QueueSettings
 from postroad.model.replies import Peeked, Published
+from postroad.model.schedules import DeclareSchedule, FireSchedule, ScheduleSettings
 from postroad.model.topics import Append
 from tests.unit.engine.rooms import Room
 
@@ -38,6 +47,10 @@ class Hall(Room):
         peeked = self.ask(Peek(queue, 0, 50))
         assert isinstance(peeked, Peeked)
         return [one.message.body for one in peeked.messages]
+
+    def turn(self) -> None:
+        for job in self.engine.turn(self.now_ms):
+            self._run(job)
 
     def numbers(self) -> list[int]:
         return [number for number, _ in self.heard]
@@ -132,6 +145,21 @@ def test_a_broker_that_is_closed_places_the_rest_and_tells_who_waits() -> None:
     assert hall.numbers() == [100]
 
 
+def test_who_receives_while_the_rest_is_placed_at_the_end_is_answered() -> None:
+    hall = Hall()
+    hall.ask(DeclareQueue("no_time", QueueSettings(ttl_ms=0)))
+    hall.ask(Publish(("b",), [b"1", b"2"]))
+    hall.submit(hall.connect(1), 0, Publish(("a", "no_time"), [b"3"]))
+    hall.turn()
+    hall.engine.stop_waiting()
+    hall.engine.keeper.close()
+    hall.turn()
+    for number in (2, 3):
+        hall.submit(hall.connect(number), 0, Receive("b", 1))
+    hall.rest()
+    assert sorted(hall.numbers()) == [100, 200, 300]
+
+
 def test_with_very_many_under_way_what_may_become_one_more_waits() -> None:
     hall = Hall()
     fanouts = hall.engine.core.fanouts
@@ -149,6 +177,18 @@ def test_with_very_many_under_way_what_may_become_one_more_waits() -> None:
     hall.rest()
     assert not fanouts.holds(Ask(other, 0, many))
     assert len(hall.bodies("e")) == 50
+
+
+def test_schedules_fired_by_hand_are_no_more_fan_outs_than_there_may_be() -> None:
+    hall = Hall()
+    hall.ask(DeclareSchedule("s", ScheduleSettings("x", TO_EXCHANGE, every_ms=1_000_000)))
+    count = FANOUTS_MAX + 10
+    for number in range(count):
+        hall.submit(hall.connect(number), 0, FireSchedule("s"))
+    hall.turn()
+    assert len(hall.engine.core.state.fanouts.all) == FANOUTS_MAX
+    hall.rest()
+    assert hall.engine.core.state.by_name["e"].pages.length == count
 
 
 def test_unsound_publishes_are_refused_and_not_held_for_ever() -> None:

@@ -25,9 +25,14 @@ from postroad.model.commands import Command, Publish
 from postroad.model.exchanges import PublishTo, Routed, RoutedGroup
 from postroad.model.lists import ListPush
 from postroad.model.replies import Published, Refused, Reply
+from postroad.model.schedules import FireSchedule
 from postroad.model.topics import Append
 
 PUBLISHES = (Publish, PublishTo, Append, ListPush, Batch, Run)
+"""What brings messages along."""
+RUNS = (Run, FireSchedule)
+"""What publishes something that only its decision tells."""
+MAY_PUBLISH = (*PUBLISHES, FireSchedule)
 """What waits while its caller has a fan-out under way."""
 
 
@@ -131,11 +136,11 @@ class FanoutDesk:
     def holds(self, ask: Ask) -> bool:
         """Whether an ask must wait: it would go ahead of a fan-out that it has to follow."""
         command = ask.command
-        if not isinstance(command, PUBLISHES):
+        if not isinstance(command, MAY_PUBLISH):
             return False
         if ask.caller in self.callers:
             return True
-        if isinstance(command, Run):
+        if isinstance(command, RUNS):
             return len(self.world.state.fanouts.all) >= FANOUTS_MAX
         if isinstance(command, Batch):
             parts = command.commands
