@@ -301,6 +301,7 @@ FLOW_LEASE_MS = 5_000  # arrivals are worked off in a moment; those of a dead pr
 FLOW_LOT = 500  # arrivals taken at once
 FLOW_AGAIN_MS = 1_000  # what could not be published, for a queue is full, is tried again so soon
 FLOW_LOOK_MS = 5_000  # dead letters are looked at so often for flows that wait for them
+FLOW_JOINERS_MAX = 100  # workflows joined by one worker; messages may name any
 FLOW_LOOK_LETTERS = 500  # dead letters looked at in one step
 FLOWS_READ_MAX = 1_000  # flows listed at once
 

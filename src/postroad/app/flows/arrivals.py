@@ -12,10 +12,10 @@ import msgspec
 from postroad.api.operations import Operations
 from postroad.app.bodies import encoded
 from postroad.app.company import NOBODY, Company
-from postroad.app.flows.joins import telling
+from postroad.app.flows.joins import shown, telling
 from postroad.app.flows.names import FLOW_HEADER, Place, place_of
 from postroad.app.flows.plan import ARRIVED, FAILED, REJECTION, Arrival, Rejection
-from postroad.limits import FLOW_RESULT_BYTES_MAX, RESULT_TEXT_MAX
+from postroad.limits import FLOW_RESULT_BYTES_MAX
 from postroad.model.message import Delivery
 
 _MARK: Final = FLOW_HEADER.encode()
@@ -59,7 +59,7 @@ class Arrivals:
 def arrival_of(place: Place, result: object) -> Arrival:
     """What a flow is told of a step that returned this."""
     if isinstance(result, Rejection):
-        return failed_at(place, result.reason)
+        return failed_at(place, str(result.reason))
     if isinstance(result, dict) and list(result) == [REJECTION]:
         return failed_at(place, str(result[REJECTION]))
     try:
@@ -77,8 +77,7 @@ def arrival_of(place: Place, result: object) -> Arrival:
 
 def failed_at(place: Place, reason: str) -> Arrival:
     """What a flow is told of a step that failed for good."""
-    text = reason.encode(errors="backslashreplace").decode()
-    return Arrival(FAILED, place.id, place.run, place.step, reason=text[:RESULT_TEXT_MAX])
+    return Arrival(FAILED, place.id, place.run, place.step, reason=shown(reason))
 
 
 def _line_of(error: BaseException) -> str:

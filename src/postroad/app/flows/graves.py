@@ -34,7 +34,8 @@ class Graves:
             try:
                 count += yield from self._looking_at(later, queue)
             except QueueNotFound:
-                continue
+                # One that is made again begins anew.
+                self._next[queue] = 0
         return count
 
     def _looking_at(self, later: Operations, queue: str) -> Asks[int]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from postroad.api.aio import AsyncBroker
 from postroad.app.flows.graves import Graves
-from postroad.app.flows.joins import declaring_flows, joining, receiving, ringing
+from postroad.app.flows.joins import PASSING, declaring_flows, joining, receiving, ringing
 from postroad.app.flows.names import alarms_of
 from postroad.app.settler import passed
 from postroad.errors import ConnectionLost, NotConnected, QueueNotFound, TimedOut
@@ -38,11 +38,16 @@ class Joiner:
         self._tasks: list[asyncio.Task[None]] = []
         self._busy: set[asyncio.Task[object]] = set()
         self._stopping = False
+        self._is_gone = False
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
 
     async def start(self) -> None:
         """Begin."""
-        await self._broker.do(declaring_flows(self._broker.later, self.workflow))
+        try:
+            await self._broker.do(declaring_flows(self._broker.later, self.workflow))
+        except _AGAIN as error:
+            _log.warning("workflow `%s`: declaring again: %s", self.workflow, error)
+            self._is_gone = True
         for work in (self._join, self._ring, self._look):
             task = self._loop.create_task(self._keep(work), name=f"join {self.workflow}")
             self._tasks.append(task)
@@ -61,14 +66,18 @@ class Joiner:
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do this over and over."""
+        is_gone = self._is_gone
         while not self._stopping:
             try:
+                if is_gone:
+                    await self._broker.do(declaring_flows(self._broker.later, self.workflow))
+                    is_gone = False
                 await work()
-            except _AGAIN as error:
+            except (*_AGAIN, *PASSING) as error:
                 _log.warning("workflow `%s`: joining again: %s", self.workflow, error)
                 await passed(self._loop, WORKER_AGAIN_MS)
             except QueueNotFound:
-                await self._broker.do(declaring_flows(self._broker.later, self.workflow))
+                is_gone = True
             except Exception as error:  # noqa: BLE001  (raised again by the run, after its stop)
                 if not self.broken.done():
                     self.broken.set_result(error)

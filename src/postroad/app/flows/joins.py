@@ -42,6 +42,7 @@ from postroad.app.flows.plan import (
 )
 from postroad.app.jobs import RESULTS, Kept
 from postroad.errors import (
+    BadCommand,
     BrokerStopping,
     Changed,
     KvFull,
@@ -52,14 +53,22 @@ from postroad.errors import (
     QueueNotFound,
     Refusal,
 )
-from postroad.limits import FLOW_AGAIN_MS, FLOW_ENDED_MS, FLOW_LEASE_MS, FLOW_LOT, RESULT_BYTES_MAX
+from postroad.limits import (
+    FLOW_AGAIN_MS,
+    FLOW_ENDED_MS,
+    FLOW_LEASE_MS,
+    FLOW_LOT,
+    RESULT_BYTES_MAX,
+    RESULT_TEXT_MAX,
+)
 from postroad.model.kv import KvLook
 from postroad.model.kv_replies import KvSeen
 from postroad.model.message import Delivery
 from postroad.model.policy import FIFO
 
 _log = logging.getLogger("postroad.app")
-_PASSING: Final = (QueueFull, KvFull, NoSpace, QueueLocked, BrokerStopping)
+PASSING: Final = (QueueFull, KvFull, NoSpace, QueueLocked, BrokerStopping)
+"""Refusals that are over some time."""
 _results: Final = SpaceOperations(RESULTS)
 _open: Final = SpaceOperations(FLOWS)
 
@@ -97,7 +106,7 @@ def joining(later: Operations, workflow: str, id: str, messages: Sequence[Delive
         yield from _moving(later, workflow, messages, moves)
     except LeaseLost:
         return
-    except _PASSING as error:
+    except PASSING as error:
         _log.warning("workflow `%s`, flow `%s`: again later: %s", workflow, id, error)
         yield from _again(later, messages)
         return
@@ -150,12 +159,19 @@ def telling(later: Operations, workflow: str, arrival: Arrival) -> Asks[Any]:
 
 
 def rejecting(later: Operations, workflow: str, id: str, reason: str) -> Asks[bool]:
-    """Have a flow rejected; false where none is open."""
+    """Have a flow rejected; false where none is open. Raises `BadCommand`."""
+    if not isinstance(reason, str):
+        raise BadCommand(f"the reason of a rejection is a text, not {reason!r}")
     flow = yield from kept_flow(workflow, id)
     if flow is None or flow.state != RUNNING:
         return False
-    yield from telling(later, workflow, Arrival(FAILED, id, flow.run, reason=reason))
+    yield from telling(later, workflow, Arrival(FAILED, id, flow.run, reason=shown(reason)))
     return True
+
+
+def shown(reason: str) -> str:
+    """A reason as it is kept: half a character has no form in JSON, and it may not be endless."""
+    return reason.encode(errors="backslashreplace").decode()[:RESULT_TEXT_MAX]
 
 
 def _arrivals(messages: Sequence[Delivery]) -> list[Arrival]:
@@ -190,7 +206,10 @@ def _giving_up(
         assert moves.flow is not None
         quiet = msgspec.structs.replace(moves.flow, rejected_queue="")
         silent = Moves(quiet, [], [], has_ended=True)
-        yield from _moving(later, workflow, messages, silent)
+        try:
+            yield from _moving(later, workflow, messages, silent)
+        except Refusal:
+            yield from _again(later, messages)
     except Refusal:
         yield from _again(later, messages)
 
@@ -242,7 +261,7 @@ def _keeping(workflow: str, flow: FlowState, *, is_new: bool) -> list[Asks[Any]]
         reason=flow.reason,
     )
     found = [
-        space.set(flow.id, encode(ended), ttl_ms=FLOW_ENDED_MS),
+        space.set(flow.id, encode(ended), ttl_ms=FLOW_ENDED_MS, if_absent=is_new),
         _open.score_remove(workflow, flow.id),
     ]
     if flow.result_ttl_ms:
@@ -275,5 +294,5 @@ def _waking(later: Operations, workflow: str, flow: FlowState) -> Asks[None]:
     if flow.wake:
         try:
             yield from later.publish(flow.wake, result_id(workflow, flow.id))
-        except QueueNotFound:
-            return
+        except Refusal as error:
+            _log.debug("workflow `%s`: who asked is not told: %s", workflow, error)

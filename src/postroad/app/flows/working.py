@@ -5,6 +5,7 @@ workflow joins its flows too, so that nothing else has to be started for them.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from postroad.app.flows.joiner import Joiner
 from postroad.app.flows.joins import joining, receiving, ringing
 from postroad.app.flows.names import CANVAS, alarms_of, queue_of
 from postroad.errors import PostroadError, QueueNotFound
-from postroad.limits import FLOW_LOT
+from postroad.limits import FLOW_JOINERS_MAX, FLOW_LOT
 
 if TYPE_CHECKING:
     from postroad.app.app import App
     from postroad.app.worker import Worker
+
+_log = logging.getLogger("postroad.app")
 
 
 class Joins:
@@ -61,8 +64,9 @@ class Joins:
         """Nothing here takes long."""
 
     def _heard(self, workflow: str) -> None:
-        """Work was done here for a workflow."""
-        if workflow not in self._joiners:
+        """Work was done here for a workflow, if what a message says of itself is true."""
+        count = len(self._joiners) + len(self._starting)
+        if workflow not in self._joiners and count < FLOW_JOINERS_MAX:
             task = self._loop.create_task(self._begin(workflow))
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
@@ -75,12 +79,18 @@ class Joins:
         dead = [worker.dead_letter_queue for worker in workers.values()]
         joiner = Joiner(self._broker, name, dead)
         self._joiners[name] = joiner
-        joiner.broken.add_done_callback(self._break)
+        is_ours = workflow is not None or name == CANVAS
+        joiner.broken.add_done_callback(self._break if is_ours else self._leave)
         try:
             await joiner.start()
         except PostroadError as error:
             if not joiner.broken.done():
                 joiner.broken.set_result(error)
+
+    def _leave(self, broken: "asyncio.Future[BaseException]") -> None:
+        """A workflow that a message named and this app does not know: it stops nobody."""
+        if not broken.cancelled():
+            _log.error("flows of a workflow of others are not joined here: %s", broken.result())
 
     def _break(self, broken: "asyncio.Future[BaseException]") -> None:
         if not self.broken.done() and not broken.cancelled():
