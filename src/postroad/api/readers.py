@@ -201,10 +201,11 @@ class Reader:
             self.begun[topic, number] = offset
 
     def _first(self, topic: str, number: int) -> Asks[int]:
-        if self.start_offset is not None:
-            return self.start_offset
-        command = logs.FindOffset(topic, number, self.start)
-        return expect((yield command), logs.OffsetFound, topic).offset
+        start = self.start if self.start_offset is None else logs.LATEST
+        command = logs.FindOffset(topic, number, start)
+        found = expect((yield command), logs.OffsetFound, topic).offset
+        # From behind the end one would be sent back to the beginning.
+        return found if self.start_offset is None else min(self.start_offset, found)
 
     def _commit(self, places: list[Log]) -> Asks[None]:
         if places:

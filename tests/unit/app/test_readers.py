@@ -158,6 +158,30 @@ def test_what_a_batch_also_wants_is_done_with_its_commit_or_not_at_all() -> None
     on_a_loop(story)
 
 
+@pytest.mark.parametrize("start", [3, 4, 1 << 70])
+def test_a_group_that_begins_at_the_end_or_behind_it_is_not_sent_back(start: int) -> None:
+    async def story(shop: Shop) -> None:
+        seen: list[int] = []
+
+        @shop.app.reader("events", group="sums", start=start)
+        async def add(numbers: list[int]) -> None:
+            seen.extend(numbers)
+
+        await shop.broker.topic("events").declare()
+        await publish(shop, range(3))
+        async with shop.at_work() as running:
+
+            async def has_begun() -> bool:
+                return bool(running.readings[0].assignment)
+
+            await until(has_begun)
+            await publish(shop, range(3, 5))
+            await read_all(shop)
+        assert seen == [3, 4]
+
+    on_a_loop(story)
+
+
 def test_a_group_that_begins_at_the_end_stays_there_until_it_has_read_on() -> None:
     async def story(shop: Shop) -> None:
         seen: list[int] = []
