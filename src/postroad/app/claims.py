@@ -64,6 +64,21 @@ class Claims:
         self._asked: dict[tuple[int, int], Claim] = {}
         self._held: dict[tuple[int, int], Claim] = {}
         self._wrong: dict[tuple[int, int], Exception] = {}
+        self._known: dict[tuple[int, int], bytes] = {}
+
+    def knows(self, message: Delivery) -> bool:
+        """Whether it was told the key of a message, or why it has none."""
+        return _place(message) in self._known or _place(message) in self._wrong
+
+    def learn(self, message: Delivery, whole: Delivery | Exception) -> None:
+        """A message whose body is elsewhere, or what came of asking for it: its key is of it."""
+        if isinstance(whole, Exception):
+            self._wrong[_place(message)] = whole
+            return
+        try:
+            self._known[_place(message)] = self._key(whole)
+        except Exception as error:  # noqa: BLE001  (a callable of the program says the key)
+            self._wrong[_place(message)] = error
 
     def claiming(self, messages: Sequence[Delivery]) -> list[Command]:
         """What to ask, in one batch that is not all or nothing: one command for each message that
@@ -71,8 +86,10 @@ class Claims:
         """
         asked: list[Command] = []
         for message in messages:
+            if _place(message) in self._wrong:
+                continue
             try:
-                key = (self._prefix + self._key_of(message)).encode()
+                key = self._known.get(_place(message)) or self._key(message)
             except Exception as error:  # noqa: BLE001  (a callable of the program says the key)
                 self._wrong[_place(message)] = error
                 continue
@@ -99,7 +116,9 @@ class Claims:
             if isinstance(reply, KvStored) and (reply.done or old == claim.token):
                 self._held[place] = Claim(claim.key, claim.token, reply.versions[0])
                 found.run.append(message)
+                self._known.pop(place, None)
             elif old is not None and old.startswith(_DONE):
+                self._known.pop(place, None)
                 found.done.append((message, old[len(_DONE) :]))
             else:
                 # Where there is no room for one more key it waits too: unclaimed it may not run.
@@ -142,6 +161,7 @@ class Claims:
     def taken(self, message: Delivery) -> Claim | None:
         """The claim of a message whose run is over: from now on the caller's, and not renewed."""
         self._wrong.pop(_place(message), None)
+        self._known.pop(_place(message), None)
         held = self._held.pop(_place(message), None)
         # One that is asked for may be had; `sort` tells of it still, to whoever is there by then.
         return held or self._asked.get(_place(message))
@@ -158,6 +178,9 @@ class Claims:
         """What gives up the claims of messages that were not run to their end."""
         claims = [self.taken(one) for one in messages]
         return [self.freeing(one) for one in claims if one is not None]
+
+    def _key(self, message: Delivery) -> bytes:
+        return (self._prefix + self._key_of(message)).encode()
 
     def _claim_of(self, message: Delivery) -> Claim | None:
         return self._held.get(_place(message))

@@ -6,7 +6,8 @@ to be done and does none of it; it is done with the ack or not at all.
 
 import inspect
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -19,6 +20,9 @@ from postroad.model.commands import Command
 from postroad.model.message import Delivery
 from postroad.model.replies import Reply
 from postroad.model.value import value
+
+if TYPE_CHECKING:
+    from postroad.app.bodies import BodyCodec
 
 
 @value
@@ -96,13 +100,24 @@ class Ending:
         self.error, self.failing, self.final = error, failing, final
         self.asked = ()
 
-    def was_done(self, result: bytes) -> None:
-        """Another run has done it, and came to `result`, in JSON; empty where that was not kept."""
+    def was_done(self, result: bytes, codec: "BodyCodec") -> None:
+        """Another run has done it, and came to `result`, in JSON; empty where that was not kept.
+        `codec`: how the task says what it returns.
+        """
         if result:
-            self.result = msgspec.json.decode(result)
-            return
+            with suppress(msgspec.DecodeError):
+                self.result = _result(result, codec)
+                return
         self.error = LookupError("another run has done this job, and its result was not kept")
         self.final = True
+
+
+def _result(text: bytes, codec: "BodyCodec") -> Any:
+    """What a task returned: bytes and dates are themselves again, where it is annotated so."""
+    try:
+        return codec.decode_result(text)
+    except Exception:  # noqa: BLE001  (an annotation that is not true, or that nobody can read)
+        return msgspec.json.decode(text)
 
 
 @value

@@ -7,12 +7,13 @@ its key does not run; claims of messages that came together are one step.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from postroad.api.aio import AsyncBroker
 from postroad.app.claims import Claims
 from postroad.app.company import asking
 from postroad.app.hands import Hands
+from postroad.app.large import told_keys
 from postroad.app.settler import passed
 from postroad.errors import ConnectionLost, NotConnected, TimedOut
 from postroad.limits import BATCH_COMMANDS_MAX, IDEMPOTENCY_LOOK_MS, WORKER_AGAIN_MS
@@ -20,6 +21,9 @@ from postroad.model.commands import Command
 from postroad.model.message import Delivery
 from postroad.model.replies import Refused, Reply
 from postroad.model.value import value
+
+if TYPE_CHECKING:
+    from postroad.claimcheck import ClaimCheck
 
 _log = logging.getLogger("postroad.app")
 _AGAIN = (ConnectionLost, NotConnected, TimedOut)
@@ -48,6 +52,7 @@ class Guard:
     broker: AsyncBroker
     claims: Claims
     ordered: bool
+    check: "ClaimCheck | None"
 
 
 class Gate:
@@ -82,6 +87,7 @@ class Gate:
 
     async def _sort(self, messages: Sequence[Delivery]) -> None:
         claims, hands = self.claims, self._admits.hands
+        await told_keys(self._guard.check, claims, messages)
         asked = claims.claiming(messages)
         replies = await self._ask(asked)
         self._say_refused(replies)
@@ -136,6 +142,9 @@ class Gate:
             return
         kept = {id(one) for one in self._admits.hands.parked}
         waiting = [one for one in self._waiting if id(one) in kept]
+        for one in self._waiting:
+            if id(one) not in kept:
+                self.claims.taken(one)
         self._waiting = []
         self._keys.clear()
         if waiting:

@@ -23,7 +23,7 @@ from postroad.app.flows.names import CANVAS
 from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
-from postroad.app.large import fetched
+from postroad.app.large import fetched, told_keys
 from postroad.app.link import Link
 from postroad.app.outcomes import RetryAfter
 from postroad.app.settler import settling_of
@@ -172,7 +172,7 @@ class Tested:
 
     async def _run(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
         claims = self._claims_of(worker)
-        if claims is not None and not await self._may_run(claims, message):
+        if claims is not None and not await self._may_run(worker, claims, message):
             return
         context = Context(message, worker.queue, self._state, self)
         try:
@@ -201,14 +201,15 @@ class Tested:
             self._claims[worker.queue] = worker.claims(worker.options.lease_ms)
         return self._claims[worker.queue]
 
-    async def _may_run(self, claims: Claims, message: Delivery) -> bool:
+    async def _may_run(self, worker: "Worker[Any, Any]", claims: Claims, message: Delivery) -> bool:
         """Whether a message may run; where its key is done or claimed it is settled here."""
+        await told_keys(self._app.claim_check, claims, [message])
         asked = list(map(asking, claims.claiming([message])))
         replies = self.broker.batch(asked, all_or_nothing=False) if asked else []
         found = claims.sort([message], replies)
         for one, result in found.done:
             ending = Ending(one, self._wanting(one))
-            ending.was_done(result)
+            ending.was_done(result, worker.codec)
             await self._settle(ending)
         if found.wait:
             self.broker.retry(found.wait, IDEMPOTENCY_LOOK_MS)

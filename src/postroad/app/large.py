@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from postroad.api.messages import Outgoing
+from postroad.app.claims import Claims
 from postroad.app.outcomes import BadBody
 from postroad.claimcheck import CLAIM_HEADER, ClaimCheck
 from postroad.errors import ClaimLost
@@ -50,9 +51,25 @@ async def fetched(check: ClaimCheck | None, message: Delivery) -> Delivery:
     """A message with its body, wherever that is. Raises `BadBody` where it is gone or changed,
     `OSError` where it cannot be reached.
     """
-    if check is None or _HEADER_BYTES not in message.head:
+    if check is None or not is_aside(check, message):
         return message
     try:
         return await asyncio.to_thread(check.whole, message)
     except ClaimLost as error:
         raise BadBody(str(error)) from None
+
+
+def is_aside(check: ClaimCheck | None, message: Delivery) -> bool:
+    """Whether the body of a message is kept elsewhere."""
+    return check is not None and _HEADER_BYTES in message.head
+
+
+async def told_keys(check: ClaimCheck | None, claims: Claims, messages: Sequence[Delivery]) -> None:
+    """Tell claims the keys of messages whose bodies are kept elsewhere: one after another, for the
+    bodies are large."""
+    for message in messages:
+        if is_aside(check, message) and not claims.knows(message):
+            try:
+                claims.learn(message, await fetched(check, message))
+            except Exception as error:  # noqa: BLE001  (it fails the run of this message alone)
+                claims.learn(message, error)

@@ -99,7 +99,9 @@ class Shift:
         self._attempts = settings.deliveries_max or self._attempts
         claims = worker.claims(settings.lease_ms)
         if claims is not None:
-            guard = Guard(worker.queue, self._broker, claims, settings.kind == FIFO)
+            guard = Guard(
+                worker.queue, self._broker, claims, settings.kind == FIFO, self._claim_check
+            )
             self._gate = Gate(guard, self)
             self._plain = False
         name = f"work {worker.queue}"
@@ -229,7 +231,7 @@ class Shift:
         if self._hooks.duplicate:
             self._spawn(self._hooks.tell_duplicate(self._context(message)))
         ending = Ending(message, self._wanting(message))
-        ending.was_done(result)
+        ending.was_done(result, self._codec)
         if ending.companions:
             self._settler.end(ending)
         else:

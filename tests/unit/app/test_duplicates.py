@@ -1,0 +1,93 @@
+"""What duplicates of a job give to whoever asked for its result, and where their keys may be."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postroad import App
+from postroad.app.retry import Retry
+from postroad.claimcheck import ClaimCheck
+from tests.unit.app.shop import Shop, left, on_a_loop, turns
+
+LARGE = "x" * 1_000
+
+
+def lose_all(where: Path) -> None:
+    for one in where.rglob("*"):
+        if one.is_file():
+            one.unlink()
+
+
+@pytest.mark.parametrize(
+    "result", [b"\xff\x00", datetime(2026, 1, 1, tzinfo=UTC), "text", {"a": 1}, None]
+)
+def test_a_request_for_what_is_done_has_the_same_reply(result: Any) -> None:
+    def task(number: int) -> Any:
+        return result
+
+    task.__annotations__["return"] = type(result)
+
+    async def story(shop: Shop) -> None:
+        worker = shop.app.worker("jobs", idempotency_key="number")(task)
+        async with shop.at_work() as running:
+            for _ in range(2):
+                assert await worker.request(1, timeout_s=5) == result
+        assert running.shifts[0].counts.duplicates == 1
+
+    on_a_loop(story)
+
+
+@pytest.mark.parametrize("kept", [b"done no json", b'done {"a": 1}'])
+def test_a_result_that_is_none_of_the_task_stops_nobody(kept: bytes) -> None:
+    async def story(shop: Shop) -> None:
+        @shop.app.worker("jobs", idempotency_key="number")
+        async def job(number: int) -> int:
+            return number
+
+        await shop.broker.kv("idempotency").set("jobs:1", kept)
+        await job.adelay(1, result=True)
+        async with shop.at_work():
+            assert await (await job.adelay(2, result=True)).aresult(5) == 2
+
+    on_a_loop(story)
+
+
+def test_a_key_may_be_in_a_body_that_is_kept_aside(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        shop.app.claim_check = ClaimCheck(tmp_path, above_bytes=100)
+        runs: list[str] = []
+
+        @shop.app.worker("videos", idempotency_key="name", retry=Retry(attempts=1))
+        async def encode(name: str, body: str) -> None:
+            runs.append(name)
+
+        for name in "aab":
+            await encode.adelay(name, LARGE)
+        async with shop.at_work() as running:
+            while await left(shop, "videos") != (0, 0):
+                await turns()
+        await encode.adelay("c", LARGE)
+        lose_all(tmp_path)
+        async with shop.at_work():
+            (letter,) = await shop.dead("videos")
+        assert runs == ["a", "b"]
+        assert running.shifts[0].counts.duplicates == 1
+        assert letter.failure.startswith("bad body")
+
+    on_a_loop(story)
+
+
+def test_a_test_of_an_app_reads_keys_in_bodies_that_are_kept_aside(tmp_path: Path) -> None:
+    app = App(claim_check=ClaimCheck(tmp_path, above_bytes=100))
+    runs: list[str] = []
+
+    @app.worker("videos", idempotency_key="name")
+    def encode(name: str, body: str) -> None:
+        runs.append(name)
+
+    with app.test():
+        for name in "aab":
+            encode.delay(name, LARGE)
+    assert runs == ["a", "b"]
