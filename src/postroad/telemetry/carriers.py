@@ -31,10 +31,15 @@ def carrying(command: Publishing, carrier: Mapping[str, str]) -> Publishing:
 
 
 def carrier_of(message: Delivery) -> dict[str, str]:
-    """The headers of a message that are text: what a propagator may read."""
+    """The headers of a message that are text: what a propagator may read; none where its head
+    cannot be read."""
     if not message.head:
         return {}
-    return {name.lower(): one for name, one in message.headers.items() if isinstance(one, str)}
+    try:
+        headers = message.headers
+    except Exception:  # noqa: BLE001  (a head is whatever somebody published)
+        return {}
+    return {name.lower(): one for name, one in headers.items() if isinstance(one, str)}
 
 
 def _heads(
@@ -51,5 +56,8 @@ def _with(head: bytes, carrier: Mapping[str, str]) -> bytes:
     if head[0] != HEAD_PLAIN:
         return head
     # What a head keeps for itself (key, id, priority) is among these, and stays.
-    own = _unpack(head[1:])
+    try:
+        own = _unpack(head[1:])
+    except msgspec.MsgspecError:
+        return head
     return bytes((HEAD_PLAIN,)) + _pack({**carrier, **own})

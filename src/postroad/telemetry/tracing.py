@@ -222,7 +222,7 @@ def _destination(publish: Publishing) -> str:
     if isinstance(publish, Publish):
         return publish.queues[0] if len(publish.queues) == 1 else ""
     if isinstance(publish, PublishTo):
-        return publish.exchange or publish.routing_keys[0]
+        return publish.exchange or next(iter(publish.routing_keys), "")
     return publish.topic
 
 

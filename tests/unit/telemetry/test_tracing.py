@@ -10,7 +10,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode, Tracer, get_current_span
 
 from postroad import App, AsyncBroker, Broker, Outgoing, Reject
+from postroad.app.company import asking
 from postroad.errors import QueueNotFound
+from postroad.model.commands import Publish
+from postroad.model.exchanges import PublishTo
+from postroad.model.replies import Refused
 from postroad.outbox import Outbox
 from postroad.telemetry.tracing import headers, instrument
 from postroad.testing import ClockedBroker
@@ -192,3 +196,15 @@ def test_an_outbox_carries_the_context_of_who_wrote(seen: Seen) -> None:
             assert f"{checkout.get_span_context().span_id:016x}" in str(received.headers)
 
     asyncio.run(story())
+
+
+def test_a_command_that_makes_no_sense_is_refused_as_without_a_trace(seen: Seen) -> None:
+    with Broker.open(None) as broker:
+        instrument(broker, tracer_provider=seen.provider)
+        broker.declare("orders")
+        reply = broker.do(asking(PublishTo("", (), [b"1"])))
+        assert isinstance(reply, Refused)
+        unreadable = b"\x01\xc1"
+        broker.do(asking(Publish(("orders",), [b"1"], [unreadable])))
+        (message,) = broker.receive("orders")
+        assert message.head == unreadable
