@@ -198,6 +198,7 @@ class Settler:
                 else:
                     self._hears.left_out(str(error))
                     self._settle_bare(part[0].ending)
+                    self.also(part[0].ending.beside)
 
     def _settle_bare(self, ending: Ending) -> None:
         if ending.failing is None:
@@ -240,9 +241,7 @@ class Settler:
         ending = party.ending
         try:
             if not await self._whole(party, [*party.with_ack, *party.beside]):
-                # What stands for itself may have been in the way.
-                await self._whole(party, party.with_ack)
-                self.also(party.beside)
+                await self._without_others(party)
         except _AGAIN as error:
             self._say_again(error)
             self._endings.append(ending)
@@ -257,6 +256,17 @@ class Settler:
                 self._refused(ending, error)
         except Refusal as error:
             self._refused(ending, error)
+
+    async def _without_others(self, party: Party) -> None:
+        """What stands for itself may have been in the way, and comes behind; but what the worker
+        says of its keys belongs into the step of the ack, where that can be."""
+        own = party.ending.beside
+        others = party.beside[len(own) :]
+        if own and others and await self._whole(party, [*party.with_ack, *own]):
+            self.also(others)
+            return
+        await self._whole(party, party.with_ack)
+        self.also(party.beside)
 
     async def _whole(self, party: Party, company: list[Any]) -> bool:
         """All or nothing; false where it was refused, and there is less to be tried."""

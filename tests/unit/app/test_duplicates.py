@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from postroad import App
+from postroad.api.operations import Operations
+from postroad.app.claims import Claims
+from postroad.app.company import Company, Ending, asking, commands_of
 from postroad.app.retry import Retry
+from postroad.app.settler import Settler
 from postroad.claimcheck import ClaimCheck
 from tests.unit.app.shop import Shop, left, on_a_loop, turns
 
@@ -91,3 +95,62 @@ def test_a_test_of_an_app_reads_keys_in_bodies_that_are_kept_aside(tmp_path: Pat
         for name in "aab":
             encode.delay(name, LARGE)
     assert runs == ["a", "b"]
+
+
+class Watched:
+    """A broker, and what there was after each batch: the queue, and what is under the key."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.later = shop.broker.later
+        self.seen: list[tuple[tuple[int, int], bytes | None]] = []
+
+    async def batch(self, operations: Any, **options: Any) -> Any:
+        results = await self._shop.broker.batch(operations, **options)
+        kept = await self._shop.broker.kv("idempotency").get("jobs:1")
+        self.seen.append((await left(self._shop, "jobs"), kept))
+        return results
+
+
+class Hears:
+    """Who is told how the settling went."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def left_out(self, text: str) -> None:
+        self.texts.append(text)
+
+
+class Answers:
+    """A companion whose answer goes to a queue that is gone."""
+
+    def succeeded(self, *_: Any) -> Company:
+        return Company(beside=[Operations().publish_many("gone", ["x"])])
+
+
+def test_a_key_is_done_in_the_step_of_the_ack_though_what_stands_beside_it_is_refused() -> None:
+    async def story(shop: Shop) -> None:
+        await shop.broker.declare("jobs")
+        await shop.broker.declare("next")
+        await shop.broker.publish("jobs", b"1")
+        messages = await shop.broker.receive("jobs")
+        claims = Claims("jobs", lambda one: one.body.decode(), 30_000, 60_000)
+        claims.sort(
+            messages,
+            await shop.broker.batch(list(map(asking, claims.claiming(messages)))),
+        )
+        claim = claims.taken(messages[0])
+        assert claim is not None
+        broker, hears = Watched(shop), Hears()
+        settler = Settler(broker, "jobs", hears)  # type: ignore[arg-type]  # as much as it needs
+        asked = commands_of([broker.later.publish("next", b"2")])
+        answers: Any = Answers()
+        ending = Ending(messages[0], [answers], asked, 1)
+        ending.beside = [claims.doing(claim, b"1")]
+        settler.end(ending)
+        await settler.settled()
+        assert broker.seen[0] == ((0, 0), b"done 1")
+        assert await left(shop, "next") == (1, 0)
+
+    on_a_loop(story)
