@@ -163,6 +163,10 @@ class Sleep:
         self._told: Event | asyncio.Event = Event()
 
     def __enter__(self) -> Self:
+        # From now on it may be told, though it does not wait yet.
+        with suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
+            self._told = asyncio.Event()
         self._waits.add(self._id, self._wake)
         return self
 
@@ -190,9 +194,6 @@ class Sleep:
         left_s = self._until_s - monotonic()
         if left_s <= 0:
             return False
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._told = asyncio.Event()
         assert isinstance(self._told, asyncio.Event)
         self._waits.read()
         with suppress(TimeoutError):

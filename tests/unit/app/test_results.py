@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from postroad import App, Reject, Retry
 from postroad.errors import JobFailed
+from postroad.limits import RESULT_LOOK_S
 
 
 def over(app: App, asking: Coroutine[Any, Any, None]) -> None:
@@ -87,3 +89,18 @@ def test_a_failure_is_told_when_it_is_final(caplog: pytest.LogCaptureFixture) ->
         assert runs == ["a"] * 3
 
     over(app, asking())
+
+
+def test_who_is_told_before_the_wait_begins_does_not_wait() -> None:
+    waits = App(None).waits
+
+    async def asking() -> float:
+        loop = asyncio.get_running_loop()
+        with waits.expect("a", monotonic() + 60) as sleep:
+            (wake,) = waits._sleepers["a"]
+            await asyncio.to_thread(wake)
+            since_s = loop.time()
+            assert await sleep.await_()
+            return loop.time() - since_s
+
+    assert asyncio.run(asking()) < RESULT_LOOK_S
