@@ -181,16 +181,17 @@ class Consumer:
 
 class Ring:
     """The consumers attached to one queue, in the order they were. `ready`: by priority those of
-    them that are not put aside, who is next comes first; `priorities`: the highest first.
-    `takers`: how many take messages for good. `share`: how many messages each is given in this
-    round, of which so many `turns` are left."""
+    them that are not put aside, who is next comes first; `priorities`: the highest first, and of
+    each how many there are in `counts`. `takers`: how many take messages for good. `share`: how
+    many messages each is given in this round, of which so many `turns` are left."""
 
-    __slots__ = ("consumers", "priorities", "ready", "share", "takers", "turns")
+    __slots__ = ("consumers", "counts", "priorities", "ready", "share", "takers", "turns")
 
     def __init__(self) -> None:
         self.consumers: dict[Consumer, None] = {}
         self.ready: dict[int, OrderedDict[Consumer, None]] = {}
         self.priorities: list[int] = []
+        self.counts: dict[int, int] = {}
         self.takers = 0
         self.share = 0
         self.turns = 0
@@ -202,6 +203,7 @@ class Ring:
         if consumer.priority not in self.ready:
             self.ready[consumer.priority] = OrderedDict()
             insort(self.priorities, consumer.priority, key=int.__neg__)
+        self.counts[consumer.priority] = self.counts.get(consumer.priority, 0) + 1
         self.wake(consumer)
 
     def remove(self, consumer: Consumer) -> None:
@@ -209,6 +211,12 @@ class Ring:
         del self.consumers[consumer]
         self.takers -= not consumer.leased
         self.put_aside(consumer)
+        priority = consumer.priority
+        self.counts[priority] -= 1
+        if not self.counts[priority]:
+            # Clients choose these as they like: what nobody has any more is not looked at.
+            del self.counts[priority], self.ready[priority]
+            self.priorities.remove(priority)
 
     def wake(self, consumer: Consumer) -> None:
         """A consumer may be given messages again, maybe; who was put aside is last in turn."""

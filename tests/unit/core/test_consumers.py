@@ -321,3 +321,15 @@ def test_what_a_session_that_ends_was_given_is_delivered_again_and_counted() -> 
         (2, 2),
     ]
     r.check()
+
+
+def test_a_priority_that_nobody_has_any_more_is_forgotten() -> None:
+    r = road()
+    r.ask(Attach("q", 1, 0))
+    for priority in range(9):
+        r.ask(Attach("q", 2, 0, priority=priority))
+        r.ask(Attach("q", 3, 0, priority=priority))
+        r.ask(Detach(2))
+        r.ask(Detach(3))
+    (ring,) = r.core.demand.consumers.values()
+    assert (ring.priorities, list(ring.ready), ring.counts) == ([0], [0], {0: 1})
