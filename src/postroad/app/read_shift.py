@@ -19,6 +19,7 @@ from postroad.app.outcomes import JobTimedOut, Reject
 from postroad.app.readers import SKIP, STOP, TopicReader
 from postroad.app.threads import Threads
 from postroad.errors import (
+    BadWorker,
     ConnectionLost,
     Fenced,
     MemberNotFound,
@@ -180,6 +181,9 @@ class ReadShift:
         parts = Parts(self.reader.codec.parts(batch))
         while (part := parts.take()) is not None:
             part = self._ours(part)
+            if self._threads is not None and not self._threads.places:
+                # What is not run at all must not be taken for what failed.
+                raise BadWorker(f"{self.reader.name}: too many of its runs never ended")
             if not part.messages:
                 continue
             if part.is_empty:

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any
@@ -18,13 +19,14 @@ from postroad.limits import WORKER_THREADS_LOST_MAX
 class Errand:
     """One call on a thread."""
 
-    __slots__ = ("answer", "begun", "call", "context", "error", "given_up", "result")
+    __slots__ = ("answer", "begun", "call", "context", "ended", "error", "given_up", "result")
 
     def __init__(self, call: Callable[[], Any], answer: "asyncio.Future[Any]") -> None:
         self.call = call
         self.answer = answer
         self.context: Context = copy_context()
         self.begun = False
+        self.ended = False
         self.given_up = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -40,10 +42,17 @@ class Threads:
         self._todo: SimpleQueue[Errand | None] = SimpleQueue()
         self._done: deque[Errand] = deque()
         self._told = False
+        self._stopped = False
         self._lock = threading.Lock()
         self._at_work = 0
         self._threads = 0
         self.lost = 0
+        """Threads whose call was given up and has not ended."""
+
+    @property
+    def places(self) -> int:
+        """How many threads there may be beside those that are lost; 0: nothing is run any more."""
+        return max(0, self._count - max(0, self.lost - WORKER_THREADS_LOST_MAX))
 
     async def run(self, call: Callable[[], Any]) -> Any:
         """The result of a call on one of the threads. When the waiting task is cancelled, the call
@@ -52,9 +61,8 @@ class Threads:
         answer: asyncio.Future[Any] = self._loop.create_future()
         errand = Errand(call, answer)
         self._at_work += 1
-        if self._at_work > self._threads and self._threads < self._count:
-            self._start()
         self._todo.put(errand)
+        self._fill()
         try:
             return await answer
         except asyncio.CancelledError:
@@ -65,23 +73,22 @@ class Threads:
 
     def stop(self) -> None:
         """End the threads that have nothing to do, and the others after their call."""
+        self._stopped = True
         for _ in range(self._threads):
             self._todo.put(None)
         self._threads = 0
 
-    def _start(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+    def _fill(self) -> None:
+        while not self._stopped and self._threads < min(self._at_work, self.places):
+            self._threads += 1
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
     def _give_up(self, errand: Errand) -> None:
         with self._lock:
             errand.given_up = True
-            lost = errand.begun
-        if lost:
-            self.lost += 1
-            self._threads -= 1
-            if self.lost > WORKER_THREADS_LOST_MAX:
-                self._count = max(0, self._count - 1)
+            lost = errand.begun and not errand.ended
+            self.lost += lost
+        self._threads -= lost
 
     def _work(self) -> None:
         while (errand := self._todo.get()) is not None:
@@ -92,6 +99,8 @@ class Threads:
             except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
                 errand.error = error
             if self._is_given_up(errand):
+                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    self._loop.call_soon_threadsafe(self._fill)
                 return  # another thread has its place
             self._done.append(errand)
             if not self._told:
@@ -108,6 +117,8 @@ class Threads:
 
     def _is_given_up(self, errand: Errand) -> bool:
         with self._lock:
+            errand.ended = True
+            self.lost -= errand.given_up
             return errand.given_up
 
     def _collect(self) -> None:
