@@ -50,7 +50,7 @@ class BackPressure:
     ) -> None:
         if when_full not in (WAIT, FAIL, DROP):
             raise BadCommand("`when_full` is wait, fail or drop")
-        if timeout_s is not None and (isinstance(timeout_s, bool) or not timeout_s >= 0):
+        if timeout_s is not None and (type(timeout_s) not in (int, float) or not timeout_s >= 0):
             raise BadCommand("`timeout_s` is a number of seconds from 0 on")
         if pause_above is not None and (type(pause_above) is not int or pause_above < 0):
             raise BadCommand("`pause_above` is a whole number from 0 on")

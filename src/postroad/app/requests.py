@@ -97,7 +97,7 @@ def request_of(queue: str, body: Body, returns: Any, options: RequestOptions) ->
     if not 0.001 <= timeout_s <= DURATION_MS_MAX / 1_000:
         raise BadCommand(f"`timeout_s` is a number of seconds above 0, not {timeout_s}")
     said: dict[str, Any] = {name: options[name] for name in ("key", "priority") if name in options}
-    headers = {**options.get("headers", {}), CONTENT_TYPE: body[1]}
+    headers = {**(options.get("headers") or {}), CONTENT_TYPE: body[1]}
     said |= {"headers": headers, "ttl_ms": max(1, round(timeout_s * 1_000))}
     return Request(queue, token_hex(8), timeout_s, body[0], said, returns)
 

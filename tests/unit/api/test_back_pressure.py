@@ -131,9 +131,9 @@ def test_what_is_no_lack_of_room_is_raised_at_once() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(BadCommand, match="when_full"):
         BackPressure("block")  # type: ignore[arg-type]
-    for timeout_s in (-1, float("nan"), True):
+    for timeout_s in (-1, float("nan"), True, "5"):
         with pytest.raises(BadCommand, match="timeout_s"):
-            BackPressure(timeout_s=timeout_s)
+            BackPressure(timeout_s=timeout_s)  # type: ignore[arg-type]
     for above in (-1, 1.5, True):
         with pytest.raises(BadCommand, match="pause_above"):
             BackPressure(pause_above=above)  # type: ignore[arg-type]

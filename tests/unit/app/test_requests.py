@@ -249,6 +249,8 @@ def test_nonsense_is_refused_at_the_call() -> None:
     async def main() -> None:
         with pytest.raises(TypeError, match="does not take this"):
             await report.request("text")  # type: ignore[call-overload]
+        with pytest.raises(QueueNotFound):
+            await app.request("nowhere", 1, headers=None)  # type: ignore[call-overload]
         with pytest.raises(TypeError, match="no option `delay_seconds`"):
             await app.request("reports", 1, delay_seconds=5)  # type: ignore[call-overload]
         with pytest.raises(BadCommand, match="`timeout_s` is a number of seconds above 0"):
