@@ -170,6 +170,10 @@ class Settler:
             for start in range(0, len(operations), BATCH_COMMANDS_MAX):
                 part = operations[start : start + BATCH_COMMANDS_MAX]
                 self._tell(await self._broker.batch(part, all_or_nothing=False))
+        except LeaseLost:
+            # The queue is gone, and all leases with it; what else there is to do stands.
+            self._hears.lost([*alone.acks, *(one.message for one in alone.failing)])
+            self.also(alone.besides)
         except _AGAIN as error:
             self._say_again(error)
             self._acks[:0], self._failing[:0] = alone.acks, alone.failing
@@ -190,6 +194,9 @@ class Settler:
             except _AGAIN as error:
                 self._say_again(error)
                 self._endings.extend(party.ending for party in part)
+            except LeaseLost:
+                self._hears.lost([party.ending.message for party in part])
+                self.also([one for party in part for one in party.beside])
             except Refusal as error:
                 # One of them is nothing that a batch takes: the others must not wait for it.
                 if len(part) > 1:
