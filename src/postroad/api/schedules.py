@@ -153,7 +153,7 @@ def times_of(name: str, options: ScheduleTimes) -> ScheduleSettings:
     """Settings that have the times alone. Raises `BadSettings`."""
     if ("cron" in options) == ("every" in options):
         raise BadSettings(f"schedule `{name}`: give either `cron` or `every`", name)
-    return ScheduleSettings(
+    times = ScheduleSettings(
         "",
         cron=options.get("cron", ""),
         zone=options.get("zone", "UTC"),
@@ -163,6 +163,7 @@ def times_of(name: str, options: ScheduleTimes) -> ScheduleSettings:
         missed=options.get("missed", "one"),
         late_ms=options.get("late_ms"),
     )
+    return _sound(name, times)
 
 
 def every_ms_of(name: str, every: object) -> int:

@@ -72,11 +72,26 @@ def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[
             if said in options:
                 times[said] = options[said]
         times_of(name, times)
+        wrong = _wrong_with(options)
+        if wrong:
+            raise BadWorker(f"schedule `{name}`: {wrong}")
         args, kwargs = tuple(options.get("args", ())), options.get("kwargs", {})
         app.plans[name] = Plan(worker, name, times, args, kwargs, options.get("key"))
         return worker
 
     return planned
+
+
+def _wrong_with(options: PlanOptions) -> str:
+    """What no schedule can have, in a line; empty where nothing is wrong."""
+    if not isinstance(options.get("name", ""), str):
+        return "`name` is text"
+    if not isinstance(options.get("key"), str | None):
+        return "`key` is text"
+    args = options.get("args", ())
+    if isinstance(args, str | bytes) or not isinstance(args, Sequence):
+        return "`args` is a tuple or list, such as `(1,)`"
+    return "" if isinstance(options.get("kwargs", {}), Mapping) else "`kwargs` is a dict"
 
 
 def scheduling(later: Operations, plan: Plan) -> Asks[None]:

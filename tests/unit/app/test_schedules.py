@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,34 @@ def test_what_makes_no_sense_is_refused_where_it_is_written() -> None:
     app.worker("reports")(report.function)
     app.every("6m")(app.workers["reports"])
     assert app.plans[report.name].times == {"every": "6m"}
+
+
+@pytest.mark.parametrize(
+    ("every", "wrong"),
+    [
+        (0, {}),
+        ("5m", {"zone": 5}),
+        ("5m", {"missed": "sometimes"}),
+        ("5m", {"anchor_ms": -1}),
+        ("5m", {"name": 5}),
+        ("5m", {"key": 5}),
+        ("5m", {"args": 5}),
+        ("5m", {"args": "eu"}),
+        ("5m", {"kwargs": 5}),
+    ],
+)
+def test_options_that_no_schedule_has_are_refused_where_they_are_written(
+    every: Any, wrong: dict[str, Any]
+) -> None:
+    app = App()
+
+    @app.worker("reports")
+    def report() -> None:
+        pass
+
+    with pytest.raises((BadSettings, BadWorker), match="schedule `"):
+        app.every(every, **wrong)(report)
+    assert not app.plans
 
 
 def test_arguments_that_the_task_does_not_take_end_the_start_of_the_run() -> None:
