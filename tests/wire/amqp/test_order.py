@@ -105,3 +105,22 @@ def test_a_channel_that_closes_behind_a_wrong_exchange_takes_what_came_before(
     )
     assert [one.name for one in client.heard] == ["channel.close"]
     assert in_queue(room) == [b"1", b"3", b"4"]
+
+
+def test_nothing_behind_a_publish_to_an_exchange_that_was_just_deleted_is_done(
+    room: AmqpRoom,
+) -> None:
+    client = room.client()
+    client.call("exchange.declare", exchange="x", type="fanout")
+    client.call("queue.bind", queue="q", exchange="x")
+    pipeline(
+        client,
+        published("", b"1", exchange="x"),
+        encode_method(1, "exchange.delete", exchange="x", if_unused=False, nowait=False),
+        published("", b"2", exchange="x"),
+        published("q", b"3"),
+    )
+    assert in_queue(room) == [b"1"]
+    (closed,) = [one for one in client.heard if one.name == "channel.close"]
+    assert closed.reply_code == 404
+    assert client.session.held_back == 0

@@ -113,8 +113,7 @@ class Channel:
                 self.settling.ack(work)
             else:
                 self._method = work.name
-                if work.name in _ENDING:
-                    self.link.known_exchanges.clear()
+                self._forget_exchanges()
                 handler = self._handlers.get(work.name)
                 if handler is None:
                     raise ConnectionFault(COMMAND_INVALID, "unimplemented method")
@@ -143,8 +142,16 @@ class Channel:
         except Fault as fault:
             command = None
             self.fault(fault, self._method)
+        if command is None:
+            self._forget_exchanges()
         self._step(script, command)
         self.go_on()
+
+    def _forget_exchanges(self) -> None:
+        """Where the method may end one: what is still to be said of publishes that were sent before
+        goes into a set that nobody looks at."""
+        if self._method in _ENDING:
+            self.link.known_exchanges = set()
 
     def _give_back(self, reply: Reply) -> None:
         """The channel closed while a method waited for a message: nobody will settle it."""

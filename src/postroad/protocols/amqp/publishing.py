@@ -164,9 +164,9 @@ class Publisher:
 
 class Sent:
     """A publish on its way, or a part of one: `start` is the index of its first message in what
-    `expected` is about, and in `run`."""
+    `expected` is about, and in `run`. `known`: the exchanges that were known when it was sent."""
 
-    __slots__ = ("command", "expected", "publisher", "run", "start")
+    __slots__ = ("command", "expected", "known", "publisher", "run", "start")
 
     def __init__(
         self, publisher: Publisher, run: PublishRun, command: PublishTo, expected: Expected | None
@@ -175,6 +175,7 @@ class Sent:
         self.run = run
         self.command = command
         self.expected = expected
+        self.known = publisher.channel.link.known_exchanges
         self.start = 0
 
     def replied_at_once(self, reply: Reply) -> None:
@@ -216,7 +217,7 @@ class Sent:
         self._confirm(range(len(self.command.bodies)))
 
     def _know(self, *, there: bool) -> None:
-        known = self.publisher.channel.link.known_exchanges
+        known = self.known
         if not there:
             known.discard(self.run.exchange)
         elif self.run.exchange not in known:
