@@ -7,6 +7,7 @@ wherever the task runs.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any
@@ -22,6 +23,7 @@ class Functions:
         self._worker = worker
         self._threads: Threads | None = None
         self._processes: ProcessPoolExecutor | None = None
+        self._stopped = False
 
     def coroutine(self) -> Callable[..., Any]:
         """The task as a coroutine function."""
@@ -34,6 +36,7 @@ class Functions:
 
     def stop(self) -> None:
         """Let go of threads and processes; what still runs there is not waited for."""
+        self._stopped = True
         if self._threads is not None:
             self._threads.stop()
         if self._processes is not None:
@@ -52,15 +55,24 @@ class Functions:
 
     def _in_processes(self) -> Callable[..., Any]:
         worker = self._worker
-        pool = ProcessPoolExecutor(worker.options.concurrency, get_context("spawn"))
-        self._processes = pool
+        self._processes = self._pool()
         module, name = worker.function.__module__, worker.function.__qualname__
         loop = asyncio.get_running_loop()
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await loop.run_in_executor(pool, _call, module, name, args, kwargs)
+            pool = self._processes
+            try:
+                return await loop.run_in_executor(pool, _call, module, name, args, kwargs)
+            except BrokenProcessPool:
+                # Its process died, and all others with it: the next run is not to blame.
+                if self._processes is pool and not self._stopped:
+                    self._processes = self._pool()
+                raise
 
         return call
+
+    def _pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._worker.options.concurrency, get_context("spawn"))
 
 
 def _call(module: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
