@@ -96,11 +96,11 @@ def test_who_is_told_before_the_wait_begins_does_not_wait() -> None:
 
     async def asking() -> float:
         loop = asyncio.get_running_loop()
-        with waits.expect("a", monotonic() + 60) as sleep:
+        with waits.expect("a", monotonic() + 60) as waiting:
             (wake,) = waits._sleepers["a"]
             await asyncio.to_thread(wake)
             since_s = loop.time()
-            assert await sleep.await_()
+            assert await waiting.await_()
             return loop.time() - since_s
 
     assert asyncio.run(asking()) < RESULT_LOOK_S
