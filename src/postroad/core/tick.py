@@ -19,6 +19,7 @@ from postroad.core.schedules.fire import next_schedule_ms, schedule_slice
 from postroad.core.times import sooner
 from postroad.core.topics import cleaner
 from postroad.limits import (
+    DUE_SLICES_MAX,
     DUES_MENDED_MAX,
     LAPSE_SLICE,
     PAGE_SLICE,
@@ -51,8 +52,8 @@ CLOCKS = (
 
 class Schedule:
     """Which queue has something to do when. `ending`: (queue, holder) whose session is gone;
-    `ended`: queues where one of those is over; `sweeping`: queues with pages to free. All
-    derived."""
+    `ended`: queues where one of those is over; `sweeping`: queues with pages to free; `in_a_row`:
+    slices of queues since all else had its turn. All derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
@@ -60,6 +61,7 @@ class Schedule:
         self.ending: list[tuple[int, int, bool]] = []
         self.ended: list[int] = []
         self.sweeping: dict[int, None] = {}
+        self.in_a_row = 0
         self.cleaner = cleaner.Cleaner()
         self.clocks = (*CLOCKS, Clock(self.cleaner.next_ms, self.cleaner.slice))
 
@@ -126,10 +128,22 @@ class Schedule:
 
 
 def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
-    """The records of one slice; none when there is nothing to do now."""
+    """The records of one slice; none when there is nothing to do now. Where queues always have
+    something to do, all else has a turn now and then."""
+    if schedule.in_a_row >= DUE_SLICES_MAX:
+        found = _all_else(world, schedule, now)
+        if isinstance(found, Missing) or found:
+            return found
     queue = schedule.due_queue(world, now)
     if queue is not None:
+        schedule.in_a_row += 1
         return time_records(queue, now)
+    return _all_else(world, schedule, now)
+
+
+def _all_else(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
+    """The records of a slice of anything but what is due in queues."""
+    schedule.in_a_row = 0
     if schedule.ending:
         return _end_holders(world, schedule, now)
     if schedule.sweeping:

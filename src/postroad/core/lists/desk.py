@@ -45,7 +45,8 @@ OTHER_END = {facts.LEFT_END: facts.RIGHT_END, facts.RIGHT_END: facts.LEFT_END}
 
 class ListDesk:
     """Takes from lists. `room`: how many messages may leave a queue now; `spend`: tell that some
-    did. `moving`: moves that waited, and whose lists have something now."""
+    did. `moving`: moves that waited, and whose lists have something now; `rests`: the last was just
+    now, and all else that time does has a turn."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class ListDesk:
         self.room, self.spend = gate
         self.apply_all = apply_all
         self.moving: dict[Waiter, None] = {}
+        self.rests = False
 
     def handle(self, ask: Ask, now: int) -> Step | Missing:
         """A pop or a move."""
@@ -84,7 +86,10 @@ class ListDesk:
         return self._hand_out(waiter.ask, queue, room, command.end, now)
 
     def next_move(self, now: int) -> Step | Missing | None:
-        """The next of the moves that waited."""
+        """The next of the moves that waited, every other time."""
+        if self.rests:
+            self.rests = False
+            return None
         while self.moving:
             waiter = next(iter(self.moving))
             command = waiter.ask.command
@@ -100,6 +105,7 @@ class ListDesk:
             if queue is not None and queue.pages.ready:
                 self.demand.stir(queue.id, queue.name)
             if step is not None:
+                self.rests = True
                 return step
         return None
 
