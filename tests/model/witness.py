@@ -190,9 +190,26 @@ class Witness(RuleBasedStateMachine):
                 one.session = to.session + 1
 
     def pass_time(self, moves: Moves | None) -> None:
+        fleeting = any(queue.settings.life_ms == 0 for queue in self.queues.values())
+        if fleeting:
+            # Where nothing lives for any time, who waits is served before that ends it.
+            self.end_lives(fleeting=False)
+        if moves is not None:
+            self.end_lives(fleeting=not fleeting)
+            source, into, settled = moves
+            self.moved(source, into, sorted(source.kept) if settled else source.of("ready"))
+            self.end_lives(fleeting=not fleeting)
+        if fleeting:
+            self.observe()
+        self.end_lives(fleeting=True)
+
+    def end_lives(self, *, fleeting: bool) -> None:
+        """What time does, but for queues of no time unless `fleeting`, until nothing is left."""
         before = None
         while before != (before := [sorted(one.held) for one in self.queues.values()]):
             for queue in self.queues.values():
+                if not fleeting and queue.settings.life_ms == 0:
+                    continue
                 for one in queue.pass_time(self.now):
                     self.credit_back(one)
             for queue in self.queues.values():
@@ -206,10 +223,6 @@ class Witness(RuleBasedStateMachine):
                         target.put(queue.take(offset, self.now, dies=True))
                 if target is not None and dead and target.settings.overflow != "reject":
                     target.overflow(moved=True)
-        if moves is not None:
-            source, into, settled = moves
-            self.moved(source, into, sorted(source.kept) if settled else source.of("ready"))
-            self.pass_time(None)
 
     def moved(
         self,
