@@ -20,9 +20,9 @@ class Signup(BaseModel):
     mail: str
 
 
-@jobs.worker("welcome", concurrency=20)
+@jobs.worker("welcome", concurrency=20, lease_s=5)
 async def welcome(signup: Signup) -> str:
-    """Slow work that no request waits for."""
+    """Slow work that no request waits for; of a worker that dies it is another's after 5 s."""
     return f"{signup.name} was welcomed at {signup.mail}"
 
 
