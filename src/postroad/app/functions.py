@@ -14,6 +14,11 @@ from typing import Any
 
 from postroad.app.threads import Threads
 from postroad.app.worker import PROCESS, Worker
+from postroad.errors import BadWorker
+
+
+class NeverEnded(BadWorker):
+    """So many runs never came to an end that no other is begun."""
 
 
 class Functions:
@@ -49,6 +54,8 @@ class Functions:
         function = worker.function
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if threads.is_spent:
+                raise NeverEnded(f"{worker.name}: too many of its runs never ended")
             return threads.run(lambda: function(*args, **kwargs))
 
         return call

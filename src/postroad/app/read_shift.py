@@ -181,7 +181,7 @@ class ReadShift:
         parts = Parts(self.reader.codec.parts(batch))
         while (part := parts.take()) is not None:
             part = self._ours(part)
-            if self._threads is not None and not self._threads.places:
+            if self._threads is not None and self._threads.is_spent:
                 # What is not run at all must not be taken for what failed.
                 raise BadWorker(f"{self.reader.name}: too many of its runs never ended")
             if not part.messages:

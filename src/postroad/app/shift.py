@@ -16,6 +16,7 @@ from postroad.app.claims import Claim
 from postroad.app.company import Companion, Ending, asking
 from postroad.app.context import Context
 from postroad.app.failing import failing_of, is_final
+from postroad.app.functions import NeverEnded
 from postroad.app.gate import Gate, Guard
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
@@ -174,6 +175,10 @@ class Shift:
 
     def failed(self, run: Run, error: BaseException) -> None:
         """The task raised."""
+        if isinstance(error, NeverEnded):
+            self.left(run)
+            self.broke(error)
+            return
         self.counts.failed += 1
         self._release(self.hands.over(run, done=False))
         self._fail(run.message, error, self._taken(run.message))

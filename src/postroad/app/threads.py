@@ -54,6 +54,12 @@ class Threads:
         """How many threads there may be beside those that are lost; 0: nothing is run any more."""
         return max(0, self._count - max(0, self.lost - WORKER_THREADS_LOST_MAX))
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether more threads are lost than a program may lose: what is begun now might never be
+        run, and must not be taken for what failed."""
+        return self.lost > WORKER_THREADS_LOST_MAX
+
     async def run(self, call: Callable[[], Any]) -> Any:
         """The result of a call on one of the threads. When the waiting task is cancelled, the call
         goes on and nobody hears of it.

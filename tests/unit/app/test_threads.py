@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from postroad.app.retry import Retry
 from postroad.app.threads import Threads
+from postroad.errors import BadWorker
+from tests.unit.app.shop import Shop, on_a_loop, turns
+from tests.unit.app.topics import passes
 
 WITHIN_S = 20.0
 
@@ -64,3 +68,33 @@ def test_what_waits_for_a_place_gets_that_of_a_thread_that_comes_back() -> None:
         threads.stop()
 
     asyncio.run(main())
+
+
+def test_a_worker_whose_runs_never_end_stops_and_blames_no_message() -> None:
+    async def story(shop: Shop) -> None:
+        go_on = threading.Event()
+
+        @shop.app.worker("orders", concurrency=1, timeout_s=1, retry=Retry(attempts=2, base_s=1))
+        def charge(number: int) -> None:
+            go_on.wait(WITHIN_S)
+
+        await charge.adelay_many(range(5))
+
+        async def work() -> None:
+            async with shop.at_work() as running:
+                while not running.shifts[0].broken.done():
+                    shop.clock.advance(1_000)
+                    running.shifts[0].tick()
+                    await turns()
+
+        with pytest.raises(BadWorker, match="never ended"):
+            await work()
+        go_on.set()
+        # Two runs were begun and failed once; nobody else is to blame.
+        await passes(shop, 5_000)
+        counts = [one.delivery_count for one in await shop.broker.receive("orders", 10)]
+        assert len(counts) == 5
+        assert sum(count - 1 for count in counts) == 2
+        assert (await shop.broker.describe("orders.dead")).ready == 0
+
+    on_a_loop(story)
