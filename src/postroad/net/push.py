@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
-from postroad.errors import PostroadError
 from postroad.limits import (
     PUSH_LOOK_MS,
     PUSH_PLACE_MS,
@@ -36,6 +35,7 @@ from postroad.model.message import Delivery
 from postroad.model.replies import Described, Detached, Listed, Received, Refused, Reply
 from postroad.net.hub import Road
 from postroad.net.poster import NO_ANSWER, Poster
+from postroad.net.rounds import Rounds
 from postroad.protocols.sns.push import (
     PREFIX,
     Endpoint,
@@ -86,30 +86,20 @@ class Pusher:
         self.places = asyncio.Semaphore(PUSHES_MAX)
         self.doubted_places = asyncio.Semaphore(PUSHES_DOUBTED_MAX)
         self._poster = poster
-        self._look_ms = look_ms
         self._place_ms = place_ms
         self._feeds: dict[str, Feed] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._rounds = Rounds(self._look, look_ms)
 
     def start(self) -> None:
         """Begin to look for subscriptions."""
-        self._look_soon()
+        self._rounds.begin()
 
     async def close(self, wait_ms: int) -> None:
         """Take no more messages; what is under way may end in `wait_ms`, the rest is given back."""
-        self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._rounds.end()
         for feed in self._feeds.values():
             feed.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=wait_ms / 1_000)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._rounds.ended(wait_ms)
         for feed in self._feeds.values():
             self.road.forget(feed.caller)
         self._feeds.clear()
@@ -125,9 +115,7 @@ class Pusher:
 
     def run(self, work: Coroutine[None, None, None]) -> None:
         """Do something beside the loop's other work until the pusher is closed."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._rounds.run(work)
 
     async def post(self, request: PushRequest, *, doubted: bool) -> int | None:
         """POST when there is a place for it; the status of the answer, or 0; `None`: there was no
@@ -159,30 +147,21 @@ class Pusher:
             del self._feeds[feed.queue]
             self.road.forget(feed.caller)
 
-    def _look_soon(self) -> None:
-        if not self._closing:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._look_ms / 1_000, lambda: self.run(self._look()))
-
     async def _look(self) -> None:
         """Attach to delivery queues that were made since the last look, and let those go that are
         over."""
         for feed in tuple(self._feeds.values()):
             feed.look()
         after, more = "", True
-        while more and not self._closing:
-            try:
-                found = await self.road.ask(ListQueues(PREFIX, after, PUSH_QUEUES_PAGE))
-            except PostroadError:
-                return
+        while more and not self._rounds.is_over:
+            found = await self.road.ask(ListQueues(PREFIX, after, PUSH_QUEUES_PAGE))
             if not isinstance(found, Listed):
                 break
             for name in found.names:
-                if name not in self._feeds and not self._closing:
+                if name not in self._feeds and not self._rounds.is_over:
                     self._feeds[name] = Feed(self, name)
             more = found.more
             after = found.names[-1] if found.names else after
-        self._look_soon()
 
 
 class Feed:

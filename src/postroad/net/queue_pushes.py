@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from postroad.errors import PostroadError
 from postroad.limits import (
     WEBHOOK_LOOK_MS,
     WEBHOOK_MISSING_LOOKS,
@@ -37,6 +36,7 @@ from postroad.model.replies import Described, Detached, Received, Refused, Reply
 from postroad.net.order import Lines, Pace
 from postroad.net.poster import NO_ANSWER, Answer, Poster
 from postroad.net.push import AskingRoad
+from postroad.net.rounds import Rounds
 from postroad.net.webhooks import Sequel, sequel, webhook_of
 
 _CONSUMER: Final = 1
@@ -66,32 +66,22 @@ class QueuePusher:
         self.under_way = 0
         self._site = site
         self._poster = poster
-        self._look_ms = look_ms
         self._places = asyncio.Semaphore(WEBHOOKS_MAX)
         self._feeds: dict[str, QueueFeed] = {}
         self._missing: dict[str, int] = {}
         self._bad: dict[str, bytes] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._rounds = Rounds(self._look, look_ms)
 
     def start(self) -> None:
         """Begin to look for pushes."""
-        self._look_soon()
+        self._rounds.begin()
 
     async def close(self, wait_ms: int) -> None:
         """Take no more messages; what is under way may end in `wait_ms`, the rest is given back."""
-        self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._rounds.end()
         for feed in list(self._feeds.values()):
             feed.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=wait_ms / 1_000)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._rounds.ended(wait_ms)
         for feed in list(self._feeds.values()):
             self.drop(feed)
         await self._poster.close()
@@ -107,9 +97,7 @@ class QueuePusher:
 
     def run(self, work: Coroutine[None, None, None]) -> None:
         """Do something beside the loop's other work until the pusher is closed."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._rounds.run(work)
 
     async def post(self, push: PushSettings, queue: str, message: Delivery) -> Answer:
         """POST a message when there is a place for it; what came of it."""
@@ -135,26 +123,16 @@ class QueuePusher:
         del self._feeds[feed.queue]
         feed.end()
         self.road.forget(feed.caller)
-        if missing and not self._closing:
+        if missing and not self._rounds.is_over:
             if feed.queue not in self._missing:
                 _log.warning("`%s` is to be pushed and cannot be: %s", feed.queue, missing)
             self._missing[feed.queue] = WEBHOOK_MISSING_LOOKS
 
-    def _look_soon(self) -> None:
-        if not self._closing:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._look_ms / 1_000, lambda: self.run(self._look()))
-
     async def _look(self) -> None:
         """See which pushes there are now."""
-        try:
-            found = await self._read_all()
-        except PostroadError as error:
-            _log.warning("pushes could not be looked up: %s", error)
-            found = None
-        if found is not None and not self._closing:
+        found = await self._read_all()
+        if found is not None and not self._rounds.is_over:
             self._compare(found)
-        self._look_soon()
 
     async def _read_all(self) -> dict[str, bytes] | None:
         """What is kept for each queue; `None` where it cannot be had."""
