@@ -75,7 +75,8 @@ class PushOperations:
 
     def pushes(self) -> Asks[list[Push]]:
         """The pushes there are, in order of their queues."""
-        found: list[Push] = []
+        # By name: a scan may show one twice, and one may be stopped since it was shown.
+        found: dict[str, Push] = {}
         cursor, more = 0, True
         while more:
             names, cursor = yield from _pushes.scan(cursor, WEBHOOK_QUEUES_PAGE)
@@ -84,9 +85,11 @@ class PushOperations:
                 command = KvGet(PUSH_SPACE, names, lenient=True)
                 texts = expect((yield command), KvGot).values
             for name, text in zip(names, texts, strict=True):
-                found.append(_shown(name.decode(errors="replace"), text or b""))
+                queue = name.decode(errors="replace")
+                if text is not None:
+                    found[queue] = _shown(queue, text)
             more = cursor != 0
-        return sorted(found, key=lambda one: one.queue)
+        return [found[queue] for queue in sorted(found)]
 
     def stop_push(self, queue: str) -> Asks[bool]:
         """Deliver a queue to no web address any more; false where it was not. Its messages stay,
