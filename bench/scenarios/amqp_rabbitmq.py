@@ -24,6 +24,8 @@ SINGLES = 1_500
 WINDOW = 500
 SIZES = (100, 1024)
 WAITING = 1_000_000
+BURST = 20_000
+BURSTS = 10
 QUEUES = 100
 
 
@@ -96,21 +98,29 @@ def _in_turn(
 
 
 def _backlog(pool: Pool, scale: float) -> list[Figure]:
-    """What is consumed a second, with few and with a million messages waiting."""
-    waiting = max(20_000, int(WAITING * scale))
+    """What is consumed a second, with few and with a million messages waiting.
+
+    A burst is over before the server has put away what it was sent, so each round has ten of them:
+    what is left for later is paid in the bursts that follow, as it is among the million.
+    """
+    waiting = max(BURST, int(WAITING * scale))
+    few, many = [], []
     with postroad("amqp") as (host, port, _):
-        few = [pool.apply(backlog, (host, port, 100, 20_000)) for _ in range(RUNS)]
-        many = [pool.apply(backlog, (host, port, 100, waiting)) for _ in range(RUNS)]
+        for _ in range(RUNS):
+            rates = [pool.apply(backlog, (host, port, 100, BURST)) for _ in range(BURSTS)]
+            few.append(BURSTS / sum(1 / rate for rate in rates))
+            many.append(pool.apply(backlog, (host, port, 100, waiting)))
+    few_words = f"{BURSTS} times {BURST:,}"
     return [
         Figure(
-            f"AMQP, raw client: consumed with {waiting:,} waiting / with 20,000",
+            f"AMQP, raw client: consumed with {waiting:,} waiting / with {few_words}",
             "times",
-            [one / statistics.median(few) for one in many],
+            [one / other for one, other in zip(many, few, strict=True)],
             at_least=0.9,
             full=scale >= 1,
         ),
         Figure(f"AMQP, raw client: consumed with {waiting:,} waiting", "messages/s", many),
-        Figure("AMQP, raw client: consumed with 20,000 waiting", "messages/s", few),
+        Figure(f"AMQP, raw client: consumed with {few_words} waiting", "messages/s", few),
     ]
 
 
