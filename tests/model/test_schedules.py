@@ -1,7 +1,8 @@
 """Schedules against a naive book: whatever is asked and however long nobody looks, each slot is
 fired or passed over once, in its order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -41,6 +42,13 @@ class Book:
     fired: int = 0
     failed: int = 0
     passed: int = 0
+    offset_ms: int = field(default=0, compare=False)
+
+
+def share_of(salt: bytes, name: str, jitter_ms: int) -> int:
+    """How much later than its slots a schedule fires."""
+    digest = blake2b(name.encode(), digest_size=8, key=salt).digest()
+    return int.from_bytes(digest, "big") % jitter_ms if jitter_ms else 0
 
 
 def first_after(settings: ScheduleSettings, ms: int) -> int:
@@ -75,6 +83,7 @@ class Schedules(RuleBasedStateMachine):
         until_ms=st.sampled_from([None, None, START_MS + 100_000]),
         missed=st.sampled_from(MISSED),
         late_ms=st.sampled_from([None, 100]),
+        jitter_ms=st.sampled_from([0, 0, 40, 90_000]),
         paused=st.sampled_from([None, None, False, True]),
     )
     def declare(self, name: str, to: str, paused: bool | None, **times: Any) -> None:
@@ -99,6 +108,8 @@ class Schedules(RuleBasedStateMachine):
                 elif not same or not book.next_ms:
                     book.next_ms = first_after(settings, self.road.now)
             book.settings, book.paused = settings, now_paused
+        salt = self.road.state.catalog.salt
+        book.offset_ms = share_of(salt, name, settings.jitter_ms)
         assert reply.next_ms == book.next_ms
 
     @rule(name=NAMES, paused=st.booleans())
@@ -134,14 +145,16 @@ class Schedules(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         """Nobody looks for so long; then all that is due is looked at, the earliest first."""
         self.road.wait(ms)
-        due = [(one.next_ms, name) for name, one in self.books.items() if one.next_ms]
-        for next_ms, name in sorted(due):
-            if next_ms <= self.road.now:
+        due = [
+            (one.next_ms + one.offset_ms, name) for name, one in self.books.items() if one.next_ms
+        ]
+        for due_ms, name in sorted(due):
+            if due_ms <= self.road.now:
                 self.look(name, self.books[name])
 
     def look(self, name: str, book: Book) -> None:
         """The slots of one schedule up to now."""
-        now, settings = self.road.now, book.settings
+        now, settings = self.road.now - book.offset_ms, book.settings
         last = now if settings.until_ms is None else min(now, settings.until_ms)
         every = list(range(book.next_ms, last + 1, settings.every_ms))[-SCHEDULE_MISSED_MAX:]
         late_ms = settings.late_ms
@@ -188,6 +201,9 @@ class Schedules(RuleBasedStateMachine):
             for one in listed.schedules
         }
         assert found == self.books
+        for one in listed.schedules:
+            book = self.books[one.name]
+            assert one.due_ms == (book.next_ms + book.offset_ms if book.next_ms else 0)
         for queue, slots in self.slots.items():
             if queue in self.road.state.by_name:
                 assert self.road.counts(queue)[0] == len(slots)
@@ -204,6 +220,7 @@ TestSchedules.settings = hypothesis_settings(max_examples=30, stateful_step_coun
 
 
 def test_the_book_would_notice_a_setting_that_is_left_out() -> None:
-    named = {"target", "every_ms", "anchor_ms", "until_ms", "missed", "late_ms"}
-    other = {"target_kind", "routing_key", "body", "head", "key", "cron", "zone"}
+    named = {"target", "every_ms", "anchor_ms", "until_ms", "missed", "late_ms", "jitter_ms"}
+    content = {"body", "head", "key", "ttl_ms", "priority"}
+    other = {"target_kind", "routing_key", "cron", "zone", *content}
     assert named | other == {one.name for one in msgspec.structs.fields(ScheduleSettings)}

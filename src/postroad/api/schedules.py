@@ -12,6 +12,7 @@ import msgspec
 
 from postroad.api.asks import Asks
 from postroad.api.messages import Body, Headers, bytes_of, head_of
+from postroad.api.options import duration
 from postroad.api.refusals import expect
 from postroad.errors import BadSettings
 from postroad.limits import PAGE_NAMES
@@ -46,7 +47,9 @@ class ScheduleTimes(TypedDict, total=False):
     Either `cron`, read in the time of `zone` (UTC unless set), or `every`, counted from `anchor_ms`
     (1970 unless set, so that `5m` is at :00, :05 and so on). `until_ms`: no slot is later.
     `missed`: of slots that are due at once the newest is fired (`one`), or `all`, or the newest
-    unless it is late (`skip`). `late_ms`: what is late by more is passed over.
+    unless it is late (`skip`). `late_ms`: what is late by more is passed over. `jitter_ms`: all
+    slots are fired later by the same share of it, which the name of the schedule makes by chance,
+    so that many schedules of one time are spread.
     """
 
     cron: str
@@ -56,12 +59,14 @@ class ScheduleTimes(TypedDict, total=False):
     until_ms: int | None
     missed: str
     late_ms: int | None
+    jitter_ms: int
 
 
 class ScheduleOptions(ScheduleTimes, total=False):
     """Where the messages of a schedule go and what they are: one of `queue`, `exchange` (with
-    `routing_key`) and `topic`; `body`, `headers` and `key` as of any message. `paused`: whether it
-    fires nothing from here on; left out, that stays as it is.
+    `routing_key`) and `topic`; `body`, `headers`, `key`, `ttl_ms` and `priority` as of any message;
+    a topic knows neither of the last two. `paused`: whether it fires nothing from here on; left
+    out, that stays as it is.
     """
 
     queue: str
@@ -71,6 +76,8 @@ class ScheduleOptions(ScheduleTimes, total=False):
     body: Body
     headers: Headers | None
     key: str | None
+    ttl_ms: int | None
+    priority: int | None
     paused: bool | None
 
 
@@ -133,7 +140,8 @@ def settings_of(name: str, options: ScheduleOptions) -> ScheduleSettings:
         raise BadSettings(f"schedule `{name}`: give one of `queue`, `exchange`, `topic`", name)
     key = options.get("key")
     headers = options.get("headers")
-    head = head_of(headers, key, None, None)
+    priority = options.get("priority")
+    head = head_of(headers, key, None, priority)
     if targets[0][1] == TO_TOPIC and key is not None:
         head = keyed_head(dict(headers) if headers else None, key)
     times = times_of(name, options)
@@ -145,6 +153,8 @@ def settings_of(name: str, options: ScheduleOptions) -> ScheduleSettings:
         body=bytes_of(options.get("body", b"")),
         head=head,
         key=key,
+        ttl_ms=duration(options.get("ttl_ms"), "ttl_ms", 1),
+        priority=priority or None,
     )
     return _sound(name, settings)
 
@@ -162,6 +172,7 @@ def times_of(name: str, options: ScheduleTimes) -> ScheduleSettings:
         until_ms=options.get("until_ms"),
         missed=options.get("missed", "one"),
         late_ms=options.get("late_ms"),
+        jitter_ms=options.get("jitter_ms", 0),
     )
     return _sound(name, times)
 

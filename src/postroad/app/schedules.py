@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
-from postroad.api.schedules import ScheduleTimes, times_of
+from postroad.api.schedules import ScheduleOptions, ScheduleTimes, settings_of, times_of
 from postroad.errors import BadWorker
 from postroad.model.value import value
 
@@ -24,18 +24,22 @@ class PlanOptions(TypedDict, total=False):
     """What one may say about the schedule of a worker.
 
     `name`: of the schedule; the worker's own name unless it is set. `args`, `kwargs`: what the task
-    is called with. `key`: the ordering key of its messages. The others as in `ScheduleTimes`.
+    is called with. `key`, `ttl_ms`, `priority`: of its messages, as in `publish`. The others as in
+    `ScheduleTimes`.
     """
 
     name: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     key: str
+    ttl_ms: int
+    priority: int
     zone: str
     anchor_ms: int
     until_ms: int
     missed: str
     late_ms: int
+    jitter_ms: int
 
 
 @value
@@ -47,7 +51,7 @@ class Plan:
     times: ScheduleTimes
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    key: str | None
+    message: ScheduleOptions
 
 
 def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[[W], W]:
@@ -68,7 +72,7 @@ def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[
         if earlier is not None and (earlier.worker is worker or earlier.worker.name != worker.name):
             raise BadWorker(f"there are two schedules `{name}`; give one of them another `name`")
         times: ScheduleTimes = {**when}
-        for said in ("zone", "anchor_ms", "until_ms", "missed", "late_ms"):
+        for said in ("zone", "anchor_ms", "until_ms", "missed", "late_ms", "jitter_ms"):
             if said in options:
                 times[said] = options[said]
         times_of(name, times)
@@ -76,10 +80,24 @@ def planning(app: "App", when: ScheduleTimes, options: PlanOptions) -> Callable[
         if wrong:
             raise BadWorker(f"schedule `{name}`: {wrong}")
         args, kwargs = tuple(options.get("args", ())), options.get("kwargs", {})
-        app.plans[name] = Plan(worker, name, times, args, kwargs, options.get("key"))
+        message = _message(name, worker.queue, times, options)
+        app.plans[name] = Plan(worker, name, times, args, kwargs, message)
         return worker
 
     return planned
+
+
+def _message(name: str, queue: str, times: ScheduleTimes, options: PlanOptions) -> ScheduleOptions:
+    """What is said of the messages of a schedule. Raises `BadSettings`, `BadWorker`."""
+    message: ScheduleOptions = {}
+    for said in ("key", "ttl_ms", "priority"):
+        if said in options:
+            message[said] = options[said]
+    try:
+        settings_of(name, {**times, **message, "queue": queue})
+    except (TypeError, ValueError) as error:
+        raise BadWorker(f"schedule `{name}`: {error}") from None
+    return message
 
 
 def _wrong_with(options: PlanOptions) -> str:
@@ -99,6 +117,6 @@ def scheduling(later: Operations, plan: Plan) -> Asks[None]:
     the arguments, `BadSettings`.
     """
     body = plan.worker.codec.encode(plan.args, plan.kwargs)[0]
-    yield from later.schedule(
-        plan.name, queue=plan.worker.queue, body=body, key=plan.key, **plan.times
-    )
+    options: ScheduleOptions = {**plan.times, **plan.message}
+    options["queue"], options["body"] = plan.worker.queue, body
+    yield from later.schedule(plan.name, **options)

@@ -13,8 +13,16 @@ from postroad.api.broker import Broker
 from postroad.api.schedules import ScheduleOptions
 from postroad.cli.directory import NoDirectory
 from postroad.cli.durations import duration_text, instant_text
-from postroad.cli.options import DEFAULT_DATA, DataOption, JsonOption, YesOption, word_option
+from postroad.cli.options import (
+    DEFAULT_DATA,
+    DataOption,
+    JsonOption,
+    YesOption,
+    time_option,
+    word_option,
+)
 from postroad.cli.output import body_text, print_json, print_table
+from postroad.limits import PRIORITY_MAX
 from postroad.model.schedules import MISSED, ScheduleInfo
 
 app = typer.Typer(
@@ -30,6 +38,9 @@ EveryOption = Annotated[str | None, word_option("TIME", "Instead of cron: each s
 MissedOption = Annotated[
     str, word_option("|".join(MISSED), "What becomes of slots that nobody could fire.")
 ]
+JitterOption = Annotated[int | None, time_option("Fire later by a share of this, always the same.")]
+TtlOption = Annotated[int | None, time_option("Each message is gone after so long.")]
+PriorityOption = Annotated[int, typer.Option(min=0, max=PRIORITY_MAX, help="Of each message.")]
 
 
 @app.command("list")
@@ -57,17 +68,22 @@ def set_schedule(  # noqa: PLR0913, PLR0917  (one parameter per option)
     zone: ZoneOption = "UTC",
     every: EveryOption = None,
     missed: MissedOption = MISSED[0],
+    jitter: JitterOption = None,
+    ttl: TtlOption = None,
+    priority: PriorityOption = 0,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Publish a message to a queue at each time, in place of how it was before."""
     options: ScheduleOptions = {"queue": queue, "body": body, "zone": zone, "missed": missed}
+    options |= {"jitter_ms": jitter or 0, "ttl_ms": ttl, "priority": priority}
     if cron is not None:
         options["cron"] = cron
     if every is not None:
         options["every"] = every
     with _broker(data) as broker:
         declared = broker.schedule(name, **options)
-    print(f"next: {_instant(declared.next_ms)}")
+    late = f", and up to {duration_text(jitter)} later" if jitter else ""
+    print(f"next: {_instant(declared.next_ms)}{late}")
 
 
 @app.command()
@@ -115,7 +131,7 @@ def _row(info: ScheduleInfo) -> tuple[object, ...]:
     when = settings.cron or f"every {duration_text(settings.every_ms)}"
     zone = f" ({settings.zone})" if settings.cron and settings.zone != "UTC" else ""
     counts = (info.fired, info.failed, info.passed)
-    shown_next = "paused" if info.paused else _instant(info.next_ms)
+    shown_next = "paused" if info.paused else _instant(info.due_ms)
     target = f"{settings.target_kind} {settings.target}"
     return info.name, target, when + zone, shown_next, *counts, info.failure
 
@@ -130,8 +146,12 @@ def _as_json(info: ScheduleInfo) -> dict[str, object]:
         "zone": settings.zone if settings.cron else None,
         "every_ms": settings.every_ms or None,
         "missed": settings.missed,
+        "jitter_ms": settings.jitter_ms or None,
+        "ttl_ms": settings.ttl_ms,
+        "priority": settings.priority,
         "paused": info.paused,
         "next_ms": info.next_ms or None,
+        "due_ms": info.due_ms or None,
         "slot_ms": info.slot_ms or None,
         "fired": info.fired,
         "failed": info.failed,

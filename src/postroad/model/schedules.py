@@ -10,11 +10,13 @@ from msgspec import Struct
 from postroad.limits import (
     DURATION_MS_MAX,
     KEY_LENGTH_MAX,
+    PRIORITY_MAX,
     SCHEDULE_BODY_BYTES_MAX,
     SCHEDULE_CRON_CHARS_MAX,
     SCHEDULE_EVERY_MS_MIN,
+    SCHEDULE_JITTER_MS_MAX,
 )
-from postroad.model.exchanges import TARGET_KINDS, TO_QUEUE
+from postroad.model.exchanges import TARGET_KINDS, TO_QUEUE, TO_TOPIC
 from postroad.model.heads import bad_head
 from postroad.model.kinds import FLAG, NUMBER, TEXT, Shapes
 from postroad.model.message import HEAD_PLAIN
@@ -41,7 +43,10 @@ class ScheduleSettings(Struct, frozen=True, array_like=True, gc=False):
     no later than `until_ms`. `missed`: of the slots that are due at once the newest is fired
     (`one`), or all, the oldest first (`all`, at most `SCHEDULE_MISSED_MAX`), or the newest unless
     it is late (`skip`). `late_ms`: a slot that is late by more is passed over; `None`: none is, and
-    with `skip` one that is late by more than `SCHEDULE_LATE_MS`.
+    with `skip` one that is late by more than `SCHEDULE_LATE_MS`. `jitter_ms`: each slot is fired
+    later by the same time, from 0 to less than this, which the schedule's name and the broker make
+    by chance once; a slot is late from then on. `ttl_ms`, `priority`: of each message, as in
+    `Publish`; a topic knows neither.
     """
 
     target: str
@@ -57,6 +62,9 @@ class ScheduleSettings(Struct, frozen=True, array_like=True, gc=False):
     until_ms: int | None = None
     missed: str = MISSED_ONE
     late_ms: int | None = None
+    jitter_ms: int = 0
+    ttl_ms: int | None = None
+    priority: int | None = None
 
 
 @value
@@ -133,7 +141,8 @@ class ScheduleInfo:
     """A schedule. `next_ms`: its next slot; 0: none, since it is paused or over. `fired`: slots
     whose messages were taken; `failed`: those whose messages were refused, the last time for the
     reason `failure` (empty: the last one was taken); `passed`: those known to be passed over.
-    `slot_ms`: the newest slot fired or refused; `fired_ms`: when. 0: never."""
+    `slot_ms`: the newest slot fired or refused; `fired_ms`: when. 0: never. `due_ms`: when the next
+    slot is fired: at the slot, or later by the schedule's share of its jitter; 0 where none is."""
 
     name: str
     settings: ScheduleSettings
@@ -146,6 +155,7 @@ class ScheduleInfo:
     passed: int
     failure: str
     declared_ms: int
+    due_ms: int = 0
 
 
 @value
@@ -200,7 +210,18 @@ def bad_schedule(settings: ScheduleSettings) -> str | None:
         return f"a key has at most {KEY_LENGTH_MAX:,} characters"
     if settings.head and settings.head[0] != HEAD_PLAIN:
         return "its head is no plain one"
-    return bad_head([settings.head]) or _bad_times(settings)
+    return bad_head([settings.head]) or _bad_life(settings) or _bad_times(settings)
+
+
+def _bad_life(settings: ScheduleSettings) -> str | None:
+    ttl_ms, priority = settings.ttl_ms, settings.priority
+    if settings.target_kind == TO_TOPIC and (ttl_ms is not None or priority is not None):
+        return "a topic knows neither `ttl_ms` nor `priority`"
+    if ttl_ms is not None and not 0 <= ttl_ms <= DURATION_MS_MAX:
+        return f"`ttl_ms` is from 0 to {DURATION_MS_MAX:,}"
+    if priority is not None and not 0 <= priority <= PRIORITY_MAX:
+        return f"`priority` is from 0 to {PRIORITY_MAX}"
+    return None
 
 
 def _bad_times(settings: ScheduleSettings) -> str | None:
@@ -212,6 +233,8 @@ def _bad_times(settings: ScheduleSettings) -> str | None:
         return f"an interval is from {SCHEDULE_EVERY_MS_MIN} to {DURATION_MS_MAX:,} ms"
     if not 0 <= settings.anchor_ms <= DURATION_MS_MAX:
         return f"`anchor_ms` is from 0 to {DURATION_MS_MAX:,}"
+    if not 0 <= settings.jitter_ms <= SCHEDULE_JITTER_MS_MAX:
+        return f"`jitter_ms` is from 0 to {SCHEDULE_JITTER_MS_MAX:,}"
     for name, ms in (("until_ms", settings.until_ms), ("late_ms", settings.late_ms)):
         if ms is not None and not 0 <= ms <= DURATION_MS_MAX:
             return f"`{name}` is from 0 to {DURATION_MS_MAX:,}"

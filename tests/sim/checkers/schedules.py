@@ -19,6 +19,7 @@ from tests.sim.workloads.schedules import (
     EVERY_MS,
     FRESH,
     HAND,
+    JITTER_MS,
     LATE_MS,
     LATEST,
     LOOSE,
@@ -36,7 +37,8 @@ Tick = tuple[int, int]
 
 class ScheduleRules(Watcher):
     """`there`: schedules that are there for certain; `first_ms`: the slot that was told when one
-    was made. `seen`: how many messages of each there were."""
+    was made. `seen`: how many messages of each there were. `offsets_ms`: how much later than its
+    slots each fires."""
 
     def __init__(self, checker: "Checker") -> None:
         self.checker = checker
@@ -44,6 +46,7 @@ class ScheduleRules(Watcher):
         self.there: set[str] = set()
         self.first_ms: dict[str, int] = {}
         self.seen: dict[str, int] = {}
+        self.offsets_ms: dict[str, int] = {}
 
     def asked(self, ask: Asked) -> None:
         """Messages may come that nobody publishes."""
@@ -76,6 +79,7 @@ class ScheduleRules(Watcher):
         infos = {one.name: one for one in listed.schedules}
         if not self.there <= infos.keys():
             raise Violation(f"schedules are gone: {self.there - infos.keys()}")
+        self._judge_offsets(listed)
         again = _ticks(read) or {}
         for name, info in infos.items():
             known = len(ticks.get(name, ())), len(again.get(name, ()))
@@ -87,7 +91,7 @@ class ScheduleRules(Watcher):
             if len(found) < self.seen.get(name, 0):
                 raise Violation(f"messages of {name} are gone")
             self.seen[name] = len(found)
-            _judge(name, found)
+            _judge(name, found, self.offsets_ms.get(name, 0))
         self._judge_first(ticks)
         self._judge_newest(ticks, now)
 
@@ -98,6 +102,18 @@ class ScheduleRules(Watcher):
                 read(DeleteSchedule(name))
             read(topics.DeleteTopic(TICKS))
             self.used = False
+
+    def _judge_offsets(self, listed: SchedulesListed) -> None:
+        """Each fires as much later as it always did, and less than its jitter."""
+        for one in listed.schedules:
+            if one.name == LOOSE or not one.next_ms:
+                continue
+            offset_ms = one.due_ms - one.next_ms
+            if not 0 <= offset_ms < max(1, JITTER_MS.get(one.name, 0)):
+                raise Violation(f"{one} fires {offset_ms} ms after its slots")
+            before_ms = self.offsets_ms.setdefault(one.name, offset_ms)
+            if before_ms != offset_ms:
+                raise Violation(f"{one} fired {before_ms} ms after its slots before")
 
     def _judge_first(self, ticks: dict[str, list[Tick]]) -> None:
         """The slot that was told is the first one."""
@@ -112,7 +128,7 @@ class ScheduleRules(Watcher):
         """What was due by now has come."""
         for name in self.there & {STEADY, LATEST}:
             newest = ticks.get(name, [(0, 0)])[-1][0]
-            due_ms = now - EVERY_MS[name]
+            due_ms = now - EVERY_MS[name] - self.offsets_ms.get(name, 0)
             if newest <= due_ms and self.first_ms.get(name, now) <= due_ms:
                 raise Violation(f"no slot of {name} came since {newest}, and it is {now}")
 
@@ -142,7 +158,7 @@ def _tick(message: Delivery) -> tuple[str, Tick]:
     return name, (slot, message.published_ms)
 
 
-def _judge(name: str, found: list[Tick]) -> None:
+def _judge(name: str, found: list[Tick], offset_ms: int) -> None:
     """The slots of one schedule, each with the one before it."""
     if name == HAND:
         return
@@ -151,14 +167,14 @@ def _judge(name: str, found: list[Tick]) -> None:
         before = found[at - 1][0] if at else 0
         if slot <= before:
             raise Violation(f"{name} fired slot {slot} after slot {before}")
-        if slot > published_ms:
+        if slot + offset_ms > published_ms:
             raise Violation(f"{name} fired slot {slot} early, at {published_ms}")
         if not every_ms:
             continue
         if slot % every_ms:
             raise Violation(f"{name} has no slot {slot}")
         last = at + 1 == len(found) or found[at + 1][1] != published_ms
-        if last and published_ms - slot >= every_ms:
+        if last and published_ms - offset_ms - slot >= every_ms:
             raise Violation(f"{name} fired slot {slot} at {published_ms}: there is a newer one")
         if name == FRESH and published_ms - slot > LATE_MS[FRESH]:
             raise Violation(f"{name} fired slot {slot} late, at {published_ms}")

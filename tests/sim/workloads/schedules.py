@@ -27,14 +27,21 @@ MISSED_MAX = 20
 EVERY_MS = {STEADY: 40, LATEST: 70, FRESH: 90, HAND: DAY_MS}
 MISSED = {STEADY: "all", LATEST: "one", FRESH: "skip", HAND: "one"}
 LATE_MS = {FRESH: 30}
+JITTER_MS = {LATEST: 60}
 CHOICES_MS = (30, 45, 200)
+LOOSE_JITTER_MS = {45: 100}
 
 
 def settings_of(name: str, every_ms: int, missed: str = "one") -> ScheduleSettings:
     """Settings that say nothing else."""
     late_ms = LATE_MS.get(name)
     return ScheduleSettings(
-        TICKS, TO_TOPIC, body=BODY, every_ms=every_ms, missed=missed, late_ms=late_ms
+        *(TICKS, TO_TOPIC),
+        body=BODY,
+        every_ms=every_ms,
+        missed=missed,
+        late_ms=late_ms,
+        jitter_ms=LOOSE_JITTER_MS.get(every_ms, 0) if name == LOOSE else JITTER_MS.get(name, 0),
     )
 
 

@@ -59,6 +59,22 @@ def test_every_operation_does_what_it_says() -> None:
                 operation("nightly")
 
 
+def test_its_messages_may_have_a_life_and_a_priority_and_come_later_than_its_slots() -> None:
+    with Broker.open(None) as broker:
+        broker.declare("q", kind="priority")
+        broker.schedule("plain", queue="q", every="1d")
+        broker.schedule(
+            "spread", queue="q", every="1d", jitter_ms=3_600_000, ttl_ms=3_600_000, priority=7
+        )
+        [plain, spread] = broker.schedules()
+        assert plain.due_ms == plain.next_ms
+        assert 0 <= spread.due_ms - spread.next_ms < 3_600_000
+        assert (spread.settings.ttl_ms, spread.settings.priority) == (3_600_000, 7)
+        broker.fire("plain")
+        broker.fire("spread")
+        assert [one.priority for one in broker.receive("q", 2)] == [7, 0]
+
+
 def test_slots_come_by_themselves_while_somebody_waits() -> None:
     with Broker.open(None) as broker:
         broker.declare("ticks")
@@ -119,6 +135,14 @@ def test_hours_pass_by_the_clock_of_a_test(clocked: ClockedBroker) -> None:
         ({"queue": "q", "every": 50, "until_ms": "noon"}, BadSettings),
         ({"queue": "q", "every": 50, "colour": "red"}, BadSettings),
         ({"queue": "q", "every": 50, "paused": "yes"}, BadSettings),
+        ({"queue": "q", "every": 50, "jitter_ms": -1}, BadSettings),
+        ({"queue": "q", "every": 50, "jitter_ms": "1m"}, BadSettings),
+        ({"queue": "q", "every": 50, "ttl_ms": 0}, ValueError),
+        ({"queue": "q", "every": 50, "ttl_ms": "1m"}, TypeError),
+        ({"queue": "q", "every": 50, "priority": 256}, ValueError),
+        ({"queue": "q", "every": 50, "priority": True}, TypeError),
+        ({"topic": "t", "every": 50, "priority": 3}, BadSettings),
+        ({"topic": "t", "every": 50, "ttl_ms": 3}, BadSettings),
         ({"queue": 5, "every": 50}, BadSettings),
         ({"queue": "q", "every": 50, "body": 5}, TypeError),
         ({"queue": "q", "every": 50, "headers": {"a": object()}}, TypeError),

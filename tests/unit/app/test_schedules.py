@@ -62,6 +62,24 @@ def test_a_run_says_again_what_the_code_says_and_leaves_the_others() -> None:
     on_a_loop(story)
 
 
+def test_what_is_said_of_its_messages_is_declared_too() -> None:
+    async def story(shop: Shop) -> None:
+        @shop.app.every("1h", jitter_ms=60_000, ttl_ms=3_600_000, priority=3, key="eu")
+        @shop.app.worker("reports")
+        async def report() -> None:
+            """Nothing to do."""
+
+        async with shop.at_work():
+            [one] = await shop.broker.schedules()
+        told = one.settings
+        assert (told.jitter_ms, told.ttl_ms, told.priority, told.key) == (
+            *(60_000, 3_600_000, 3),
+            "eu",
+        )
+
+    on_a_loop(story)
+
+
 def test_a_run_of_some_queues_declares_their_schedules_alone() -> None:
     async def story(shop: Shop) -> None:
         for queue in ("a", "b"):
@@ -111,6 +129,11 @@ def test_what_makes_no_sense_is_refused_where_it_is_written() -> None:
         ("5m", {"anchor_ms": -1}),
         ("5m", {"name": 5}),
         ("5m", {"key": 5}),
+        ("5m", {"jitter_ms": -1}),
+        ("5m", {"ttl_ms": 0}),
+        ("5m", {"ttl_ms": "1m"}),
+        ("5m", {"priority": 256}),
+        ("5m", {"priority": "high"}),
         ("5m", {"args": 5}),
         ("5m", {"args": "eu"}),
         ("5m", {"kwargs": 5}),

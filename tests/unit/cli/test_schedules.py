@@ -15,7 +15,15 @@ def test_a_schedule_is_set_listed_fired_paused_and_deleted(shell: Shell) -> None
         *("--cron", "0 3 * * *", "--zone", "Europe/Paris", "--missed", "all"),
     )
     assert told.startswith("next: 2")
-    shell("schedule", "set", "yearly", "reports", "--every", "365d")
+    told = shell(
+        *("schedule", "set", "yearly", "reports", "--every", "365d", "--jitter", "1h"),
+        *("--ttl", "1d", "--priority", "5"),
+    )
+    assert "and up to 1h later" in told
+    [yearly] = shell.json("schedule", "list", "--prefix", "y")
+    assert 0 <= yearly["due_ms"] - yearly["next_ms"] < 3_600_000
+    told_of = (yearly["jitter_ms"], yearly["ttl_ms"], yearly["priority"])
+    assert told_of == (3_600_000, 86_400_000, 5)
     assert "every 365d" in shell("schedule", "list")
     assert shell("schedule", "fire", "nightly") == "fired: nightly\n"
     assert shell.json("receive", "reports", "--ack")["headers"]["postroad-schedule"] == "nightly"

@@ -62,7 +62,7 @@ SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
 U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
 NIGHTLY = ScheduleSettings(
     *("orders", "exchange", "paid.eu", b"body", plain_head({"a": 1}), "k", "0 3 * * *"),
-    *("Europe/Paris", 0, 5, NOW, "all", 60_000),
+    *("Europe/Paris", 0, 5, NOW, "all", 60_000, 30_000, 5_000, 7),
 )
 ROUTING = ExchangeSettings("consistent-hash", True, True, True, "rest", "who")
 EXAMPLES: list[facts.Record] = [
@@ -128,7 +128,7 @@ EXAMPLES += [
     lists.Seated(7, BIG, 1, lists.BEFORE),
 ]
 EXAMPLES += [
-    schedules.ScheduleSet("nightly", NIGHTLY, False, NOW + 1, NOW),
+    schedules.ScheduleSet("nightly", NIGHTLY, False, NOW + 1, NOW, 12_345),
     schedules.SchedulePaused("nightly", True, 0, NOW),
     schedules.ScheduleDeleted("nightly"),
     schedules.SlotsFired("nightly", 0, 2, 1, NOW, NOW + 1, NOW, "queue `réports` is full"),
@@ -167,6 +167,22 @@ def test_a_return_that_says_nothing_of_a_failure_is_read_as_before() -> None:
     came_back = history.CameBack(7, 2 << 40, 4_096, 4, MASK, NOW, True, facts.REJECTED, NOW)
     assert decode_group(head_of_group(1) + content) == [[came_back]]
     assert came_back.failure == ""
+
+
+OLD_SCHEDULE_SET = (
+    "91 96 6e a7 6e 69 67 68 74 6c 79 9d a6 6f 72 64 65 72 73 a8 65 78 63 68 61 6e 67 65 a7 70"
+    "61 69 64 2e 65 75 c4 04 62 6f 64 79 c4 05 01 81 a1 61 01 a1 6b a9 30 20 33 20 2a 20 2a 20"
+    "2a ac 45 75 72 6f 70 65 2f 50 61 72 69 73 00 05 cf 00 00 01 8b cf e5 68 7b a3 61 6c 6c cd"
+    "ea 60 c2 cf 00 00 01 8b cf e5 68 7c cf 00 00 01 8b cf e5 68 7b"
+)
+
+
+def test_a_schedule_that_knows_no_jitter_is_read_as_before() -> None:
+    content = bytes.fromhex(OLD_SCHEDULE_SET)
+    settings = msgspec.structs.replace(NIGHTLY, jitter_ms=0, ttl_ms=None, priority=None)
+    old = schedules.ScheduleSet("nightly", settings, False, NOW + 1, NOW)
+    assert decode_group(head_of_group(1) + content) == [[old]]
+    assert old.offset_ms == 0
 
 
 @pytest.mark.parametrize("record", EXAMPLES, ids=KINDS)

@@ -22,7 +22,7 @@ def schedule_set(state: State, record: facts.ScheduleSet) -> None:
     timetable.settings = record.settings
     timetable.paused = record.paused
     timetable.failure = ""
-    schedules.plan_next(timetable, record.next_ms)
+    schedules.plan_next(timetable, record.next_ms, record.offset_ms)
 
 
 def schedule_paused(state: State, record: facts.SchedulePaused) -> None:
@@ -51,7 +51,8 @@ def slots_fired(state: State, record: facts.SlotsFired) -> None:
         timetable.slot_ms = record.slot_ms
         timetable.fired_ms = record.now_ms
         timetable.failure = record.failure
-        schedules.late_ms = record.now_ms - record.slot_ms
+        # What is fired by hand is not late, and waits for no offset.
+        schedules.late_ms = max(0, record.now_ms - record.slot_ms - timetable.offset_ms)
     schedules.fired += record.fired
     schedules.failed += record.failed
     schedules.plan_next(timetable, record.next_ms)

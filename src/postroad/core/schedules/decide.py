@@ -16,7 +16,7 @@ from postroad.core.schedules.records import (
     ScheduleSet,
     SlotsFired,
 )
-from postroad.core.schedules.slots import slot_after
+from postroad.core.schedules.slots import offset_of, slot_after
 from postroad.core.schedules.state import Timetable
 from postroad.core.state import State
 from postroad.limits import PAGE_NAMES, SCHEDULES_MAX
@@ -51,7 +51,8 @@ def decide_declare(world: World, command: DeclareSchedule, now: int) -> Decision
     if known is not None and known.settings == command.settings and known.paused is paused:
         return Decision([], ScheduleDeclared(False, False, known.next_ms), state.changed)
     next_ms = 0 if paused else _next_slot(world, command, known, now)
-    record = ScheduleSet(command.name, command.settings, paused, next_ms, now)
+    offset_ms = offset_of(world, command.name, command.settings)
+    record = ScheduleSet(command.name, command.settings, paused, next_ms, now, offset_ms)
     return Decision([record], ScheduleDeclared(known is None, known is not None, next_ms))
 
 
@@ -157,6 +158,7 @@ def _info(timetable: Timetable) -> ScheduleInfo:
         timetable.passed,
         timetable.failure,
         timetable.declared_ms,
+        timetable.due_ms,
     )
 
 

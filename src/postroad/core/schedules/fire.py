@@ -39,10 +39,12 @@ def next_schedule_ms(world: World) -> int:
 def schedule_slice(world: World, now: int) -> list[Record]:
     """The slots of one schedule that are due."""
     timetable = world.state.schedules.first()
-    due = due_slots(world, timetable.settings, timetable.next_ms, now)
-    slots = fired_of(timetable.settings, due, now)
+    # All its slots are fired by as much later: to it, it is that much earlier.
+    at_ms = now - timetable.offset_ms
+    due = due_slots(world, timetable.settings, timetable.next_ms, at_ms)
+    slots = fired_of(timetable.settings, due, at_ms)
     passed = len(due) - len(slots)
-    next_ms = slot_after(world, timetable.settings, now)
+    next_ms = slot_after(world, timetable.settings, at_ms)
     lost = _lost(world, timetable) if not next_ms else ""
     if not slots:
         return [SlotsFired(timetable.name, 0, 0, passed, 0, next_ms, now)]
@@ -63,9 +65,14 @@ def publish_slots(world: World, timetable: Timetable, slots: list[int], now: int
     heads = [_head(timetable, slot) for slot in slots]
     key = settings.key
     keys = None if key is None else [key] * len(slots)
+    ttls_ms = None if settings.ttl_ms is None else [settings.ttl_ms] * len(slots)
+    levels = None if settings.priority is None else [settings.priority] * len(slots)
     decision: Decision
     if settings.target_kind == TO_QUEUE:
-        decision = decide_publish(world, Publish((settings.target,), bodies, heads, keys=keys), now)
+        publish = Publish(
+            (settings.target,), bodies, heads, ttls_ms=ttls_ms, keys=keys, priorities=levels
+        )
+        decision = decide_publish(world, publish, now)
     elif settings.target_kind == TO_TOPIC:
         of_topic = None if key is None else [key.encode()] * len(slots)
         decision = decide_append_on(
@@ -73,7 +80,16 @@ def publish_slots(world: World, timetable: Timetable, slots: list[int], now: int
         )
     else:
         routing = (settings.routing_key,)
-        command = PublishTo(settings.target, routing, bodies, heads, mandatory=True, keys=keys)
+        command = PublishTo(
+            settings.target,
+            routing,
+            bodies,
+            heads,
+            ttls_ms=ttls_ms,
+            keys=keys,
+            priorities=levels,
+            mandatory=True,
+        )
         decision = decide_publish_to(world, command, now)
     return decision
 

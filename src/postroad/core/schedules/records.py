@@ -9,13 +9,15 @@ from postroad.model.schedules import ScheduleSettings
 
 
 class ScheduleSet(Record, tag=110):
-    """A schedule has these settings from here on. `next_ms` 0: it has no slot to come."""
+    """A schedule has these settings from here on. `next_ms` 0: it has no slot to come.
+    `offset_ms`: how much later than its slots it fires."""
 
     name: str
     settings: ScheduleSettings
     paused: bool
     next_ms: int
     now_ms: int
+    offset_ms: int = 0
 
 
 class SchedulePaused(Record, tag=111):

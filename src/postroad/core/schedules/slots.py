@@ -3,6 +3,8 @@
 One rule: this is asked while deciding and never afterwards.
 """
 
+from hashlib import blake2b
+
 from postroad.core.decision import World
 from postroad.limits import SCHEDULE_LATE_MS, SCHEDULE_MISSED_MAX
 from postroad.model.schedules import MISSED_ALL, MISSED_SKIP, ScheduleSettings
@@ -18,6 +20,16 @@ def slot_after(world: World, settings: ScheduleSettings, ms: int) -> int:
     if settings.until_ms is not None and slot > settings.until_ms:
         return 0
     return slot
+
+
+def offset_of(world: World, name: str, settings: ScheduleSettings) -> int:
+    """How much later than its slots a schedule fires, in ms: the same for all of them, so that they
+    stay as far apart as they are, and after each start."""
+    if not settings.jitter_ms:
+        return 0
+    salt = world.state.catalog.salt[:64]
+    number = int.from_bytes(blake2b(name.encode(), digest_size=8, key=salt).digest(), "big")
+    return number % settings.jitter_ms
 
 
 def due_slots(world: World, settings: ScheduleSettings, slot_ms: int, now: int) -> list[int]:

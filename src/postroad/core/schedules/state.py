@@ -17,7 +17,8 @@ _settings = msgspec.msgpack.Decoder(ScheduleSettings).decode
 
 
 class Timetable(Row):
-    """One schedule. `next_ms` 0: no slot is to come, or it is paused."""
+    """One schedule. `next_ms` 0: no slot is to come, or it is paused. `offset_ms`: how much later
+    than its slots it fires."""
 
     def __init__(self, name: str, settings: ScheduleSettings, declared_ms: int) -> None:
         super().__init__(b"w" + name.encode())
@@ -26,6 +27,7 @@ class Timetable(Row):
         self.declared_ms = declared_ms
         self.paused = False
         self.next_ms = 0
+        self.offset_ms = 0
         self.slot_ms = 0
         self.fired_ms = 0
         self.fired = 0
@@ -33,17 +35,22 @@ class Timetable(Row):
         self.passed = 0
         self.failure = ""
 
+    @property
+    def due_ms(self) -> int:
+        """When its next slot is fired; 0: none is."""
+        return self.next_ms + self.offset_ms if self.next_ms else 0
+
     def encode(self) -> bytes:
         """The row of a schedule."""
         counts = [self.fired, self.failed, self.passed]
-        times = [self.declared_ms, self.next_ms, self.slot_ms, self.fired_ms]
+        times = [self.declared_ms, self.next_ms, self.slot_ms, self.fired_ms, self.offset_ms]
         return msgspec.msgpack.encode([self.settings, self.paused, times, counts, self.failure])
 
 
 class Schedules(Realm):
-    """Schedules by name. `names`: in order; `plan`: (next slot, name) of all that have one. Both
-    are derived. `fired`, `failed`: slots since the start, and `late_ms`: how late the newest one
-    was; volatile."""
+    """Schedules by name. `names`: in order; `plan`: (when the next slot is fired, name) of all
+    that have one. Both are derived. `fired`, `failed`: slots since the start, and `late_ms`: how
+    late the newest one was; volatile."""
 
     kinds = b"w"
 
@@ -61,11 +68,11 @@ class Schedules(Realm):
         self.fired = self.failed = self.late_ms = 0
 
     def next_ms(self) -> int:
-        """The earliest slot to come, in ms; 0 for none."""
+        """When the first slot to come is fired, in ms; 0 for none."""
         return self.plan[0][0] if self.plan else 0
 
     def first(self) -> Timetable:
-        """The schedule with the earliest slot; there is one."""
+        """The schedule whose slot is fired first; there is one."""
         return self.by_name[self.plan[0][1]]
 
     def add(self, timetable: Timetable) -> None:
@@ -80,13 +87,16 @@ class Schedules(Realm):
         del self.by_name[timetable.name]
         del self.names[bisect_left(self.names, timetable.name)]
 
-    def plan_next(self, timetable: Timetable, next_ms: int) -> None:
-        """Another slot is the next one. The row was announced."""
+    def plan_next(self, timetable: Timetable, next_ms: int, offset_ms: int | None = None) -> None:
+        """Another slot is the next one, and fires with this offset from here on (`None`: with the
+        one it had). The row was announced."""
         if timetable.next_ms:
-            del self.plan[bisect_left(self.plan, (timetable.next_ms, timetable.name))]
+            del self.plan[bisect_left(self.plan, (timetable.due_ms, timetable.name))]
         timetable.next_ms = next_ms
+        if offset_ms is not None:
+            timetable.offset_ms = offset_ms
         if next_ms:
-            insort(self.plan, (next_ms, timetable.name))
+            insort(self.plan, (timetable.due_ms, timetable.name))
 
     def names_after(self, after: str, prefix: str) -> Iterator[str]:
         """The names after `after` that start with `prefix`, in order."""
@@ -106,15 +116,17 @@ class Schedules(Realm):
         timetable = Timetable(key.decode(), kept, times[0])
         timetable.paused = paused
         timetable.slot_ms, timetable.fired_ms = times[2:4]
+        # Rows of earlier releases end here.
+        offset_ms = times[4] if len(times) > 4 else 0
         timetable.fired, timetable.failed, timetable.passed = counts
         timetable.failure = failure
         self.add(timetable)
-        self.plan_next(timetable, times[1])
+        self.plan_next(timetable, times[1], offset_ms)
 
     def check(self) -> None:
         """Everything that must hold between steps."""
         assert self.names == sorted(self.by_name), "every schedule stands among the names"
-        due = sorted((one.next_ms, one.name) for one in self.by_name.values() if one.next_ms)
+        due = sorted((one.due_ms, one.name) for one in self.by_name.values() if one.next_ms)
         assert self.plan == due, "what has a slot to come is planned, and nothing else"
         for one in self.by_name.values():
             assert not (one.paused and one.next_ms), "what is paused has no slot to come"
