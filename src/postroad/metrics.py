@@ -44,6 +44,7 @@ METRICS: Final[dict[str, Metric]] = {
     "pushes_total": counter("Messages posted to HTTP subscriptions, with those posted again"),
     "pushes_failed_total": counter("Posts that were not answered with a 2xx status"),
     # Pushes of queues.
+    "queue_pushes_set": gauge("Queues for which a web address is set, those not there too"),
     "queue_pushes": gauge("Queues whose messages are posted to a web address"),
     "queue_pushes_under_way": gauge("Posts of them that wait for their answers"),
     "queue_pushes_total": counter("Posts of them that came to an end, with those made again"),

@@ -62,6 +62,7 @@ class BrokerOptions(TypedDict, total=False):
     sync_interval_ms: int
     cache_bytes: int
     kv_bytes: int
+    pushes_max: int
     journal_bytes: int
     segment_bytes: int
     reserve_bytes: int

@@ -57,7 +57,7 @@ class PushOperations:
         the queue's retry policy and dead letters take it from there. `concurrency`: most requests
         at once; `per_second`: most a second. `secret`: `whsec_` and base64 of 24 to 64 random
         bytes, to sign requests by Standard Webhooks. It is done by a server that has this broker,
-        within a second, and survives restarts. Raises `QueueNotFound`, `BadSettings`.
+        within a second, and survives restarts. Raises `QueueNotFound`, `BadSettings`, `TooMany`.
         """
         expect((yield DescribeQueue(queue)), Described, queue)
         settings = PushSettings(

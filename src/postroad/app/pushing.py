@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from postroad.api.aio import AsyncBroker
 from postroad.engine.clock import SystemClock
-from postroad.limits import DRAIN_MS_MAX, WEBHOOK_LOOK_MS, WEBHOOKS_MAX
+from postroad.limits import DRAIN_MS_MAX, WEBHOOK_LOOK_MS, WEBHOOKS_DOUBTED_MAX, WEBHOOKS_MAX
 from postroad.net.poster import Poster
 from postroad.net.queue_pushes import QueuePusher
 from postroad.net.webhooks import site_of
@@ -26,7 +26,7 @@ async def pushing(
     was set is seen. Raises `NotRemote` where the broker is a server's, which pushes by itself.
     """
     driver = broker.driver
-    poster = Poster(private, places=WEBHOOKS_MAX)
+    poster = Poster(private, places=WEBHOOKS_MAX + WEBHOOKS_DOUBTED_MAX)
     pusher = QueuePusher(driver, poster, SystemClock().now_ms, site_of(driver.secret), look_ms)
     pusher.start()
     try:

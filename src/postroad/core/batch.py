@@ -14,6 +14,7 @@ from postroad.core.decide.overflow import weight_in
 from postroad.core.decide.settle import is_gone
 from postroad.core.decision import Answer, Decision, Missing, Step, World
 from postroad.core.handout import Handout
+from postroad.core.kv.pushes import new_pushes, no_room_for
 from postroad.core.kv.room import room_for
 from postroad.core.life import Life
 from postroad.core.lists.program import COLD, filled, is_at_hand
@@ -237,6 +238,7 @@ class Test:
         self.new_groups: set[str] = set()
         self.kv_bytes = world.state.kv.size()
         self.spaces = set(world.state.kv.by_name)
+        self.pushes: set[bytes] = set()
 
     def of(self, batch: Batch) -> Refused | None:
         """The first refusal of any of the commands."""
@@ -340,6 +342,9 @@ class Test:
 
     def _room_for(self, one: Any) -> Refused | None:
         """Whether the keys of all commands together have room."""
+        self.pushes |= new_pushes(self.world, one, self.now)
+        if self.pushes and (full := no_room_for(self.world, self.pushes)) is not None:
+            return full
         need = room_for(one)
         if not need:
             return None

@@ -14,7 +14,13 @@ from postroad.core.records import Record
 from postroad.core.schedules.calendar import Calendar
 from postroad.core.schemas.checker import Checker
 from postroad.core.state import State
-from postroad.limits import DURATION_MS_MAX, FANOUT_QUEUES_MAX, KEY_HASHES_KEPT, KV_BYTES_MAX
+from postroad.limits import (
+    DURATION_MS_MAX,
+    FANOUT_QUEUES_MAX,
+    KEY_HASHES_KEPT,
+    KV_BYTES_MAX,
+    WEBHOOK_QUEUES_MAX,
+)
 from postroad.model.ask import Ask
 from postroad.model.replies import Refused, Reply, Why
 
@@ -25,7 +31,8 @@ class World:
     """What a decider may read. `epoch` numbers new leases; `short_of_space`: publishes are
     refused. `numbers`: of keys seen lately. `checker`: who knows schemas.
     `calendar`: who can read cron.
-    `kv_bytes_max`: memory of all keys. `attached`: how many consumers a queue has now.
+    `kv_bytes_max`: memory of all keys. `pushes_max`: most queues that are pushed. `attached`: how
+    many consumers a queue has now.
     `dead_dropped`: dead letters that nobody took, since the start. `fanout_queues_max`: to more
     queues a publish is a fan-out; `at_once`: not now, what is decided is part of a batch;
     `behind`: while a program runs, the queues that its fan-outs go to."""
@@ -42,6 +49,7 @@ class World:
         "kv_bytes_max",
         "library",
         "numbers",
+        "pushes_max",
         "short_of_space",
         "state",
     )
@@ -55,6 +63,7 @@ class World:
         self.calendar = Calendar()
         self.attached: Callable[[int], int] = _nobody
         self.kv_bytes_max = KV_BYTES_MAX
+        self.pushes_max = WEBHOOK_QUEUES_MAX
         self.numbers: dict[str, int] = {}
         self.dead_dropped = 0
         self.fanout_queues_max = FANOUT_QUEUES_MAX

@@ -4,6 +4,7 @@ One rule: figures are read off, never kept twice.
 """
 
 from postroad.engine.engine import Engine
+from postroad.model.pushes import PUSH_SPACE
 
 
 def figures(engine: Engine) -> dict[str, float]:
@@ -12,6 +13,7 @@ def figures(engine: Engine) -> dict[str, float]:
     queues = state.queues.values()
     first, following = engine.journal.bounds()
     keeper = engine.keeper
+    pushed = state.kv.by_name.get(PUSH_SPACE)
     return {
         "queues": len(state.queues),
         "messages": sum(queue.pages.length for queue in queues),
@@ -37,6 +39,7 @@ def figures(engine: Engine) -> dict[str, float]:
         "schedule_late_ms": state.schedules.late_ms,
         "kv_keys": sum(space.count for space in state.kv.spaces.values()),
         "kv_bytes": state.kv.size(),
+        "queue_pushes_set": 0 if pushed is None else pushed.count,
         "fanouts_under_way": len(state.fanouts.all),
         "fanout_queues_to_go": state.fanouts.to_go(),
         "publishes_held": len(engine.inbox.held),

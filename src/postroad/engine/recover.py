@@ -103,6 +103,7 @@ def recover(
     core.world.checker = checker()
     core.world.calendar = CronCalendar()
     core.world.kv_bytes_max = settings.kv_bytes
+    core.world.pushes_max = settings.pushes_max
     core.world.fanout_queues_max = settings.fanout_queues_max
     cut, rows = checkpoints.load()
     load_rows(core.state, rows)

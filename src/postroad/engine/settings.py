@@ -13,6 +13,7 @@ from postroad.limits import (
     RESERVE_BYTES,
     SEGMENT_BYTES,
     SYNC_INTERVAL_MS,
+    WEBHOOK_QUEUES_MAX,
 )
 from postroad.model.value import value
 
@@ -27,7 +28,8 @@ class EngineSettings:
     """`sync`: when an append is durable: before it is acknowledged (always), every
     `sync_interval_ms`, or when the operating system pleases (never). Sizes in bytes: `cache_bytes`
     of bodies in memory, `journal_bytes` the bound of all the journal has on disk, `segment_bytes`
-    and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory.
+    and `reserve_bytes` of its files; `kv_bytes` of keys, which all are in memory. `pushes_max`:
+    most queues that are pushed.
     `loop_write_us`: while an append takes no longer in the mean, an event loop does it itself
     instead of waking a thread; 0: never. `fanout_queues_max`: to more queues a publish gets there
     in slices, of so many queues each."""
@@ -40,6 +42,7 @@ class EngineSettings:
     reserve_bytes: int = RESERVE_BYTES
     records_between_checkpoints: int = RECORDS_BETWEEN_CHECKPOINTS
     kv_bytes: int = KV_BYTES_MAX
+    pushes_max: int = WEBHOOK_QUEUES_MAX
     loop_write_us: int = LOOP_WRITE_US
     fanout_queues_max: int = FANOUT_QUEUES_MAX
 

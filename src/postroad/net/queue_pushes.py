@@ -14,7 +14,10 @@ from typing import Final
 from postroad.limits import (
     WEBHOOK_LOOK_MS,
     WEBHOOK_MISSING_LOOKS,
+    WEBHOOK_QUEUES_MAX,
     WEBHOOK_QUEUES_PAGE,
+    WEBHOOKS_BEGUN_MAX,
+    WEBHOOKS_DOUBTED_MAX,
     WEBHOOKS_MAX,
 )
 from postroad.model.commands import (
@@ -31,11 +34,12 @@ from postroad.model.kv import KvGet, KvScan
 from postroad.model.kv_replies import KvGot, KvScanned
 from postroad.model.message import Delivery
 from postroad.model.policy import FIFO, QueueSettings
-from postroad.model.pushes import PUSH_SPACE, BadPush, PushSettings, read, shown_url
+from postroad.model.pushes import PUSH_SPACE, PushSettings, shown_url
 from postroad.model.replies import Described, Detached, Received, Refused, Reply, Settled
 from postroad.net.order import Lines, Pace
 from postroad.net.poster import NO_ANSWER, Answer, Poster
 from postroad.net.push import AskingRoad
+from postroad.net.push_book import PushBook
 from postroad.net.rounds import Rounds
 from postroad.net.webhooks import Sequel, sequel, webhook_of
 
@@ -56,9 +60,10 @@ class QueuePusher:
         now_ms: Callable[[], int],
         site: str,
         look_ms: int = WEBHOOK_LOOK_MS,
+        queues_max: int = WEBHOOK_QUEUES_MAX,
     ) -> None:
         """`poster` makes the calls; `now_ms` reads the wall clock; `site`: as `site_of` says;
-        `look_ms`: how soon a push that was set is seen."""
+        `look_ms`: how soon a push that was set is seen; `queues_max`: so many are pushed."""
         self.road = road
         self.now_ms = now_ms
         self.posted = 0
@@ -67,9 +72,10 @@ class QueuePusher:
         self._site = site
         self._poster = poster
         self._places = asyncio.Semaphore(WEBHOOKS_MAX)
+        self._doubted_places = asyncio.Semaphore(WEBHOOKS_DOUBTED_MAX)
+        self._book = PushBook(queues_max)
         self._feeds: dict[str, QueueFeed] = {}
         self._missing: dict[str, int] = {}
-        self._bad: dict[str, bytes] = {}
         self._rounds = Rounds(self._look, look_ms)
 
     def start(self) -> None:
@@ -99,9 +105,12 @@ class QueuePusher:
         """Do something beside the loop's other work until the pusher is closed."""
         self._rounds.run(work)
 
-    async def post(self, push: PushSettings, queue: str, message: Delivery) -> Answer:
-        """POST a message when there is a place for it; what came of it."""
-        async with self._places:
+    async def post(
+        self, push: PushSettings, queue: str, message: Delivery, *, doubted: bool
+    ) -> Answer:
+        """POST a message when there is a place for it; what came of it. `doubted`: the endpoint did
+        not answer last, and takes no place of those that do."""
+        async with self._doubted_places if doubted else self._places:
             self.under_way += 1
             try:
                 made = webhook_of(push, queue, message, self._site, self.now_ms())
@@ -154,20 +163,21 @@ class QueuePusher:
 
     def _compare(self, found: dict[str, bytes]) -> None:
         """Begin, change and end what is not as it was."""
-        wanted = {queue: push for queue, text in found.items() if (push := self._read(queue, text))}
+        changed = self._book.update(found)
+        wanted = self._book.wanted
         for queue in [queue for queue in self._missing if queue not in wanted]:
             del self._missing[queue]
-        for queue in [queue for queue in self._bad if queue not in found]:
-            del self._bad[queue]
-        for queue, feed in list(self._feeds.items()):
-            if queue not in wanted:
-                feed.stop()
-        for queue, push in wanted.items():
-            feed_now = self._feeds.get(queue)
-            if feed_now is not None:
-                feed_now.change(push)
-            elif self._is_due(queue):
-                self._feeds[queue] = QueueFeed(self, queue, push)
+        for queue in changed & self._feeds.keys():
+            if queue in wanted:
+                self._feeds[queue].change(wanted[queue])
+            else:
+                self._feeds[queue].stop()
+        begun = 0
+        for queue in wanted.keys() - self._feeds.keys():
+            # The others are begun at the next looks, so that no turn of the loop is long.
+            if begun < WEBHOOKS_BEGUN_MAX and self._is_due(queue):
+                begun += 1
+                self._feeds[queue] = QueueFeed(self, queue, wanted[queue])
 
     def _is_due(self, queue: str) -> bool:
         """Whether a queue is tried now: one that was not there is tried again after some looks."""
@@ -175,15 +185,6 @@ class QueuePusher:
         if left:
             self._missing[queue] = left - 1
         return left <= 1
-
-    def _read(self, queue: str, text: bytes) -> PushSettings | None:
-        try:
-            return read(text)
-        except BadPush as error:
-            if self._bad.get(queue) != text:
-                self._bad[queue] = text
-                _log.warning("`%s` is not pushed, what is kept for it is no push: %s", queue, error)
-            return None
 
 
 class QueueFeed:
@@ -286,7 +287,7 @@ class QueueFeed:
         if not await self._has_turn():
             return Sequel(RELEASE)
         push = self._push
-        answer = await self._pusher.post(push, self.queue, message)
+        answer = await self._pusher.post(push, self.queue, message, doubted=not self._heard)
         now_ms = self._pusher.now_ms()
         follows = sequel(push, settings, message.delivery_count, answer, now_ms)
         if follows.outcome != ACK:

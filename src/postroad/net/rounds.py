@@ -55,4 +55,6 @@ class Rounds:
             await self._look()
         except PostroadError as error:
             _log.warning("what is to be pushed could not be looked up: %s", error)
+        except Exception:  # noqa: BLE001  (a bug costs this round alone)
+            _log.exception("what is to be pushed could not be looked up")
         self.begin()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from postroad import __version__
-from postroad.limits import PUSHES_DOUBTED_MAX, PUSHES_MAX, WEBHOOKS_MAX
+from postroad.limits import PUSHES_DOUBTED_MAX, PUSHES_MAX, WEBHOOKS_DOUBTED_MAX, WEBHOOKS_MAX
 from postroad.model.value import value
 from postroad.net.hub import Hub
 from postroad.net.listener import Address, Listener, open_listener
@@ -45,6 +45,7 @@ def engine_settings(settings: Settings) -> "EngineSettings":
         sync_interval_ms=settings.sync_interval_ms,
         cache_bytes=settings.cache_bytes,
         kv_bytes=settings.kv_bytes,
+        pushes_max=settings.push_queues_max,
         journal_bytes=settings.journal_bytes,
         segment_bytes=settings.segment_bytes,
         reserve_bytes=settings.reserve_bytes,
@@ -269,8 +270,10 @@ class Server:
 
     def _push_queues(self) -> None:
         """Deliver queues to the web addresses that were set for them."""
-        poster = Poster(self.settings.push == PUSH_ANYWHERE, places=WEBHOOKS_MAX)
-        pusher = QueuePusher(self.driver, poster, wall_ms, site_of(self.driver.secret))
+        places = WEBHOOKS_MAX + WEBHOOKS_DOUBTED_MAX
+        poster = Poster(self.settings.push == PUSH_ANYWHERE, places=places)
+        site, most = site_of(self.driver.secret), self.settings.push_queues_max
+        pusher = QueuePusher(self.driver, poster, wall_ms, site, queues_max=most)
         self._pushers.append(pusher)
         self._figures.append(pusher.figures)
         pusher.start()

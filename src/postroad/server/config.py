@@ -29,6 +29,7 @@ from postroad.limits import (
     SEGMENT_BYTES,
     SQS_LEASED_MAX,
     SQS_PURGE_INTERVAL_MS,
+    WEBHOOK_QUEUES_MAX,
 )
 from postroad.model.value import value
 from postroad.net.listener import Address
@@ -89,6 +90,7 @@ class Settings:
     sqs_deleted_recently_ms: int
     sns_push: str
     push: str
+    push_queues_max: int
     amqp: Address | None
     amqp_users: dict[str, str]
     amqp_vhosts: tuple[str, ...]
@@ -165,6 +167,10 @@ SETTINGS: Final = (
         "push", "push.to", PUSH_ANYWHERE,
         kinds.choice(PUSH_ANYWHERE, PUSH_PUBLIC, PUSH_OFF), "anywhere|public|off",
         "Where queues may be pushed to: to any address, to public ones, or not at all.",
+    ),
+    Setting(
+        "push_queues_max", "push.queues_max", str(WEBHOOK_QUEUES_MAX),
+        kinds.number(0, 1_000_000), "COUNT", "Queues that may be pushed; more are refused.",
     ),
     Setting(
         "amqp", "amqp.listen", "127.0.0.1:5672", kinds.address, "HOST:PORT|off",

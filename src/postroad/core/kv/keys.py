@@ -23,6 +23,7 @@ from postroad.core.kv.look import (
     watch_of,
     wrong_kind,
 )
+from postroad.core.kv.pushes import too_many_pushes
 from postroad.core.kv.sums import no_sum, sum_of, summed
 from postroad.core.records import Record
 from postroad.model.kv import (
@@ -47,6 +48,7 @@ from postroad.model.kv_replies import (
     KvSeen,
     KvStored,
 )
+from postroad.model.pushes import PUSH_SPACE
 
 UNEVEN = "there is one condition for each key"
 
@@ -58,6 +60,8 @@ def decide_set(world: World, command: KvSet, now: int) -> Decision:
         wrong = no_room(world) or bad_end(command.ttl_ms, command.until_ms)
     if wrong is None:
         wrong = _bad_conditions(command, len(command.keys))
+    if wrong is None and command.space == PUSH_SPACE:
+        wrong = too_many_pushes(world, command, now)
     if wrong is not None:
         return wrong
     keys, values = list(command.keys), list(command.values)
@@ -299,6 +303,8 @@ def another_end(old_ms: int, expires_ms: int, never: bool, only: int) -> bool:
 def decide_rename(world: World, command: KvRename, now: int) -> Decision:
     """The same under another key."""
     wrong = bad_key(command.key) or bad_key(command.new_key) or no_room(world)
+    if wrong is None:
+        wrong = too_many_pushes(world, command, now)
     if wrong is not None:
         return wrong
     kv = world.state.kv

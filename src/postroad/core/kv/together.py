@@ -15,6 +15,7 @@ from postroad.limits import KV_BATCH_BYTES_MAX, KV_BATCH_MAX
 from postroad.model.ask import Ask
 from postroad.model.kv import KvSet
 from postroad.model.kv_replies import KvStored
+from postroad.model.pushes import PUSH_SPACE
 from postroad.model.sound import unsound
 
 
@@ -31,6 +32,9 @@ def sets_of(world: World, asks: list[Ask]) -> "tuple[list[Record], list[KvStored
     be decided one by one."""
     first = asks[0].command
     if not isinstance(first, KvSet) or no_room(world) is not None:
+        return None
+    if first.space == PUSH_SPACE:
+        # Each is counted.
         return None
     keys: list[bytes] = []
     values: list[bytes] = []
