@@ -133,8 +133,8 @@ def batch_of_deliveries(given: Sequence[Delivery], name: str) -> Batch:
 
 
 def opened(given: Sequence[Delivery | str], names: Names) -> list[Receipt]:
-    """A mixed list as receipts. Raises `BadReceipt`, and `LeaseLost` where a message's queue is
-    gone.
+    """A mixed list as receipts. Raises `BadReceipt`, and `LeaseLost` with all messages whose queues
+    are gone.
     """
     found: list[Receipt] = []
     for one in given:
@@ -145,7 +145,9 @@ def opened(given: Sequence[Delivery | str], names: Names) -> list[Receipt]:
             raise TypeError(f"a message or a receipt is wanted, not {type(one).__name__}")
         name = names.find(one.queue)
         if name is None:
-            raise LeaseLost("the queue of this message is gone", failed=[one])
+            known = names.find
+            gone = [each for each in given if isinstance(each, Delivery) and not known(each.queue)]
+            raise LeaseLost("the queue of this message is gone", failed=gone)
         if not one.lease:
             raise BadReceipt(_NO_LEASE)
         found.append(Receipt(VERSION, one.queue, one.offset, one.lease, one.delivery_count, name))

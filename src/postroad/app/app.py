@@ -15,6 +15,7 @@ from postroad.api.aio import AsyncBroker
 from postroad.api.broker import Broker
 from postroad.api.options import QueueOptions
 from postroad.api.schedules import Every
+from postroad.app.bounds import patience
 from postroad.app.link import Link
 from postroad.app.retry import Retry
 from postroad.app.schedules import Plan, PlanOptions, W, planning
@@ -68,9 +69,14 @@ class App:
         where: str | os.PathLike[str] | None = None,
         *,
         claim_check: "ClaimCheck | None" = None,
+        connect_timeout_s: float | None = None,
     ) -> None:
-        """`claim_check`: where large bodies of calls are kept aside."""
+        """`claim_check`: where large bodies of calls are kept aside. `connect_timeout_s`: how long
+        a run of the workers asks again for a server that does not answer at its start; `None`:
+        without end. Calls do not wait for a server.
+        """
         self.link = Link(where)
+        self.connect_timeout_s = patience("connect_timeout_s", connect_timeout_s)
         self.claim_check = claim_check
         self.workers: dict[str, Worker[Any, Any]] = {}
         self.readers: dict[str, TopicReader[Any, Any]] = {}
@@ -261,7 +267,8 @@ class App:
     ) -> None:
         """Run the workers and readers on this loop, all or only those of `queues` (queues of
         workers, groups of readers), until the task is cancelled; then what runs has `stop_s` to
-        come to its end. `postroad work` does this, and looks after signals.
+        come to its end. A server that does not answer yet is waited for. `postroad work` does this,
+        and looks after signals.
         """
         running = self.running(queues=queues, stop_s=stop_s)
         work = asyncio.create_task(running.run())

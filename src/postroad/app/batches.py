@@ -28,10 +28,11 @@ class BatchContext:
 
     `messages`: those of the batch, with their partitions, offsets, keys and headers. `group`: whose
     reader it is. `attempt`: which run of these messages, from 1. `state`: what the app's lifespan
-    yielded, else `None`. `later`: the operations of the broker, for `also`.
+    yielded, else `None`. `later`: the operations of the broker, for `also`. `kept`: a dictionary
+    for middleware and the function, of this run alone.
     """
 
-    __slots__ = ("asked", "attempt", "group", "later", "messages", "state")
+    __slots__ = ("asked", "attempt", "group", "kept", "later", "messages", "state")
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class BatchContext:
         self.state = state
         self.later = later
         self.asked: list[Command] = []
+        self.kept: dict[str, Any] = {}
 
     def also(self, *operations: Asks[Any]) -> None:
         """Have operations of `later` done in the step that commits the batch, all or nothing with

@@ -61,10 +61,10 @@ class Claims:
         self._key_of = key_of
         self._lease_ms = lease_ms
         self._ttl_ms = ttl_ms
-        self._asked: dict[tuple[int, int], Claim] = {}
-        self._held: dict[tuple[int, int], Claim] = {}
-        self._wrong: dict[tuple[int, int], Exception] = {}
-        self._known: dict[tuple[int, int], bytes] = {}
+        self._asked: dict[tuple[int, int, int], Claim] = {}
+        self._held: dict[tuple[int, int, int], Claim] = {}
+        self._wrong: dict[tuple[int, int, int], Exception] = {}
+        self._known: dict[tuple[int, int, int], bytes] = {}
 
     def knows(self, message: Delivery) -> bool:
         """Whether it was told the key of a message, or why it has none."""
@@ -213,5 +213,5 @@ def follow(arguments: Mapping[str, Any], path: Sequence[str], said: str) -> obje
     return found
 
 
-def _place(message: Delivery) -> tuple[int, int]:
-    return message.offset, message.lease
+def _place(message: Delivery) -> tuple[int, int, int]:
+    return message.queue, message.offset, message.lease

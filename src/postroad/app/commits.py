@@ -7,17 +7,17 @@ end of is looked up before it is asked again, so that what goes with it is done 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
+from postroad.api.operations import Operations
 from postroad.api.readers import Reader
 from postroad.api.topics import TopicMessage, TopicOperations
+from postroad.app.again import passed
 from postroad.app.company import asking, commands_of
 from postroad.app.readers import TopicReader
-from postroad.app.settler import passed
 from postroad.errors import (
     ConnectionLost,
     Fenced,
@@ -30,8 +30,24 @@ from postroad.limits import WORKER_AGAIN_MS
 from postroad.model.commands import Command
 from postroad.model.message import FAILURE, HeaderValue
 
+R = TypeVar("R")
+
 _log = logging.getLogger("postroad.app")
 _AGAIN = (ConnectionLost, NotConnected, TimedOut)
+
+
+class Does(Protocol):
+    """A broker whose answers are awaited."""
+
+    @property
+    def later(self) -> Operations:
+        """Its operations."""
+
+    async def do(self, operation: Asks[R]) -> R:
+        """The result of one of them."""
+
+    async def batch(self, operations: Sequence[Asks[Any]]) -> list[Any]:
+        """The results of several, done all or nothing."""
 
 
 class Commits:
@@ -40,7 +56,7 @@ class Commits:
     def __init__(
         self,
         reader: TopicReader[Any, Any],
-        broker: AsyncBroker,
+        broker: Does,
         member: Reader,
         lock: asyncio.Lock,
     ) -> None:

@@ -67,12 +67,13 @@ class Ending:
 
     `failing`: what becomes of it where the run failed, with its `error`; `final`: for good.
     `asked`: commands of the task itself, to be done with the ack; `beside`: commands of the worker.
-    `claim`: the idempotency key it holds, and `freeing` what gives it up.
+    `claim`: the idempotency key it holds, and `freeing` what gives it up. `is_duplicate`: it did
+    not run here, for another had. `is_orphan`: its queue is gone, and there is nothing to settle.
     """
 
     __slots__ = (
-        *("asked", "beside", "claim", "companions", "error"),
-        *("failing", "final", "freeing", "message", "result", "tries"),
+        *("asked", "beside", "claim", "companions", "error", "failing", "final"),
+        *("freeing", "is_duplicate", "is_orphan", "message", "result", "tries"),
     )
 
     def __init__(
@@ -93,6 +94,8 @@ class Ending:
         self.error: BaseException | None = None
         self.failing: Failing | None = None
         self.final = False
+        self.is_duplicate = False
+        self.is_orphan = False
         self.tries = 0
 
     def failed(self, error: BaseException, failing: Failing, final: bool) -> None:
@@ -104,6 +107,7 @@ class Ending:
         """Another run has done it, and came to `result`, in JSON; empty where that was not kept.
         `codec`: how the task says what it returns.
         """
+        self.is_duplicate = True
         if result:
             with suppress(msgspec.DecodeError):
                 self.result = _result(result, codec)

@@ -7,14 +7,15 @@ its key does not run; claims of messages that came together are one step.
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from postroad.api.aio import AsyncBroker
+from postroad.app.again import passed
 from postroad.app.claims import Claims
 from postroad.app.company import asking
 from postroad.app.hands import Hands
 from postroad.app.large import told_keys
-from postroad.app.settler import passed
 from postroad.errors import ConnectionLost, NotConnected, TimedOut
 from postroad.limits import BATCH_COMMANDS_MAX, IDEMPOTENCY_LOOK_MS, WORKER_AGAIN_MS
 from postroad.model.commands import Command
@@ -72,6 +73,10 @@ class Gate:
         """Messages have come: let those run whose keys are free."""
         self._admits.hands.park(messages, now_ms)
         await self._sort(messages)
+
+    def adopt(self, ordered: bool) -> None:
+        """The queue is another one now."""
+        self._guard = replace(self._guard, ordered=ordered)
 
     def over(self, key: bytes) -> None:
         """A run that held a key is over: whoever waits for it is looked at soon."""

@@ -22,8 +22,8 @@ from postroad.model.message import Delivery
 
 class Run:
     """A message whose task runs since `since_ms`; `number` tells it from all other runs. `is_late`:
-    it was told to end, for it takes too long. `is_lost`: its lease is. `asked`: what its task wants
-    done with its ack."""
+    it was told to end, for it takes too long. `is_lost`: its queue is gone. `asked`: what its task
+    wants done with its ack."""
 
     __slots__ = ("asked", "is_late", "is_lost", "message", "number", "since_ms")
 
@@ -116,10 +116,11 @@ class Hands:
 
     def unpark(self, messages: Sequence[Delivery]) -> list[Delivery]:
         """These wait no longer; those of them that are in hand still."""
-        wanted = {(one.offset, one.lease) for one in messages}
-        found = [one for one in self.parked if (one.offset, one.lease) in wanted]
+        wanted = {(one.queue, one.offset, one.lease) for one in messages}
+        found = [one for one in self.parked if (one.queue, one.offset, one.lease) in wanted]
         if found:
-            self.parked = [one for one in self.parked if (one.offset, one.lease) not in wanted]
+            kept = (one for one in self.parked if (one.queue, one.offset, one.lease) not in wanted)
+            self.parked = list(kept)
         return found
 
     def take(self, now_ms: int) -> Run | None:
@@ -139,7 +140,7 @@ class Hands:
         if self.running.pop(run.number, None) is None:
             return []
         self._finished += 1
-        if not self._ordered:
+        if not self._ordered or run.is_lost:
             return []
         return self._next_of(run.message, done)
 
@@ -198,6 +199,21 @@ class Hands:
         for chain in self._behind.values():
             chain.clear()
         return found
+
+    def orphan(self) -> list[Delivery]:
+        """The queue is gone, and all leases with it: what waits goes, and is returned; what runs
+        goes on, for its work may be done already.
+        """
+        found = self.put_down()
+        self._behind.clear()
+        for run in self.running.values():
+            run.is_lost = True
+        return found
+
+    def adopt(self, lease_ms: int, *, ordered: bool) -> None:
+        """The queue is another one now; nothing of it has come."""
+        self._beat_ms = max(1, lease_ms // HEARTBEAT_SHARE)
+        self._ordered = ordered
 
     def _is_holding(self) -> bool:
         return bool(self.waiting or self.running or self.parked)

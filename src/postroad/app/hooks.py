@@ -1,7 +1,7 @@
-"""Middleware: what runs around every task of an app.
+"""Middleware: what runs around every task of an app, and every batch of its readers.
 
-It stands between the run and the tasks. The rule kept here: what stands before or around a task can
-fail it; what only hears of it afterwards cannot.
+It stands between the run and the functions. The rule kept here: what stands before or around a run
+can fail it; what only hears of it afterwards cannot.
 """
 
 import inspect
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
+from postroad.app.batches import BatchContext
 from postroad.app.context import Context
 
 _log = logging.getLogger("postroad.app")
@@ -25,19 +26,24 @@ class Hooks:
     acked since its lease was lost meanwhile; `duplicate(context)`, when one was acked without a
     run, since its idempotency key is done; `around(context)`, which returns an async context
     manager.
+
+    With `batches` it is those around each run of a reader's function: `before_batch`,
+    `after_batch`, `failed_batch`, `around_batch`, which are given its `BatchContext`, and
+    `lost_batch`, when what it was given was not committed since others read it again.
     """
 
-    def __init__(self, middleware: Sequence[object]) -> None:
-        self.before = _named(middleware, "before")
-        self.around = _named(middleware, "around")
+    def __init__(self, middleware: Sequence[object], *, batches: bool = False) -> None:
+        of = "_batch" if batches else ""
+        self.before = _named(middleware, f"before{of}")
+        self.around = _named(middleware, f"around{of}")
         # Who heard first that it began hears last that it ended.
-        self.after = _named(middleware[::-1], "after")
-        self.failed = _named(middleware[::-1], "failed")
-        self.lost = _named(middleware[::-1], "lost")
-        self.duplicate = _named(middleware[::-1], "duplicate")
+        self.after = _named(middleware[::-1], f"after{of}")
+        self.failed = _named(middleware[::-1], f"failed{of}")
+        self.lost = _named(middleware[::-1], f"lost{of}")
+        self.duplicate = _named(middleware[::-1], f"duplicate{of}")
         self.any = bool(self.before or self.around or self.after or self.failed)
 
-    async def run(self, context: Context, call: Call) -> Any:
+    async def run(self, context: Context | BatchContext, call: Call) -> Any:
         """Run a task between its hooks; its result. Raises what it, or what is before or around it,
         raises.
         """
@@ -49,7 +55,7 @@ class Hooks:
         await _tell(self.after, context, result)
         return result
 
-    async def tell_lost(self, context: Context) -> None:
+    async def tell_lost(self, context: Context | BatchContext) -> None:
         """Say that a message was not acked."""
         await _tell(self.lost, context)
 
@@ -57,7 +63,7 @@ class Hooks:
         """Say that a message was acked without a run."""
         await _tell(self.duplicate, context)
 
-    async def _run(self, context: Context, call: Call) -> Any:
+    async def _run(self, context: Context | BatchContext, call: Call) -> Any:
         for hook in self.before:
             answer = hook(context)
             if inspect.isawaitable(answer):

@@ -22,6 +22,7 @@ from postroad.app.failing import failing_of, is_final
 from postroad.app.flows.names import CANVAS
 from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
+from postroad.app.inline_reads import InlineReads
 from postroad.app.jobs import result_of
 from postroad.app.large import fetched, told_keys
 from postroad.app.link import Link
@@ -41,7 +42,7 @@ _NAMES: Final = ("with app.test()", "async with app.test()")
 
 
 class Tested:
-    """An app whose tasks run here, until the block is left; use `App.test`.
+    """An app whose tasks and readers run here, until the block is left; use `App.test`.
 
     `broker`: where its messages are, to look at. On a running loop use `async with` and `adrain`.
     """
@@ -57,6 +58,7 @@ class Tested:
         self._runner: asyncio.Runner | None = None
         self._before = app.link
         self._claims: dict[str, Claims | None] = {}
+        self._reads: list[InlineReads] = []
 
     def __enter__(self) -> Self:
         if _on_loop():
@@ -92,10 +94,13 @@ class Tested:
         self._end()
 
     def drain(self) -> int:
-        """Run every job that is ready, and those that come of them; how many runs it took.
+        """Run every job that is ready, all that there is to read for readers, and what comes of
+        these; how many runs it took.
 
         What a task raises is raised here, after its message was settled as ever: to be retried, or
-        dead. Jobs that are delayed stay where they are. Raises `BlocksLoop` on a running loop.
+        dead. What a reader raises is, where it failed for good: a batch is run again at once, and
+        halved, and the rest of it is committed first. Jobs that are delayed stay where they are.
+        Raises `BlocksLoop` on a running loop.
         """
         if _on_loop() or self._runner is None:
             raise BlocksLoop("drain()", "adrain()")
@@ -108,10 +113,16 @@ class Tested:
         self._is_draining = True
         count = 0
         try:
-            while (found := self._next()) is not None or self._joined():
+            while True:
+                found = self._next()
                 if found is not None:
                     count += 1
                     await self._run(*found)
+                elif not self._joined():
+                    runs = await self._read()
+                    count += runs
+                    if not runs:
+                        break
         finally:
             self._is_draining = False
         return count
@@ -143,6 +154,7 @@ class Tested:
     def _begun(self) -> Self:
         for worker in self._app.workers.values():
             self.broker.do(declaring(self.broker.later, worker))
+        self._reads = [InlineReads(one, self.broker) for one in self._app.readers.values()]
         self._app.relink(_InlineLink(self))
         return self
 
@@ -169,6 +181,14 @@ class Tested:
         for workflow in (*self._app.workflows, CANVAS):
             count += self.broker.do(joined_here(later, workflow))
         return count > 0
+
+    async def _read(self) -> int:
+        """Run what there is to read; how many runs it took."""
+        count = 0
+        for reads in self._reads:
+            hooks = Hooks(self._app.middleware, batches=True)
+            count += await reads.read(hooks, self._state)
+        return count
 
     async def _run(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
         claims = self._claims_of(worker)

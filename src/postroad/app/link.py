@@ -5,8 +5,10 @@ first needed, and a call finds the one that is open, whichever thread or loop it
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -14,7 +16,10 @@ from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.broker import Broker
 from postroad.api.operations import Operations
-from postroad.errors import BlocksLoop, BrokerClosed
+from postroad.app.again import Again, passed
+from postroad.errors import BlocksLoop, BrokerClosed, NotConnected, PostroadError
+
+_log = logging.getLogger("postroad.app")
 
 R = TypeVar("R")
 B = TypeVar("B", Broker, AsyncBroker)
@@ -80,13 +85,27 @@ class Link:
         later = asyncio.run_coroutine_threadsafe(served.do(call(served.later)), loop)
         return await asyncio.wrap_future(later)
 
-    async def serve(self) -> AsyncBroker:
-        """The broker for a run on this loop; calls from elsewhere go through it from now on."""
+    async def serve(self, patience_s: float | None = 0.0) -> AsyncBroker:
+        """The broker for a run on this loop; calls from elsewhere go through it from now on.
+
+        `patience_s`: a server that does not answer is asked again for so long; `None`: without
+        end. Each try that failed is a line of the log. Raises what `AsyncBroker.connect` raises.
+        """
         if self._blocking is not None and not self._given and self._target is not None:
             # A directory is open once: what a program called before it runs its workers is over.
             blocking, self._blocking = self._blocking, None
             blocking.close()
-        return (await self._serving())[0]
+        loop, again = asyncio.get_running_loop(), Again()
+        until_s = None if patience_s is None else loop.time() + patience_s
+        while True:
+            try:
+                return (await self._serving())[0]
+            except NotConnected as error:
+                wait_ms = again.next_ms()
+                if until_s is not None and loop.time() + wait_ms / 1_000 > until_s:
+                    raise
+                _log.warning("%s (next try in %.1f s)", error, wait_ms / 1_000)
+                await passed(loop, wait_ms)
 
     def close(self) -> None:
         """Close the blocking broker, if it was opened here."""
@@ -95,8 +114,11 @@ class Link:
             blocking.close()
 
     async def aclose(self) -> None:
-        """Close whatever was opened here."""
+        """Close whatever was opened here, or is being opened."""
         self.close()
+        opening, self._opening = self._opening, None
+        if opening is not None and opening.get_loop() is asyncio.get_running_loop():
+            await _let_go(opening)
         if self._served is not None and not self._given:
             served, self._served, self._loop = self._served, None, None
             await served.close()
@@ -140,6 +162,13 @@ class Link:
         for watch in self.watches:
             watch(broker)
         return broker
+
+
+async def _let_go(opening: asyncio.Task[AsyncBroker]) -> None:
+    """Nobody waits any more for a broker that is being opened."""
+    opening.cancel()
+    with suppress(asyncio.CancelledError, PostroadError, OSError):
+        await (await opening).close()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

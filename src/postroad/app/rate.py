@@ -15,7 +15,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 def parsed(rate: str) -> tuple[int, int]:
     """How many in how many seconds: "10/m" is (10, 60). Raises `BadWorker`."""
-    found = _FORM.fullmatch(rate)
+    found = _FORM.fullmatch(rate) if isinstance(rate, str) else None
     if found is None or not int(found[1]):
         raise BadWorker(f'a rate is a number and a time, as in "100/s" or "10/m", not {rate!r}')
     return int(found[1]), _SECONDS[found[2]]

@@ -16,14 +16,15 @@ from postroad.api.operations import Operations
 from postroad.api.readers import Reader, reader_of
 from postroad.api.topics import TopicOperations
 from postroad.app.batches import BatchCodec
+from postroad.app.bounds import check_count, check_seconds
 from postroad.app.outcomes import RetryAfter
-from postroad.app.retry import Retry
+from postroad.app.retry import Retry, check_retry
 from postroad.errors import BadCommand, BadWorker, SettingsDiffer, TopicNotFound
 from postroad.limits import (
-    DURATION_MS_MAX,
     READER_BATCH_MAX,
     READER_MEMBERS_MAX,
     READER_SESSION_S,
+    TOPIC_PARTITIONS_MAX,
 )
 from postroad.model.policy import BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_LINEAR
 from postroad.model.topics import EARLIEST, LATEST
@@ -71,19 +72,20 @@ class ReadOptions:
 
     def check(self, what: str) -> None:
         """Raise `BadWorker` about `what` where it makes no sense."""
-        counts = (("batch", self.batch, READER_BATCH_MAX),)
-        for name, count, most in (*counts, ("members", self.members, READER_MEMBERS_MAX)):
-            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
-                raise BadWorker(f"{what}: `{name}` is from 1 to {most:,}")
-        for name, seconds in (("timeout_s", self.timeout_s), ("session_s", self.session_s)):
-            if seconds is not None and not 0.001 <= seconds <= DURATION_MS_MAX / 1_000:
-                raise BadWorker(f"{what}: `{name}` is a number of seconds above 0")
-        if not 0 <= self.wait_s <= DURATION_MS_MAX / 1_000:
-            raise BadWorker(f"{what}: `wait_s` is a number of seconds, 0 or more")
+        check_count(f"{what}: `batch`", self.batch, 1, READER_BATCH_MAX)
+        check_count(f"{what}: `members`", self.members, 1, READER_MEMBERS_MAX)
+        if self.partitions is not None:
+            check_count(f"{what}: `partitions`", self.partitions, 1, TOPIC_PARTITIONS_MAX)
+        if self.timeout_s is not None:
+            check_seconds(f"{what}: `timeout_s`", self.timeout_s, 0.001)
+        check_seconds(f"{what}: `session_s`", self.session_s, 0.001)
+        check_seconds(f"{what}: `wait_s`", self.wait_s, 0)
+        if not isinstance(self.dead_letter_queue, str):
+            raise BadWorker(f"{what}: `dead_letter_queue` is the name of a queue")
         if self.failing not in (DEAD_LETTER, SKIP, STOP):
             raise BadWorker(f"{what}: `failing` is {DEAD_LETTER}, {SKIP} or {STOP}")
         place_of(self.start)
-        self.retry.check()
+        check_retry(what, self.retry)
 
 
 class Reading(TypedDict, total=False):

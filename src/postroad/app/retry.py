@@ -6,7 +6,8 @@ broker can do by itself is the queue's setting, so that every worker of the queu
 
 from typing import Final
 
-from postroad.errors import BadSettings
+from postroad.app.bounds import is_count, is_number
+from postroad.errors import BadSettings, BadWorker
 from postroad.limits import DURATION_MS_MAX
 from postroad.model.policy import (
     BACKOFF_EXPONENTIAL,
@@ -52,7 +53,18 @@ class Retry:
         if self.backoff not in BACKOFFS:
             names = f"{BACKOFF_NONE}, {BACKOFF_FIXED}, {BACKOFF_LINEAR}, {BACKOFF_EXPONENTIAL}"
             raise BadSettings(f"`backoff` is one of {names}, not {self.backoff!r}")
-        if self.attempts < 1:
-            raise BadSettings("`attempts` is 1 or more: the first run is one")
+        if not is_count(self.attempts) or self.attempts < 1:
+            raise BadSettings("`attempts` is a whole number, 1 or more: the first run is one")
+        if not (is_number(self.base_s) and is_number(self.max_s)):
+            raise BadSettings("`base_s` and `max_s` are numbers of seconds")
         if not 0 <= self.base_s <= self.max_s <= DURATION_MS_MAX / 1_000:
             raise BadSettings("`base_s` is 0 or more, and at most `max_s`")
+
+
+def check_retry(what: str, given: object) -> None:
+    """Raise `BadWorker` about `what` where this is no `Retry`, `BadSettings` where it makes no
+    sense.
+    """
+    if not isinstance(given, Retry):
+        raise BadWorker(f"{what}: `retry` is a `Retry`, such as `Retry(attempts=5)`")
+    given.check()

@@ -7,10 +7,12 @@ second ends it at once.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from postroad.api.aio import AsyncBroker
+from postroad.app.again import Again, passed
 from postroad.app.declare import declaring
 from postroad.app.flows.working import Joins
 from postroad.app.functions import Functions
@@ -20,13 +22,15 @@ from postroad.app.readers import TopicReader, declaring_topics
 from postroad.app.schedules import scheduling
 from postroad.app.shift import Shift
 from postroad.app.worker import Worker
-from postroad.errors import BadWorker
+from postroad.errors import BadWorker, ConnectionLost, NotConnected, TimedOut
 from postroad.limits import WORKER_STOP_S
 
 if TYPE_CHECKING:
     from postroad.app.app import App
 
 _log = logging.getLogger("postroad.app")
+
+R = TypeVar("R")
 
 Chosen = tuple[list[Worker[Any, Any]], list[TopicReader[Any, Any]]]
 
@@ -60,16 +64,11 @@ class Running:
 
     async def run(self) -> None:
         """Work until `stop` is called. Raises what made it impossible to go on."""
-        broker = await self._app.link.serve()
-        for worker in self._workers:
-            await broker.do(declaring(broker.later, worker))
-            self._app.link.declared.add(worker.queue)
-        for plan in self._app.plans.values():
-            if plan.worker in self._workers:
-                await broker.do(scheduling(broker.later, plan))
-        for reader in self._readers:
-            await broker.do(declaring_topics(broker.later, reader))
+        broker = await self._unless_told(self._reach())
+        if broker is None:
+            return
         hooks = Hooks(self._app.middleware)
+        of_batches = Hooks(self._app.middleware, batches=True)
         async with AsyncExitStack() as stack:
             state: Any = None
             for lifespan in self._app.lifespans:
@@ -82,7 +81,8 @@ class Running:
                 self.shifts.append(shift)
             for reader in self._readers:
                 for _ in range(reader.options.members):
-                    self.readings.append(ReadShift(reader, broker, state, self._now_ms))
+                    around = (of_batches, state)
+                    self.readings.append(ReadShift(reader, broker, around, self._now_ms))
             self._joins.append(Joins(self._app, broker, self._workers))
             await self._work()
 
@@ -99,14 +99,61 @@ class Running:
                 shift.hurry()
         self._told.set()
 
+    async def _reach(self) -> AsyncBroker:
+        """The broker, once it is there, and knows what there is to work on."""
+        broker = await self._app.link.serve(self._app.connect_timeout_s)
+        await self._until_it_goes(lambda: self._declare(broker))
+        return broker
+
+    async def _declare(self, broker: AsyncBroker) -> None:
+        for worker in self._workers:
+            await broker.do(declaring(broker.later, worker))
+            self._app.link.declared.add(worker.queue)
+        for plan in self._app.plans.values():
+            if plan.worker in self._workers:
+                await broker.do(scheduling(broker.later, plan))
+        for reader in self._readers:
+            await broker.do(declaring_topics(broker.later, reader))
+
+    async def _until_it_goes(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Do what may be done twice, again where the connection broke meanwhile."""
+        again = Again()
+        while True:
+            try:
+                return await call()
+            except (ConnectionLost, NotConnected, TimedOut) as error:
+                _log.warning("starting again: %s", error)
+                await passed(asyncio.get_running_loop(), again.next_ms())
+
+    async def _begin(self, shift: Shift | ReadShift | Joins) -> None:
+        if isinstance(shift, Joins):
+            self._begun.append(shift)  # it can be stopped before all of it has begun
+        await self._until_it_goes(shift.start)
+        if not isinstance(shift, Joins):
+            self._begun.append(shift)
+
+    async def _unless_told(self, work: Coroutine[Any, Any, R]) -> R | None:
+        """What it comes to, or `None` where the run is told to stop first."""
+        task, told = asyncio.create_task(work), asyncio.create_task(self._told.wait())
+        try:
+            await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            is_over = task.done()
+            if not is_over:
+                task.cancel()
+                await asyncio.wait((task,))
+        return task.result() if is_over else None
+
     async def _work(self) -> None:
         shifts: list[Shift | ReadShift | Joins] = [*self._joins, *self.shifts, *self.readings]
         broken = [shift.broken for shift in shifts]
         told = asyncio.create_task(self._told.wait())
         try:
             for shift in shifts:
-                await shift.start()
-                self._begun.append(shift)
+                await self._unless_told(self._begin(shift))
+                if self._told.is_set():
+                    break
             self.started.set()
             waited: list[asyncio.Future[Any]] = [told, *broken]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
+from postroad.app.again import passed
 from postroad.app.company import Ending, Party, asking, bytes_of, party_of
 from postroad.app.outcomes import Failing
 from postroad.errors import (
@@ -130,12 +131,21 @@ class Settler:
         if not endings:
             await self._free(alone)
             return
-        parties = await self._parties(endings)
+        found = await self._parties(endings)
+        parties = [party for party in found if not self._is_let_go(party)]
         await asyncio.gather(
             self._free(alone),
             self._beside([party for party in parties if not party.with_ack]),
             self._with_ack([party for party in parties if party.with_ack]),
         )
+
+    def _is_let_go(self, party: Party) -> bool:
+        """Whether a message's queue is gone: what stands for itself is done without it."""
+        if not party.ending.is_orphan:
+            return False
+        self._hears.lost([party.ending.message])
+        self.also(party.ending.freeing if party.with_ack else party.beside)
+        return True
 
     async def _parties(self, endings: list[Ending]) -> list[Party]:
         parties: list[Party] = []
@@ -373,13 +383,3 @@ def settling_of(
     if failing.rejected:
         return later.reject(messages, failure=failing.failure)
     return later.retry(messages, failing.after_ms, failure=failing.failure)
-
-
-async def passed(loop: asyncio.AbstractEventLoop, ms: int) -> None:
-    """Wait so many ms."""
-    passed: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_later(ms / 1_000, passed.set_result, None)
-    try:
-        await passed
-    finally:
-        timer.cancel()

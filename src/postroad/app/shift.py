@@ -7,10 +7,10 @@ task returned and at no other time; what was not begun goes back.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from postroad.api.aio import AsyncBroker
+from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.app.claims import Claim
 from postroad.app.company import Companion, Ending, asking
@@ -22,14 +22,13 @@ from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
 from postroad.app.large import fetched
-from postroad.app.rate import Bucket, per_second_of
-from postroad.app.settler import Settler, passed
+from postroad.app.leasing import Leasing
+from postroad.app.settler import Settler
 from postroad.app.slots import Slots
 from postroad.app.worker import Worker
 from postroad.errors import ConnectionLost, LeaseLost, NotConnected, TimedOut
-from postroad.limits import WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
-from postroad.model.policy import FIFO
+from postroad.model.policy import FIFO, QueueSettings
 
 _log = logging.getLogger("postroad.app")
 _AGAIN: Final = (ConnectionLost, NotConnected, TimedOut)
@@ -41,7 +40,7 @@ Function = Callable[..., Any]
 class Counts:
     """What a worker did: runs that succeeded, failed, and leases it lost; `left_out`: what was to
     be done beside acks and was refused; `duplicates`: messages acked without a run, for their
-    idempotency keys were done."""
+    idempotency keys were done; `gone`: how often its queue was."""
 
     def __init__(self) -> None:
         self.succeeded = 0
@@ -49,6 +48,7 @@ class Counts:
         self.lost = 0
         self.left_out = 0
         self.duplicates = 0
+        self.gone = 0
 
 
 class Shift:
@@ -73,13 +73,10 @@ class Shift:
         self._plain = not (self._hooks.any or self._codec.needs_context)
         self._loop = asyncio.get_running_loop()
         self._gate: Gate | None = None
-        self._room: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._attempts = worker.queue_options().get("deliveries_max") or 0
-        rate = worker.options.rate
-        needs_bucket = rate is not None and per_second_of(rate) is None
-        self._bucket = Bucket(rate, now_ms()) if rate is not None and needs_bucket else None
+        self._leasing = Leasing(worker, broker, self)
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
         self._companions = tuple(worker.app.companions)
         self._claim_check = worker.app.claim_check
@@ -89,7 +86,8 @@ class Shift:
     async def start(self) -> None:
         """Begin. Raises `QueueNotFound` where somebody deleted the queue."""
         worker, options = self.worker, self.worker.options
-        settings = (await self._broker.describe(worker.queue)).settings
+        described = await self._broker.describe(worker.queue)
+        settings = described.settings
         self.hands = Hands(
             options.concurrency,
             options.prefetch,
@@ -107,7 +105,7 @@ class Shift:
             self._plain = False
         name = f"work {worker.queue}"
         self._slots = Slots(self, options.concurrency, options.timeout_s, name)
-        self._fetching = self._loop.create_task(self._fetch(), name=f"lease {worker.queue}")
+        self._leasing.start(described.queue)
         self.tick()
 
     def tick(self) -> None:
@@ -128,9 +126,7 @@ class Shift:
         """Lease nothing more, give back what was not begun, and wait so long for what runs; then
         that goes back, too.
         """
-        self._fetching.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._fetching
+        await self._leasing.stop()
         if self._gate is not None:
             self._gate.close()
         self._release(self.hands.put_down())
@@ -166,8 +162,10 @@ class Shift:
         """The task returned."""
         message = run.message
         self.counts.succeeded += 1
-        if message.head or run.asked or self._gate is not None:
-            self._end(Ending(message, self._wanting(message), run.asked, result))
+        if message.head or run.asked or self._gate is not None or run.is_lost:
+            ending = Ending(message, self._wanting(message), run.asked, result)
+            ending.is_orphan = run.is_lost
+            self._end(ending)
         else:
             self._settler.ack(message)
         self.hands.over(run)
@@ -181,12 +179,44 @@ class Shift:
             return
         self.counts.failed += 1
         self._release(self.hands.over(run, done=False))
-        self._fail(run.message, error, self._taken(run.message))
+        self._fail(run.message, error, self._taken(run.message), run.is_lost)
         self._ended()
 
     def left(self, run: Run) -> None:
         """The run was ended from outside, before its end."""
+        if run.is_lost:
+            self.hands.over(run)
+            self._free([run.message])
+            self._tell_lost([run.message])
+            return
         self._release([*self.hands.over(run, done=False), run.message])
+
+    async def take(self, messages: Sequence[Delivery]) -> None:
+        """These were leased."""
+        if self._gate is not None:
+            await self._gate.admit(messages, self.now_ms())
+        else:
+            self.hands.leased(messages, self.now_ms())
+            self._slots.wake()
+
+    def give_back(self, messages: Sequence[Delivery]) -> None:
+        """These were leased, and come again."""
+        self._settler.release(messages)
+
+    def orphan(self) -> int:
+        """The queue of all that is in hand is gone; how many messages that was."""
+        self.counts.gone += 1
+        dropped = self.hands.orphan()
+        self._free(dropped)
+        self._count_lost(dropped)
+        return len(dropped) + len(self.hands.running)
+
+    def adopt(self, settings: QueueSettings) -> None:
+        """This is how the queue is now. Nothing of it is in hand."""
+        self._attempts = settings.deliveries_max or self._attempts
+        self.hands.adopt(settings.lease_ms, ordered=settings.kind == FIFO)
+        if self._gate is not None:
+            self._gate.adopt(settings.kind == FIFO)
 
     def broke(self, error: BaseException) -> None:
         """The worker itself is broken."""
@@ -212,10 +242,14 @@ class Shift:
         self._tell_lost(messages)
 
     def refused(self, ending: Ending, error: BaseException) -> None:
-        """What was to be done with an ack was refused: the run has failed."""
-        self.counts.succeeded -= 1
+        """What was to be done with an ack was refused: the run has failed, or the message is no
+        duplicate that is over."""
+        if ending.is_duplicate:
+            self.counts.duplicates -= 1
+        else:
+            self.counts.succeeded -= 1
         self.counts.failed += 1
-        self._fail(ending.message, error, ending.claim)
+        self._fail(ending.message, error, ending.claim, ending.is_orphan)
 
     def left_out(self, text: str) -> None:
         """What was to be done beside an ack was refused."""
@@ -247,16 +281,23 @@ class Shift:
 
     def _release(self, messages: Sequence[Delivery]) -> None:
         self._settler.release(messages)
+        self._free(messages)
+
+    def _free(self, messages: Sequence[Delivery]) -> None:
+        """The keys these hold may be claimed by others."""
         if self._gate is not None:
             self._settler.also(self._gate.claims.freeing_all(messages))
 
-    def _fail(self, message: Delivery, error: BaseException, claim: Claim | None) -> None:
+    def _fail(
+        self, message: Delivery, error: BaseException, claim: Claim | None, is_orphan: bool
+    ) -> None:
         failing = failing_of(message, error, self.worker.options.retry, self._attempts)
         final = is_final(failing, self._attempts)
         self._log_failure(message, error, final)
         wanting = self._wanting(message)
-        if wanting or claim is not None:
+        if wanting or claim is not None or is_orphan:
             ending = Ending(message, wanting)
+            ending.is_orphan = is_orphan
             ending.failed(error, failing, final)
             if claim is not None and self._gate is not None:
                 ending.beside = [self._gate.claims.freeing(claim)]
@@ -271,7 +312,7 @@ class Shift:
             ending.beside = [self._gate.claims.doing(claim, result_of(ending))]
             ending.freeing = [self._gate.claims.freeing(claim)]
             self._gate.over(claim.key)
-        if ending.beside or ending.companions or ending.asked:
+        if ending.beside or ending.companions or ending.asked or ending.is_orphan:
             self._settler.end(ending)
         else:
             self._settler.ack(ending.message)
@@ -283,57 +324,24 @@ class Shift:
         return [one for one in self._companions if one.wants(message)]
 
     def _ended(self) -> None:
-        hands = self.hands
-        if hands.waiting:
+        if self.hands.waiting:
             self._slots.wake()
-        if self._room is not None and hands.is_low() and not self._room.done():
-            self._room.set_result(None)
-
-    async def _fetch(self) -> None:
-        try:
-            while True:
-                count = self.hands.wanted(self.now_ms())
-                if count == 0:
-                    self._room = self._loop.create_future()
-                    await self._room
-                    self._room = None
-                    continue
-                await self._lease(count)
-        except Exception as error:  # noqa: BLE001  (raised again by the run, after its stop)
-            self.broke(error)
-
-    async def _lease(self, count: int) -> None:
-        """Lease up to so many, waiting for the first of them."""
-        bucket = self._bucket
-        if bucket is not None:
-            count = bucket.take(count, self.now_ms())
-            if count == 0:
-                await passed(self._loop, bucket.wait_ms())
-                return
-        queue = self.worker.queue
-        try:
-            messages = await self._broker.receive(queue, count, wait_ms=WORKER_WAIT_MS)
-        except _AGAIN as error:
-            _log.warning("queue `%s`: leasing again: %s", queue, error)
-            messages = []
-            await passed(self._loop, WORKER_AGAIN_MS)
-        if bucket is not None:
-            bucket.give_back(count - len(messages))
-        if messages and self._gate is not None:
-            await self._gate.admit(messages, self.now_ms())
-        elif messages:
-            self.hands.leased(messages, self.now_ms())
-            self._slots.wake()
+        self._leasing.look()
 
     async def _extend(self, held: Sequence[Delivery]) -> None:
         lease_ms = self.worker.options.lease_ms
         renewing = [] if self._gate is None else self._gate.claims.renewing(held)
+        orphans = {id(run.message) for run in self.hands.running.values() if run.is_lost}
+        held = [one for one in held if id(one) not in orphans] if orphans else held
         try:
             if not renewing:
-                await self._broker.extend(held, lease_ms)
+                if held:
+                    await self._broker.extend(held, lease_ms)
                 return
             # A run whose lease is lost goes on, and keeps its key until it is over.
-            operations = [self.later.extend(held, lease_ms), *map(asking, renewing)]
+            operations: list[Asks[Any]] = list(map(asking, renewing))
+            if held:
+                operations.append(self.later.extend(held, lease_ms))
             for result in await self._broker.batch(operations, all_or_nothing=False):
                 if isinstance(result, LeaseLost):
                     raise result
@@ -346,14 +354,13 @@ class Shift:
         """Leases that could not be extended: what waits is another's now."""
         dropped = self.hands.drop(lost)
         if dropped:
-            if self._gate is not None:
-                self._settler.also(self._gate.claims.freeing_all(dropped))
+            self._free(dropped)
             self._tell_lost(dropped)
             # Nothing else may be in hand, and then nothing ends that would let more be leased.
             self._ended()
 
     def _tell_lost(self, lost: Sequence[Delivery]) -> None:
-        self.counts.lost += len(lost)
+        self._count_lost(lost)
         for message in lost:
             _log.warning(
                 "queue `%s`: the lease of message %d was lost (delivery %d); it may run again",
@@ -361,7 +368,11 @@ class Shift:
                 message.offset,
                 message.delivery_count,
             )
-            if self._hooks.lost:
+
+    def _count_lost(self, lost: Sequence[Delivery]) -> None:
+        self.counts.lost += len(lost)
+        if self._hooks.lost:
+            for message in lost:
                 self._spawn(self._hooks.tell_lost(self._context(message)))
 
     def _log_failure(self, message: Delivery, error: BaseException, final: bool) -> None:

@@ -21,11 +21,12 @@ from typing import (
 )
 
 from postroad.api.options import QueueOptions
+from postroad.app.bounds import check_count, check_seconds
 from postroad.app.context import Context
 from postroad.app.rate import per_second_of
-from postroad.app.retry import Retry
+from postroad.app.retry import Retry, check_retry
 from postroad.errors import BadWorker
-from postroad.limits import DURATION_MS_MAX, WORKER_CONCURRENCY_MAX, WORKER_PREFETCH_MAX
+from postroad.limits import WORKER_CONCURRENCY_MAX, WORKER_PREFETCH_MAX
 from postroad.model.message import Delivery, HeaderValue
 from postroad.model.value import value
 
@@ -84,24 +85,23 @@ class WorkerOptions:
 
     def check(self, what: str) -> None:
         """Raise `BadWorker` about `what` where it makes no sense."""
-        if not 1 <= self.concurrency <= WORKER_CONCURRENCY_MAX:
-            raise BadWorker(f"{what}: `concurrency` is from 1 to {WORKER_CONCURRENCY_MAX:,}")
-        if self.prefetch is not None and not 0 <= self.prefetch <= WORKER_PREFETCH_MAX:
-            raise BadWorker(f"{what}: `prefetch` is from 0 to {WORKER_PREFETCH_MAX:,}")
+        check_count(f"{what}: `concurrency`", self.concurrency, 1, WORKER_CONCURRENCY_MAX)
+        if self.prefetch is not None:
+            check_count(f"{what}: `prefetch`", self.prefetch, 0, WORKER_PREFETCH_MAX)
         times = (
             ("timeout_s", self.timeout_s),
             ("lease_s", self.lease_s),
             ("idempotency_ttl_s", self.idempotency_ttl_s),
         )
         for name, seconds in times:
-            if seconds is not None and not 0.001 <= seconds <= DURATION_MS_MAX / 1_000:
-                raise BadWorker(f"{what}: `{name}` is a number of seconds above 0")
+            if seconds is not None or name != "timeout_s":
+                check_seconds(f"{what}: `{name}`", seconds, 0.001)
         if self.executor not in (THREAD, PROCESS):
             raise BadWorker(f"{what}: `executor` is {THREAD} or {PROCESS}")
         key = self.idempotency_key
         if key is not None and not callable(key) and not (isinstance(key, str) and key):
             raise BadWorker(f"{what}: `idempotency_key` is a parameter's name, or a function")
-        self.retry.check()
+        check_retry(what, self.retry)
 
 
 class Worker(Generic[P, R]):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from postroad import App, AsyncBroker
+from postroad.app.hooks import Hooks
 from postroad.app.read_shift import ReadShift
 from postroad.errors import ConnectionLost
 from postroad.model.groups import LeaveGroup
@@ -63,7 +64,7 @@ async def filled(is_out: bool) -> list[list[int]]:
         def now_ms() -> int:
             return round(loop.time() * 1_000)
 
-        shift = ReadShift(add, torn, None, now_ms)  # type: ignore[arg-type]
+        shift = ReadShift(add, torn, (Hooks([], batches=True), None), now_ms)  # type: ignore[arg-type]
         torn.member = shift._member.member if is_out else None
         await shift.start()
         try:

@@ -11,7 +11,7 @@ from postroad.app.app import App
 from postroad.app.context import Context
 from postroad.app.outcomes import Reject, RetryNow
 from postroad.app.running import Running
-from postroad.errors import BadWorker, QueueNotFound, SettingsDiffer
+from postroad.errors import BadWorker, SettingsDiffer
 from tests.unit.app.shop import NO_WAIT, Shop, left, on_a_loop, turns
 
 
@@ -196,17 +196,6 @@ def test_messages_of_one_ordering_key_run_in_their_order_one_at_a_time() -> None
         assert seen == list(range(10))
 
     on_a_loop(story)
-
-
-def test_a_worker_whose_queue_is_deleted_stops_and_says_so() -> None:
-    async def story(shop: Shop) -> None:
-        shop.app.worker("orders")(print_nothing)
-        async with shop.at_work() as running:
-            await shop.broker.delete("orders")
-            await running.shifts[0].broken
-
-    with pytest.raises(QueueNotFound, match="deleted"):
-        on_a_loop(story)
 
 
 def test_a_queue_with_other_settings_is_refused_unless_it_is_to_be_changed() -> None:

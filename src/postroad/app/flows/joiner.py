@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from postroad.api.aio import AsyncBroker
+from postroad.app.again import passed
 from postroad.app.flows.graves import Graves
 from postroad.app.flows.joins import PASSING, declaring_flows, joining, receiving, ringing
 from postroad.app.flows.names import alarms_of
-from postroad.app.settler import passed
 from postroad.errors import ConnectionLost, NotConnected, QueueNotFound, TimedOut
 from postroad.limits import FLOW_LOOK_MS, FLOW_LOT, WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
