@@ -6,13 +6,21 @@ here: whatever the far end does, a call ends in time and comes back as a number,
 
 import asyncio
 import importlib
+import io
 import ipaddress
 import logging
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from postroad.limits import PUSH_ANSWER_BYTES_MAX, PUSH_TIMEOUT_MS, PUSHES_MAX
+from postroad.limits import (
+    PUSH_ANSWER_BYTES_MAX,
+    PUSH_ANSWER_READ_MS,
+    PUSH_STALE_MAX,
+    PUSH_TIMEOUT_MS,
+    PUSH_WHOLE_BYTES,
+    PUSHES_MAX,
+)
 from postroad.model.value import value
 
 if TYPE_CHECKING:
@@ -55,7 +63,6 @@ class Poster:
         self._timeout_ms = timeout_ms
         self._places = places
         self._session: aiohttp.ClientSession | None = None
-        self._opening: asyncio.Future[None] | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """POST, and return the status of the answer, or `NO_ANSWER`. Redirects are answers."""
@@ -70,18 +77,13 @@ class Poster:
 
         allowed_s = (timeout_ms or self._timeout_ms) / 1_000
         try:
-            self._look_at(url)
-            async with session.post(
-                url,
-                headers=headers,
-                data=body,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=allowed_s),
-            ) as answer:
-                await _read_off(answer)
-                return Answer(answer.status, "", answer.headers.get("Retry-After", ""))
+            # All of it, whatever the library waits for: what is not taken of a body, too.
+            async with asyncio.timeout(allowed_s):
+                return await _posted(session, url, headers, body)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            reason = str(error) or f"it took longer than {allowed_s:g} s"
+            # The library tells of a failed look-up in words of its own.
+            told = error.__cause__ if isinstance(error.__cause__, PrivateAddress) else error
+            reason = str(told) or f"it took longer than {allowed_s:g} s"
             _log.info("no answer to a POST: %s", reason)
             return Answer(NO_ANSWER, reason)
 
@@ -108,19 +110,64 @@ class Poster:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            trace_configs=[self._tracing()],
         )
 
-    def _look_at(self, url: str) -> None:
-        """Addresses in an URL are resolved by nobody, so they are looked at here."""
-        if self._private:
-            return
-        host = urlsplit(url).hostname or ""
+    def _tracing(self) -> "aiohttp.TraceConfig":
+        """What is looked at in each call: its host as it is reached, and its connection."""
+        import aiohttp
+
+        async def begins(
+            _session: object, _context: object, call: "aiohttp.TraceRequestStartParams"
+        ) -> None:
+            if not self._private:
+                check_host(call.url.host or "")
+
+        async def is_reused(_session: object, context: SimpleNamespace, _call: object) -> None:
+            context.trace_request_ctx.is_reused = True
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_start.append(begins)
+        tracing.on_connection_reuseconn.append(is_reused)
+        return tracing
+
+
+def check_host(host: str) -> None:
+    """Addresses in a URL are resolved by nobody, so they are looked at here. Raises
+    `PrivateAddress`.
+    """
+    try:
+        is_public = ipaddress.ip_address(host).is_global
+    except ValueError:
+        # Numbers in other forms, such as 2130706433 or 127.1, are addresses to the system alone.
+        is_public = not host.replace(".", "").isdigit() and "%" not in host
+    if not is_public:
+        raise PrivateAddress(f"`{host}` is no public address")
+
+
+async def _posted(
+    session: "aiohttp.ClientSession", url: str, headers: Mapping[str, str], body: bytes
+) -> Answer:
+    """POST. Raises what the library does."""
+    import aiohttp
+
+    for left in reversed(range(PUSH_STALE_MAX)):
+        call = SimpleNamespace(is_reused=False)
+        # A large body at once would be copied in one turn of the loop.
+        data = body if len(body) <= PUSH_WHOLE_BYTES else io.BytesIO(body)
         try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return
-        if not address.is_global:
-            raise PrivateAddress(f"`{host}` is no public address")
+            async with session.post(
+                url, headers=headers, data=data, allow_redirects=False, trace_request_ctx=call
+            ) as answer:
+                await _read_off(answer)
+                return Answer(answer.status, "", answer.headers.get("Retry-After", ""))
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # A connection that was kept may have been closed meanwhile: that is no answer of the
+            # far end to this call.
+            if not (call.is_reused and left):
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _public_resolver() -> "aiohttp.abc.AbstractResolver":
@@ -140,11 +187,19 @@ def _public_resolver() -> "aiohttp.abc.AbstractResolver":
 
 
 async def _read_off(answer: "aiohttp.ClientResponse") -> None:
-    """Read an answer to its end, so that the connection can be used again; a long one ends it."""
+    """Read an answer to its end, so that the connection can be used again; one that is long, slow
+    or broken ends it, and its status counts all the same.
+    """
+    import aiohttp
+
     left = PUSH_ANSWER_BYTES_MAX
-    while left > 0:
-        data = await answer.content.read(_READ_BYTES)
-        if not data:
-            return
-        left -= len(data)
+    try:
+        async with asyncio.timeout(PUSH_ANSWER_READ_MS / 1_000):
+            while left > 0:
+                data = await answer.content.read(_READ_BYTES)
+                if not data:
+                    return
+                left -= len(data)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        _log.debug("the rest of an answer is not read: %r", error)
     answer.close()

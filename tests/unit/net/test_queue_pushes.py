@@ -9,9 +9,10 @@ import pytest
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.options import QueueOptions
-from postroad.errors import BadSettings, QueueNotFound
+from postroad.errors import BadSettings, QueueNotFound, TooMany
 from postroad.model.message import Delivery
 from postroad.model.policy import RetryPolicy
+from postroad.net import queue_pushes
 from postroad.net.poster import Poster
 from postroad.net.queue_pushes import QueuePusher
 from tests.unit.net.hooks import Hook, hooked
@@ -338,6 +339,53 @@ def test_a_push_is_set_listed_and_stopped() -> None:
             await it.broker.push("nowhere", url)
 
     run(story)
+
+
+def test_one_push_too_many_is_refused_and_those_there_may_be_set_again() -> None:
+    async def story(hook: Hook) -> None:
+        async with AsyncBroker.open(None, pushes_max=1) as broker:
+            for queue in ("a", "b"):
+                await broker.declare(queue)
+            await broker.push("a", hook.url)
+            with pytest.raises(TooMany, match="1 queues are pushed at most"):
+                await broker.push("b", hook.url)
+            await broker.push("a", hook.url, concurrency=2)
+            await broker.stop_push("a")
+            await broker.push("b", hook.url)
+
+    with hooked() as hook:
+        asyncio.run(story(hook))
+
+
+def test_endpoints_that_do_not_answer_keep_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_pushes, "WEBHOOKS_MAX", 1)
+    monkeypatch.setattr(queue_pushes, "WEBHOOKS_DOUBTED_MAX", 1)
+
+    async def story(it: Story) -> None:
+        with hooked() as silent:
+            silent.answer = lambda _: 500
+            await it.broker.declare("slow", retry=AT_ONCE)
+            await it.broker.push("slow", silent.url)
+            await it.broker.publish("slow", b"slow")
+
+            async def has_failed() -> bool:
+                return it.pusher.figures()["queue_pushes_failed_total"] > 0
+
+            await it.until(has_failed)
+            silent.go_on.clear()
+
+            async def is_waiting() -> bool:
+                return silent.under_way > 0
+
+            await it.until(is_waiting)
+            await it.broker.push("orders", it.hook.url)
+            await it.broker.publish("orders", b"one")
+            await it.until_held(0)
+            assert silent.under_way == 1
+
+    assert run(story).bodies == [b"one"]
 
 
 @pytest.mark.parametrize(

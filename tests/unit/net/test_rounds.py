@@ -2,13 +2,16 @@
 
 import asyncio
 
+import pytest
+
 from postroad.errors import PostroadError
 from postroad.net.rounds import Rounds
 
 WITHIN_S = 20.0
 
 
-def test_a_round_that_fails_is_not_the_last() -> None:
+@pytest.mark.parametrize("kind", [PostroadError, RuntimeError])
+def test_a_round_that_fails_is_not_the_last(kind: type[Exception]) -> None:
     async def main() -> None:
         looks = 0
         enough = asyncio.Event()
@@ -17,7 +20,7 @@ def test_a_round_that_fails_is_not_the_last() -> None:
             nonlocal looks
             looks += 1
             if looks == 1:
-                raise PostroadError("the queues could not be listed")
+                raise kind("the queues could not be listed")
             enough.set()
 
         rounds = Rounds(look, 1)
