@@ -323,6 +323,7 @@ FLOW_WAIT_S_MAX = 0.25  # between two of them at most: how late it is seen that 
 # Claim checks.
 CLAIM_ABOVE_BYTES = 256 * 1024  # larger bodies are kept aside: as SQS had it for long
 CLAIM_BYTES_MAX = 4 * 1024 * 1024 * 1024  # of one body that is kept aside
+CLAIMS_DROPPED_MAX = 10_000  # acked bodies that are being forgotten; more are left to a sweep
 
 # Workers.
 WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each a task of the loop, or a thread

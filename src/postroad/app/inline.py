@@ -24,7 +24,7 @@ from postroad.app.flows.working import joined_here
 from postroad.app.hooks import Hooks
 from postroad.app.inline_reads import InlineReads
 from postroad.app.jobs import result_of
-from postroad.app.large import fetched, told_keys
+from postroad.app.large import fetched, let_go, may_go, told_keys
 from postroad.app.link import Link
 from postroad.app.outcomes import RetryAfter
 from postroad.app.settler import settling_of
@@ -215,6 +215,15 @@ class Tested:
         except Exception as error:
             await self._failed(worker, message, error, ending.claim)
             raise
+        await self._let_go(worker, message)
+
+    async def _let_go(self, worker: "Worker[Any, Any]", message: Delivery) -> None:
+        """Forget the body of a message that is acked, as a worker does."""
+        check = self._app.claim_check
+        if check is None or not may_go(check, message):
+            return
+        if self.broker.describe(worker.queue).settings.keep_settled_ms is None:
+            await let_go(check, [message])
 
     def _claims_of(self, worker: "Worker[Any, Any]") -> Claims | None:
         if worker.queue not in self._claims:
@@ -231,6 +240,7 @@ class Tested:
             ending = Ending(one, self._wanting(one))
             ending.was_done(result, worker.codec)
             await self._settle(ending)
+            await self._let_go(worker, one)
         if found.wait:
             self.broker.retry(found.wait, IDEMPOTENCY_LOOK_MS)
         return bool(found.run)

@@ -1,21 +1,34 @@
-"""Large bodies of calls: kept aside before a call is published, fetched before its task runs.
+"""Large bodies of calls: kept aside before a call is published, fetched before its task runs, and
+forgotten once its message is acked.
 
 It stands between calls and runs and the claim check of the app. The rule kept here: what cannot be
-fetched any more fails its message for good, and what cannot be reached now fails it for once.
+fetched any more fails its message for good, and what cannot be reached now fails it for once; a
+body goes after the ack and never before it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from postroad.api.asks import Asks
 from postroad.api.messages import Outgoing
 from postroad.app.claims import Claims
 from postroad.app.outcomes import BadBody
 from postroad.claimcheck import CLAIM_HEADER, ClaimCheck
+from postroad.claimcheck.claim import claim_of
 from postroad.errors import ClaimLost
-from postroad.model.message import Delivery
+from postroad.limits import CLAIMS_DROPPED_MAX
+from postroad.model.message import HEAD_PLAIN, Delivery
+from postroad.model.policy import QueueSettings
 
 _HEADER_BYTES = CLAIM_HEADER.encode()
+_log = logging.getLogger("postroad.app")
+
+Acked = Callable[[Sequence[Delivery]], None]
+"""Hears of messages whose ack is durable."""
 
 
 def kept_aside(
@@ -24,7 +37,7 @@ def kept_aside(
     """What to publish for a body, and the options of the call with it; waits for the disk."""
     if not is_large(check, body) or check is None:
         return body, options
-    text, claim = check.check_in(body)
+    text, claim = check.check_in(body, own=True)
     return text, {**options, "headers": {**(options.get("headers") or {}), CLAIM_HEADER: claim}}
 
 
@@ -37,7 +50,7 @@ def all_kept_aside(
         if not is_large(check, body) or check is None:
             found.append(body)
             continue
-        text, claim = check.check_in(body)
+        text, claim = check.check_in(body, own=True)
         found.append(Outgoing(text, {**headers, CLAIM_HEADER: claim}))
     return found
 
@@ -54,14 +67,80 @@ async def fetched(check: ClaimCheck | None, message: Delivery) -> Delivery:
     if check is None or not is_aside(check, message):
         return message
     try:
-        return await asyncio.to_thread(check.whole, message)
+        return _without_claim(await asyncio.to_thread(check.whole, message))
     except ClaimLost as error:
         raise BadBody(str(error)) from None
+
+
+def _without_claim(message: Delivery) -> Delivery:
+    """A message with its body as if it had come with it, where the body goes with the ack: who
+    passes its headers on must not promise what is gone then.
+    """
+    claim = claim_of(message)
+    if claim is None or not claim.own or message.head[0] != HEAD_PLAIN:
+        return message
+    headers = msgspec.msgpack.decode(message.head[1:])
+    del headers[CLAIM_HEADER]
+    head = bytes((HEAD_PLAIN,)) + msgspec.msgpack.encode(headers) if headers else b""
+    return msgspec.structs.replace(message, head=head)
+
+
+def may_go(check: ClaimCheck | None, message: Delivery) -> bool:
+    """Whether the body of an acked message may be one that nobody needs: a dead letter, and what
+    was moved, may have gone to several queues.
+    """
+    return is_aside(check, message) and message.note is None
 
 
 def is_aside(check: ClaimCheck | None, message: Delivery) -> bool:
     """Whether the body of a message is kept elsewhere."""
     return check is not None and _HEADER_BYTES in message.head
+
+
+def then(asks: Asks[None], messages: Sequence[Delivery], acked: Acked) -> Asks[None]:
+    """An ack, after which somebody hears of it: once all of it is durable, at no other time."""
+    yield from asks
+    acked(messages)
+
+
+def forgetting(
+    check: ClaimCheck | None,
+    settings: QueueSettings,
+    spawn: Callable[[Coroutine[Any, Any, None]], None],
+) -> Acked | None:
+    """Who is to hear of the acks of a queue so that bodies go with them; `None`: nobody, where no
+    body is kept aside, or the queue keeps what was acked for those who want it back. `spawn`: does
+    work beside the acks.
+    """
+    if check is None or settings.keep_settled_ms is not None:
+        return None
+    under_way = 0
+
+    async def go(messages: list[Delivery]) -> None:
+        nonlocal under_way
+        under_way += len(messages)
+        try:
+            await let_go(check, messages)
+        finally:
+            under_way -= len(messages)
+
+    def acked(messages: Sequence[Delivery]) -> None:
+        large = [one for one in messages if may_go(check, one)]
+        # Where the place is slower than the acks a sweep finds the others.
+        if large and under_way < CLAIMS_DROPPED_MAX:
+            spawn(go(large))
+
+    return acked
+
+
+async def let_go(check: ClaimCheck, messages: Sequence[Delivery]) -> None:
+    """Forget bodies of messages that are acked, where no other message needs them; what cannot be
+    forgotten now is found by a sweep.
+    """
+    try:
+        await asyncio.to_thread(check.drop, messages, own=True)
+    except Exception as error:  # noqa: BLE001  (a place out of reach; the messages are done)
+        _log.warning("bodies of acked messages are left to a sweep: %r", error)
 
 
 async def told_keys(check: ClaimCheck | None, claims: Claims, messages: Sequence[Delivery]) -> None:

@@ -6,6 +6,7 @@ with an error, or with its time; what comes later is nobody's.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypedDict
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.app.declare import declaring
+from postroad.app.large import is_large, kept_aside
 from postroad.app.replies import CONTENT_TYPE, CORRELATION_ID, REPLY_TO, Body, body_of, opened
 from postroad.errors import BadCommand, RequestTimeout
 from postroad.limits import DURATION_MS_MAX, REQUEST_S
@@ -130,7 +132,7 @@ def ask_worker(worker: "Worker[Any, Any]", request: Request) -> Any:
     if worker.queue not in link.declared:
         link.do(lambda ops: declaring(ops, worker), names)
         link.declared.add(worker.queue)
-    return ask(worker.app, request, names)
+    return ask(worker.app, _kept_aside(worker, request), names)
 
 
 async def ask_worker_later(worker: "Worker[Any, Any]", request: Request) -> Any:
@@ -139,7 +141,15 @@ async def ask_worker_later(worker: "Worker[Any, Any]", request: Request) -> Any:
     if worker.queue not in link.declared:
         await link.ado(lambda ops: declaring(ops, worker))
         link.declared.add(worker.queue)
+    if is_large(worker.app.claim_check, request.body):
+        request = await asyncio.to_thread(_kept_aside, worker, request)
     return await ask_later(worker.app, request)
+
+
+def _kept_aside(worker: "Worker[Any, Any]", request: Request) -> Request:
+    """The request as it is published: a large body is kept aside, for the worker fetches it."""
+    body, options = kept_aside(worker.app.claim_check, request.body, request.options)
+    return replace(request, body=body, options=dict(options))
 
 
 def _publishing(request: Request, reply_to: str) -> Callable[[Operations], Asks[Any]]:

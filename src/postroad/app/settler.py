@@ -15,6 +15,7 @@ from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.app.again import passed
 from postroad.app.company import Ending, Party, asking, bytes_of, party_of
+from postroad.app.large import Acked, then
 from postroad.app.outcomes import Failing
 from postroad.errors import (
     Changed,
@@ -55,6 +56,7 @@ class Settler:
         self._broker = broker
         self._queue = queue
         self._hears = hears
+        self.acked: Acked | None = None
         self._loop = asyncio.get_running_loop()
         self._acks: list[Delivery] = []
         self._failing: list[Failing] = []
@@ -191,7 +193,7 @@ class Settler:
 
     async def _ack_all(self, acks: list[Delivery]) -> None:
         try:
-            await self._broker.ack(acks)
+            await self._broker.do(self._acking(acks))
         except LeaseLost as error:
             self._tell([error])
 
@@ -245,7 +247,7 @@ class Settler:
     def _operations_of(self, part: list[Party]) -> list[Asks[Any]]:
         """All that a part of the parties wants done."""
         acks = [party.ending.message for party in part if party.ending.failing is None]
-        operations: list[Asks[Any]] = [self._broker.later.ack(acks)] if acks else []
+        operations: list[Asks[Any]] = [self._acking(acks)] if acks else []
         for party in part:
             if party.ending.failing is not None:
                 operations.append(self._settling(party.ending))
@@ -311,7 +313,7 @@ class Settler:
         later = self._broker.later
         operations: list[Asks[Any]] = list(map(asking, alone.besides))
         if alone.acks:
-            operations.append(later.ack(alone.acks))
+            operations.append(self._acking(alone.acks))
         # What comes behind a failed one in its order goes back before it does.
         if alone.released:
             operations.append(later.release(alone.released))
@@ -324,7 +326,13 @@ class Settler:
         return operations
 
     def _settling(self, ending: Ending) -> Asks[None]:
+        if ending.failing is None:
+            return self._acking([ending.message])
         return settling_of(self._broker.later, [ending.message], ending.failing)
+
+    def _acking(self, messages: Sequence[Delivery]) -> Asks[None]:
+        asks = self._broker.later.ack(messages)
+        return asks if self.acked is None else then(asks, messages, self.acked)
 
     def _tell(self, results: Sequence[object]) -> None:
         for one in results:

@@ -21,7 +21,7 @@ from postroad.app.gate import Gate, Guard
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
-from postroad.app.large import fetched
+from postroad.app.large import fetched, forgetting
 from postroad.app.leasing import Leasing
 from postroad.app.settler import Settler
 from postroad.app.slots import Slots
@@ -103,6 +103,7 @@ class Shift:
             )
             self._gate = Gate(guard, self)
             self._plain = False
+        self._settler.acked = forgetting(self._claim_check, settings, self._spawn)
         name = f"work {worker.queue}"
         self._slots = Slots(self, options.concurrency, options.timeout_s, name)
         self._leasing.start(described.queue)
@@ -215,6 +216,7 @@ class Shift:
         """This is how the queue is now. Nothing of it is in hand."""
         self._attempts = settings.deliveries_max or self._attempts
         self.hands.adopt(settings.lease_ms, ordered=settings.kind == FIFO)
+        self._settler.acked = forgetting(self._claim_check, settings, self._spawn)
         if self._gate is not None:
             self._gate.adopt(settings.kind == FIFO)
 

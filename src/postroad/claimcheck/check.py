@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO, Final, Unpack
 
 import msgspec
@@ -24,7 +23,7 @@ from postroad.claimcheck.claim import (
     claim_of,
     text_of,
 )
-from postroad.claimcheck.places import PART, Folder, Place, Remote
+from postroad.claimcheck.places import PART, Place, place_of
 from postroad.engine.clock import Clock, SystemClock
 from postroad.errors import BadCommand, ClaimLost
 from postroad.limits import CLAIM_ABOVE_BYTES, CLAIM_BYTES_MAX
@@ -53,7 +52,7 @@ class ClaimCheck:
         self.where = str(where)
         self.above_bytes = above_bytes
         self._clock = clock or SystemClock()
-        self._place: Place = Remote(self.where) if "://" in self.where else Folder(Path(where))
+        self._place: Place = place_of(where)
 
     def outgoing(self, body: Body, **options: Unpack[MessageOptions]) -> Outgoing:
         """A message to be published, to one queue: with the body where it is small, else with a
@@ -64,15 +63,16 @@ class ClaimCheck:
             options["headers"] = {**(options.get("headers") or {}), CLAIM_HEADER: found}
         return Outgoing(text, **options)
 
-    def check_in(self, body: bytes) -> tuple[bytes, str | None]:
+    def check_in(self, body: bytes, *, own: bool = False) -> tuple[bytes, str | None]:
         """What to publish for a body, and the header `postroad-claim` that goes with it: `None`
-        where it is small, and its own message. Raises `OSError`, `BadCommand`.
+        where it is small, and its own message. `own`: it is published once, to one queue, and the
+        body goes with the ack of a worker. Raises `OSError`, `BadCommand`.
         """
         if len(body) <= self.above_bytes:
             return body, None
         if len(body) > CLAIM_BYTES_MAX:
             raise BadCommand(f"a body that is kept aside has at most {CLAIM_BYTES_MAX:,} bytes")
-        claim = claim_for(secrets.token_hex(16), body)
+        claim = claim_for(secrets.token_hex(16), body, own=own)
         self._place.put(claim.name, body)
         text = text_of(claim)
         return text.encode(), text
@@ -103,13 +103,13 @@ class ClaimCheck:
         self._check_size(claim)
         return self._open(claim)
 
-    def drop(self, messages: Delivery | Iterable[Delivery]) -> None:
-        """Forget the bodies of messages that are acked, and will not come again. Raises `OSError`,
-        `ClaimLost`.
+    def drop(self, messages: Delivery | Iterable[Delivery], *, own: bool = False) -> None:
+        """Forget the bodies of messages that are acked, and will not come again; with `own` those
+        alone that no other message needs. Raises `OSError`, `ClaimLost`.
         """
         for message in [messages] if isinstance(messages, Delivery) else messages:
             claim = claim_of(message)
-            if claim is not None:
+            if claim is not None and (claim.own or not own):
                 self._place.remove(claim.name)
 
     def sweep(self, older_than_s: float) -> int:

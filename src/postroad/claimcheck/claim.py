@@ -22,21 +22,23 @@ NAME: Final = re.compile(r"[0-9a-f]{32}")
 _HEADER_BYTES: Final = CLAIM_HEADER.encode()
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """A body that is kept aside: its `name`, its size and the hash of its `bytes`."""
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A body that is kept aside: its `name`, its size and the hash of its `bytes`. `own`: no other
+    message needs it, so that it may go once this one is acked."""
 
     name: str
     bytes: int
     sha256: str
+    own: bool = False
 
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Claim).decode
 
 
-def claim_for(name: str, body: bytes) -> Claim:
+def claim_for(name: str, body: bytes, *, own: bool = False) -> Claim:
     """The reference to a body."""
-    return Claim(name, len(body), hashlib.sha256(body).hexdigest())
+    return Claim(name, len(body), hashlib.sha256(body).hexdigest(), own)
 
 
 def text_of(claim: Claim) -> str:

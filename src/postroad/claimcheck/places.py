@@ -4,6 +4,7 @@ It stands under the claim check. The rule kept here: `put` returns when the body
 its name, and a name has a whole body or none.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
@@ -14,6 +15,7 @@ from postroad.errors import BadCommand
 
 PART: Final = ".part"
 """Ends the name of what is being written."""
+_OF_THIS_MACHINE: Final = ("file://", "local://")
 
 
 class Place(Protocol):
@@ -35,12 +37,27 @@ class Place(Protocol):
         """The names of those written before an instant, unfinished ones among them."""
 
 
+def place_of(where: str | os.PathLike[str]) -> Place:
+    """The place that a path or a URL names. A URL of a file is the directory: what fsspec writes
+    there is not synced. Raises `BadCommand`.
+    """
+    text = str(where)
+    for scheme in _OF_THIS_MACHINE:
+        if text.startswith(scheme):
+            path = text.removeprefix(scheme)
+            if not path:
+                raise BadCommand(f"`{text}` names no directory; write one such as {scheme}/claims")
+            return Folder(Path(path).expanduser().absolute())
+    return Remote(text) if "://" in text else Folder(Path(where))
+
+
 class Folder:
     """A directory of this machine, made when it is not there."""
 
     def __init__(self, root: Path, disk: Disk | None = None) -> None:
         self._root = root
         self._disk = disk
+        self._known: set[str] = set()
 
     def put(self, name: str, body: bytes) -> None:
         """Write beside, sync, and rename: a crash leaves a part, or all of it."""
@@ -48,6 +65,10 @@ class Folder:
         folder = str(self._path(name).parent)
         part, whole = f"{folder}/{name}{PART}", f"{folder}/{name}"
         disk.make_directory(folder)
+        if folder not in self._known:
+            # Another process may have made it and not have synced its name yet.
+            disk.sync_directory(str(self._root))
+            self._known.add(folder)
         file = disk.create(part)
         try:
             write_all(file, (body,), 0)
@@ -83,7 +104,8 @@ class Folder:
 
 
 class Remote:
-    """What fsspec reaches by a URL: object storage keeps a body when a write returns."""
+    """What fsspec reaches by a URL: a body is as durable as what is there makes it when a write
+    returns. Object storage does; a chain of file systems that ends on this machine does not."""
 
     def __init__(self, url: str) -> None:
         try:

@@ -1,14 +1,17 @@
 """Large bodies of calls: kept aside where the call is made, and fetched before the task runs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
-from postroad import App, AsyncBroker, Message, Retry
-from postroad.app.outcomes import BadBody
-from postroad.claimcheck import ClaimCheck
+from postroad import App, AsyncBroker, Context, Message, Retry
+from postroad.api.operations import Operations
+from postroad.app.large import then
+from postroad.app.outcomes import BadBody, Reject
+from postroad.claimcheck import CLAIM_HEADER, ClaimCheck
+from postroad.errors import LeaseLost
 
 LARGE = b"x" * 1_000
 WITHIN_S = 20.0
@@ -132,5 +135,163 @@ def test_a_worker_buries_what_has_no_body_and_goes_on(check: ClaimCheck) -> None
         assert "is not what it was" in dead.failure
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+
+    run(story, check)
+
+
+async def worked(app: App, done: Callable[[], bool]) -> None:
+    """Run the app until it is so."""
+    work = asyncio.create_task(app.serve())
+    while not done():
+        passed = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.005, passed.set_result, None)
+        await passed
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+def test_a_body_goes_when_its_message_is_acked(check: ClaimCheck) -> None:
+    app, there = App(claim_check=check), []
+
+    @app.worker("videos")
+    def encode(body: bytes) -> None:
+        there.append(len(files(check)))
+
+    with app.test(inline=False) as tested:
+        encode.delay(LARGE)
+        encode.delay_many([LARGE, LARGE])
+        tested.drain()
+    assert there == [3, 2, 1]
+    assert files(check) == []
+
+
+def test_a_body_stays_while_its_message_may_come_again(check: ClaimCheck) -> None:
+    app = App(claim_check=check)
+
+    @app.worker("videos", retry=Retry(attempts=2, backoff="none"), dead_letter_queue="dead")
+    def encode(body: bytes, message: Message) -> None:
+        assert body == LARGE
+        if message.delivery_count == 1:
+            raise OSError("not now")
+        raise Reject("never")
+
+    with app.test(inline=False) as tested:
+        encode.delay(LARGE)
+        for error in (OSError, Reject):
+            with pytest.raises(error):
+                tested.drain()
+            assert len(files(check)) == 1
+        (dead,) = tested.broker.receive("dead")
+        assert check.body(dead) == LARGE
+
+
+def test_a_queue_that_keeps_what_was_acked_keeps_bodies_too(check: ClaimCheck) -> None:
+    async def story(broker: AsyncBroker, app: App) -> None:
+        ran: list[bytes] = []
+
+        @app.worker("videos")
+        async def encode(body: bytes) -> None:
+            ran.append(body)
+
+        await encode.adelay(LARGE)
+        await broker.change("videos", keep_settled_ms=60_000)
+        await worked(app, lambda: len(ran) == 1)
+        await broker.put_back("videos")
+        await worked(app, lambda: len(ran) == 2)
+        assert len(files(check)) == 1
+
+    run(story, check)
+
+
+def test_a_body_that_others_may_need_stays(check: ClaimCheck) -> None:
+    async def story(broker: AsyncBroker, app: App) -> None:
+        ran: list[bytes] = []
+
+        @app.worker("videos")
+        async def encode(body: bytes) -> None:
+            ran.append(body)
+
+        await broker.declare("videos", **encode.queue_options())
+        await broker.publish_many("videos", [check.outgoing(LARGE)])
+        await encode.adelay(LARGE)
+        assert len(files(check)) == 2
+        await worked(app, lambda: len(ran) == 2 and len(files(check)) == 1)
+        assert len(files(check)) == 1
+
+    run(story, check)
+
+
+def test_bodies_that_cannot_be_forgotten_are_left_to_a_sweep(
+    check: ClaimCheck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def drop(*_: object, **__: object) -> None:
+        raise OSError("out of reach")
+
+    monkeypatch.setattr(check, "drop", drop)
+
+    async def story(_: AsyncBroker, app: App) -> None:
+        ran: list[bytes] = []
+
+        @app.worker("videos")
+        async def encode(body: bytes) -> None:
+            ran.append(body)
+
+        await encode.adelay(LARGE)
+        await encode.adelay(LARGE)
+        await worked(app, lambda: len(ran) == 2)
+        assert len(files(check)) == 2
+
+    run(story, check)
+    assert "left to a sweep" in caplog.text
+
+
+def test_who_waits_for_an_ack_hears_of_none_that_was_refused() -> None:
+    told: list[object] = []
+
+    def refused() -> Generator[object, object, None]:
+        yield "the ack"
+        raise LeaseLost("it is over")
+
+    asked = then(refused(), [], told.append)  # type: ignore[arg-type]
+    assert next(asked) == "the ack"  # type: ignore[comparison-overlap]
+    with pytest.raises(LeaseLost):
+        asked.send(None)  # type: ignore[arg-type]
+    assert told == []
+
+
+def test_what_a_task_passes_on_promises_no_body_that_is_gone(check: ClaimCheck) -> None:
+    app, seen = App(claim_check=check), []
+
+    @app.worker("videos")
+    def encode(body: bytes, context: Context) -> None:
+        message = context.message
+        context.also(Operations().publish("next", message.body, headers=message.headers))
+
+    @app.worker("next")
+    def upload(body: bytes, message: Message) -> None:
+        seen.append((body, dict(message.headers)))
+
+    with app.test():
+        encode.delay(LARGE, headers={"title": "holiday"})
+    assert seen == [(LARGE, {"title": "holiday"})]
+    assert files(check) == []
+
+
+def test_a_request_for_a_worker_keeps_its_large_body_aside(check: ClaimCheck) -> None:
+    async def story(broker: AsyncBroker, app: App) -> None:
+        tickets: list[bool] = []
+
+        @app.worker("videos")
+        async def size(body: bytes) -> int:
+            found = await broker.peek("videos", states=("leased",))
+            tickets.append(CLAIM_HEADER in found[0].message.headers)
+            return len(body)
+
+        work = asyncio.create_task(app.serve())
+        assert await size.request(LARGE) == 1_000
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert tickets == [True]
+        assert files(check) == []
 
     run(story, check)

@@ -290,3 +290,46 @@ def test_a_reference_keeps_what_goes_with_the_message(check: ClaimCheck) -> None
     assert made.headers is not None
     assert made.headers["a"] == "b"
     assert replace(made, body=b"").body == b""
+
+
+@pytest.mark.parametrize("scheme", ["file://", "local://"])
+def test_a_url_of_a_file_is_the_directory_and_is_synced_as_one(tmp_path: Path, scheme: str) -> None:
+    here = ClaimCheck(tmp_path / "claims", above_bytes=100)
+    there = ClaimCheck(f"{scheme}{tmp_path}/claims", above_bytes=100)
+    assert isinstance(there._place, Folder)
+    message = sent(there)
+    assert here.body(message) == LARGE
+    there.drop(message)
+    assert files(here) == []
+    with pytest.raises(BadCommand, match="names no directory"):
+        ClaimCheck(scheme)
+
+
+def test_a_directory_that_others_made_is_synced_before_it_is_trusted(tmp_path: Path) -> None:
+    synced: list[str] = []
+
+    class Noting(RealDisk):
+        def sync_directory(self, path: str) -> None:
+            synced.append(path)
+            super().sync_directory(path)
+
+    (tmp_path / "00").mkdir()
+    place = Folder(tmp_path, Noting())
+    for _ in range(2):
+        place.put(NAME, LARGE)
+    assert synced == [str(tmp_path), str(tmp_path / "00"), str(tmp_path / "00")]
+
+
+def test_a_body_that_is_not_its_messages_own_is_dropped_only_by_who_says_so(
+    check: ClaimCheck,
+) -> None:
+    message = sent(check)
+    check.drop(message, own=True)
+    assert check.body(message) == LARGE
+    text, claim = check.check_in(LARGE, own=True)
+    assert json.loads(text)["own"] is True
+    owned = Delivery(1, 1, 1, 1, 0, 0, text, plain_head({CLAIM_HEADER: claim}))
+    check.drop(owned, own=True)
+    with pytest.raises(ClaimLost):
+        check.body(owned)
+    assert check.body(message) == LARGE
