@@ -67,7 +67,9 @@ async def _work(app: App, queues: Sequence[str] | None, stop_s: float, say: Say)
 
 
 class Family:
-    """Child processes that do the same work."""
+    """Child processes that do the same work. One that ends is started again; only where one ends by
+    itself as soon as it was started, all end: it would do so again.
+    """
 
     def __init__(self, command: Sequence[str], count: int) -> None:
         """`command`: what each of `count` children runs."""
@@ -75,6 +77,7 @@ class Family:
         self._count = count
         self._children: list[tuple[subprocess.Popen[bytes], float]] = []
         self._told = 0
+        self._ended: set[int] = set()
 
     def run(self, watched: Path | None) -> int:
         """Keep them running until a signal comes; the exit code. With `watched` they are started
@@ -100,30 +103,42 @@ class Family:
                 self._signal(signal.SIGTERM)
                 self._end()
                 self._start()
-                continue
-            # While somebody edits, a child that cannot start waits for the next change.
-            if watched is None and not self._start_again():
+            elif watched is not None:
+                self._tell_ended()
+            elif not self._start_again():
                 self._signal(signal.SIGTERM)
                 self._end()
                 return 1
 
     def _start(self) -> None:
+        self._ended = set()
         self._children = [self._child() for _ in range(self._count)]
 
     def _child(self) -> tuple[subprocess.Popen[bytes], float]:
         return subprocess.Popen(self._command), time.monotonic()  # noqa: S603  (our own command)
 
     def _start_again(self) -> bool:
-        """Put a new child in the place of each that ended; false where one ended at once."""
+        """Put a new child in the place of each that ended; false where one could not begin."""
         for at, (child, since_s) in enumerate(self._children):
             code = child.poll()
             if code is None:
                 continue
             if time.monotonic() - since_s < CHILD_LIVES_S:
-                return False
-            _log.error("process %d ended with %d: starting another", child.pid, code)
+                if code >= 0:
+                    return False
+                continue  # it was killed, and is no sign that another would end so soon
+            _log.error("process %d %s: starting another", child.pid, _end_of(code))
             self._children[at] = self._child()
         return True
+
+    def _tell_ended(self) -> None:
+        """While somebody edits, a child that ends waits for the next change."""
+        for child, _ in self._children:
+            code = child.poll()
+            if code is not None and child.pid not in self._ended:
+                self._ended.add(child.pid)
+                what = (child.pid, _end_of(code))
+                _log.error("process %d %s: it is started again when a file changes", *what)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         self._told += 1
@@ -135,7 +150,14 @@ class Family:
                 child.send_signal(number)
 
     def _end(self) -> int:
-        return max(abs(child.wait()) for child, _ in self._children)
+        """Wait for all; one that was told to stop before it could hear that has not failed."""
+        codes = [child.wait() for child, _ in self._children]
+        told = [-number for number in _SIGNALS]
+        return max(0 if code in told else abs(code) for code in codes)
+
+
+def _end_of(code: int) -> str:
+    return f"ended with {code}" if code >= 0 else f"was killed by signal {-code}"
 
 
 def child_command(arguments: Sequence[str]) -> list[str]:

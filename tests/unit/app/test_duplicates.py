@@ -13,6 +13,7 @@ from postroad.app.company import Company, Ending, asking, commands_of
 from postroad.app.retry import Retry
 from postroad.app.settler import Settler
 from postroad.claimcheck import ClaimCheck
+from postroad.model.message import Delivery
 from tests.unit.app.shop import Shop, left, on_a_loop, turns
 
 LARGE = "x" * 1_000
@@ -152,5 +153,38 @@ def test_a_key_is_done_in_the_step_of_the_ack_though_what_stands_beside_it_is_re
         await settler.settled()
         assert broker.seen[0] == ((0, 0), b"done 1")
         assert await left(shop, "next") == (1, 0)
+
+    on_a_loop(story)
+
+
+def test_a_duplicate_whose_company_is_refused_has_failed_and_takes_no_success_away() -> None:
+    class Friend:
+        def __init__(self, later: Operations) -> None:
+            self._later = later
+
+        def wants(self, message: Delivery) -> bool:
+            return b"friend" in message.head
+
+        def succeeded(self, *_: Any) -> Company:
+            return Company(with_ack=[self._later.publish("nowhere", b"")])
+
+        def failed(self, *_: Any) -> Company:
+            return Company(with_ack=[self._later.publish("nowhere", b"")])
+
+    async def story(shop: Shop) -> None:
+        @shop.app.worker("jobs", idempotency_key="number", retry=Retry(1, backoff="none"))
+        async def job(number: int) -> None:
+            """Done at once."""
+
+        shop.app.companions.append(Friend(shop.broker.later))
+        async with shop.at_work() as running:
+            await job.adelay(1, headers={"friend": "yes"})
+            await shop.dead("jobs")
+            counts = running.shifts[0].counts
+            assert (counts.succeeded, counts.failed, counts.duplicates) == (0, 1, 0)
+            await shop.broker.kv("idempotency").set("jobs:2", b"done null")
+            await job.adelay(2, headers={"friend": "yes"})
+            await shop.dead("jobs")
+            assert (counts.succeeded, counts.failed, counts.duplicates) == (0, 2, 0)
 
     on_a_loop(story)

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from postroad.api.options import QueueOptions
 from postroad.app.context import Context
 from tests.unit.app.shop import Shop, left, on_a_loop, turns
 
@@ -180,9 +181,9 @@ def test_a_queue_that_got_its_name_while_nobody_looked_is_another_one() -> None:
         await charge.adelay(1)
         async with shop.at_work() as running:
             await began.wait()
-            options = charge.queue_options()
+            options: QueueOptions = {**charge.queue_options(), "kind": "fifo"}
             await shop.broker.delete("orders")
-            await shop.broker.declare("orders", **options, kind="fifo")
+            await shop.broker.declare("orders", **options)
             for number in (2, 3):
                 await charge.adelay(number, key="a")
             go_on.set()

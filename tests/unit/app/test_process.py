@@ -1,7 +1,10 @@
 """Where the command line finds an app, and tasks that run in processes of their own."""
 
 import asyncio
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,13 @@ def test_the_command_line_says_what_is_wrong_in_one_line(
 def test_a_child_that_ends_at_once_ends_the_family() -> None:
     family = Family([sys.executable, "-c", "raise SystemExit(3)"], 2)
     assert family.run(None) == 1
+
+
+def test_a_child_that_is_told_to_stop_before_it_can_hear_has_not_failed() -> None:
+    family = Family([sys.executable, "-c", "import time; time.sleep(60)"], 2)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    assert family.run(None) == 0
 
 
 def test_a_plain_function_may_run_in_a_process(shop: str, tmp_path: Path) -> None:

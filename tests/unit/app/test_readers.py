@@ -287,6 +287,13 @@ def test_a_run_is_of_the_queues_and_groups_that_were_named() -> None:
         ({"wait_s": -1}, "`wait_s` is a number of seconds"),
         ({"failing": "ignore"}, "`failing` is dead-letter, skip or stop"),
         ({"session_s": 0}, "`session_s` is a number of seconds above 0"),
+        ({"session_s": "10"}, "`session_s` is a number of seconds above 0, not '10'"),
+        ({"wait_s": "5"}, "`wait_s` is a number of seconds 0 or more"),
+        ({"timeout_s": "5"}, "`timeout_s` is a number of seconds above 0"),
+        ({"batch": "500"}, "`batch` is from 1 to 10,000, not '500'"),
+        ({"partitions": "4"}, "`partitions` is from 1"),
+        ({"dead_letter_queue": 4}, "`dead_letter_queue` is the name of a queue"),
+        ({"retry": 3}, "`retry` is a `Retry`"),
     ],
 )
 def test_nonsense_is_refused_where_the_reader_is_declared(

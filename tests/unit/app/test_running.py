@@ -4,14 +4,16 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from postroad.app.app import App
 from postroad.app.context import Context
 from postroad.app.outcomes import Reject, RetryNow
+from postroad.app.retry import Retry
 from postroad.app.running import Running
-from postroad.errors import BadWorker, SettingsDiffer
+from postroad.errors import BadSettings, BadWorker, SettingsDiffer
 from tests.unit.app.shop import NO_WAIT, Shop, left, on_a_loop, turns
 
 
@@ -233,3 +235,16 @@ def test_a_queue_has_one_worker_and_a_run_names_those_there_are() -> None:
     for wrong in ({"concurrency": 0}, {"prefetch": -1}, {"lease_s": 0}, {"executor": "cloud"}):
         with pytest.raises(BadWorker):
             app.worker("films", **wrong)(print_nothing)
+
+
+@pytest.mark.parametrize("name", ["concurrency", "prefetch", "timeout_s", "lease_s", "retry"])
+def test_a_text_where_a_number_belongs_is_told_by_its_option(name: str) -> None:
+    wrong: Any = {name: "5"}
+    with pytest.raises(BadWorker, match=f"`{name}` is "):
+        App(None).worker("films", **wrong)(print_nothing)
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": "5"}, {"base_s": "1"}, {"max_s": None}])
+def test_a_text_in_a_retry_is_told_by_its_option(wrong: Any) -> None:
+    with pytest.raises(BadSettings, match=f"`{next(iter(wrong))}`"):
+        App(None).worker("films", retry=Retry(**wrong))(print_nothing)
