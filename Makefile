@@ -7,6 +7,10 @@ CODE := src tests tools setup.py $(wildcard bench examples)
 SEED ?=
 SOAK_MINUTES ?= 30
 
+# Modules are compiled to bytecode once and kept: tests start hundreds of processes, and to collect
+# the tests takes four times as long without.
+export PYTHONDONTWRITEBYTECODE :=
+
 # How far the C compiler goes (-O): three makes a message 3 % faster and the compilation a third longer.
 OPT ?= 1
 COMPILE = POSTROAD_OPT_LEVEL=$(OPT) $(BIN)/python tools/compiled.py
