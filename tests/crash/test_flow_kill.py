@@ -4,21 +4,21 @@ Each flow comes to its end, and each of its steps is made exactly once: a step m
 the same job, whose lease was open at a kill.
 """
 
-import random
-import signal
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 from postroad import Broker
-from tests.compat.processes import Served, start, until
+from tests.compat.processes import until
+from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
+from tests.crash.crew import Crew
 
-FLOWS = 500
+FLOWS = count(120, 1_000)
+KILLS = count(4, 12)
 UNSAFE = 10  # one in so many
 STEPS = {"thumbnails", "metadata", "scan", "moderate", "transcode", "publish"}
 BEFORE = {"thumbnails", "metadata", "scan", "moderate"}
-WITHIN_MS = 90_000
 
 PROGRAM = """
 import os, sys
@@ -76,41 +76,8 @@ elif __name__ == "__main__":
 """
 
 
-class Crew:
-    """Two worker processes, of which one may be killed and started again."""
-
-    def __init__(self, program: str, where: str, ran: Path) -> None:
-        self._command = [sys.executable, "-c", program, where, str(ran)]
-        self.workers = [self._start(), self._start()]
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        worker = subprocess.Popen(self._command, stdout=subprocess.PIPE)
-        assert worker.stdout is not None
-        assert worker.stdout.readline().startswith(b"working on ")
-        return worker
-
-    def kill(self, at: int) -> None:
-        _ended(self.workers[at], signal.SIGKILL)
-        self.workers[at] = self._start()
-
-    def end(self) -> list[int]:
-        return [_ended(worker, signal.SIGTERM) for worker in self.workers]
-
-    def kill_all(self) -> None:
-        for worker in self.workers:
-            _ended(worker, signal.SIGKILL)
-
-
-def _ended(worker: "subprocess.Popen[bytes]", number: int) -> int:
-    worker.send_signal(number)
-    code = worker.wait(30)
-    if worker.stdout is not None:
-        worker.stdout.close()
-    return code
-
-
-def count(ran: Path) -> int:
-    return ran.read_bytes().count(b"\n") if ran.exists() else 0
+def lines(ran: Path) -> int:
+    return ran.read_bytes().count(b"\n")
 
 
 def jobs(ran: Path) -> dict[tuple[str, int], set[str]]:
@@ -122,50 +89,32 @@ def jobs(ran: Path) -> dict[tuple[str, int], set[str]]:
     return found
 
 
-def open_flows(at: str) -> float:
-    with Broker.connect(f"postroad://{at}") as broker:
+def open_flows(url: str) -> float:
+    with Broker.connect(url) as broker:
         return broker.kv("flows").score_count("video")
 
 
+@by_seed
 def test_flows_come_to_their_end_and_make_each_step_once_whoever_is_killed(
-    tmp_path: Path,
+    tmp_path: Path, seed: int
 ) -> None:
-    chance = random.Random(5)
-    data, ran = tmp_path / "data", tmp_path / "ran"
+    chance, wanted = Chance(seed, "flows"), _wanted()
     program = PROGRAM.replace("UNSAFE", str(UNSAFE)).replace("FLOWS", str(FLOWS))
-    served = start(tmp_path / "life", data=data)
-    at = served.endpoints["native"]
-    crew = Crew(program, f"postroad://{at}", ran)
-    try:
-        starter = [sys.executable, "-c", program, f"postroad://{at}", str(ran), "start"]
+    with Crew(tmp_path, chance) as crew:
+        crew.hire(program, 2)
+        starter = [sys.executable, "-c", program, crew.url, str(crew.ran), "start"]
         subprocess.run(starter, check=True, timeout=60)
-        whom = ["worker", "broker"] * 2 + ["worker"] * 2
-        chance.shuffle(whom)
-        for number, one in enumerate(whom):
-            goal = count(ran) + chance.randrange(50, 300)
-            assert until(lambda goal=goal: _is_past(ran, goal), WITHIN_MS)  # type: ignore[misc]
-            if one == "worker":
-                crew.kill(chance.randrange(2))
-            else:
-                served = _killed(served, tmp_path / f"life-{number}", at, data)
-        assert until(lambda: open_flows(at) == 0, WITHIN_MS), "flows are stuck"
+        for point in chance.points(KILLS, len(wanted)):
+            chance.wait_past(lambda: lines(crew.ran), point)
+            crew.strike()
+        assert until(lambda: open_flows(crew.url) == 0, WITHIN_MS), "flows are stuck"
         # What was made in the last step of the flows runs to its end.
-        assert until(lambda: set(jobs(ran)) == _wanted(), WITHIN_MS)
-        assert crew.end() == [0, 0]
-    finally:
-        crew.kill_all()
-        served.stop()
-    twice = {step for step, found in jobs(ran).items() if len(found) > 1}
+        chance.wait_past(lambda: len(jobs(crew.ran)), len(wanted))
+        crew.end()
+        made = jobs(crew.ran)
+    assert set(made) == wanted
+    twice = {step for step, found in made.items() if len(found) > 1}
     assert not twice, "made more than once"
-
-
-def _is_past(ran: Path, goal: int) -> bool:
-    return count(ran) >= goal or set(jobs(ran)) == _wanted()
-
-
-def _killed(served: Served, folder: Path, at: str, data: Path) -> Served:
-    served.stop(signal.SIGKILL)
-    return start(folder, "--native", at, data=data)
 
 
 def _wanted() -> set[tuple[str, int]]:

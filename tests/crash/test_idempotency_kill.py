@@ -4,21 +4,17 @@ None of the keys may be lost, each is done exactly once, and beyond that only a 
 that was under way at a kill.
 """
 
-import os
-import random
-import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from postroad import Broker
 from postroad.app.app import App
-from tests.compat.processes import start, until
+from tests.compat.processes import until
+from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
+from tests.crash.crew import Crew
 
-KEYS = 2_000
-KILLS = 3
-WITHIN_MS = 60_000
+KEYS = count(400, 3_000)
+KILLS = count(3, 12)
 # What two workers have under way at a time: places, and what was not yet acked on a slow disk.
 OPEN_MAX = 500
 
@@ -46,22 +42,6 @@ def lines(ran: Path) -> list[int]:
     return [int(line) for line in ran.read_text().split()] if ran.exists() else []
 
 
-def begin(url: str, ran: Path) -> "subprocess.Popen[bytes]":
-    worker = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, url, str(ran)], stdout=subprocess.PIPE
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == b"working on jobs\n"
-    return worker
-
-
-def end(worker: "subprocess.Popen[bytes]", how: int) -> None:
-    worker.send_signal(how)
-    worker.wait(30)
-    assert worker.stdout is not None
-    worker.stdout.close()
-
-
 def bodies(broker: Broker, queue: str) -> list[int]:
     found: list[int] = []
     while messages := broker.pop(queue, 1_000, wait_ms=0):
@@ -69,52 +49,36 @@ def bodies(broker: Broker, queue: str) -> list[int]:
     return found
 
 
-def test_each_key_is_done_once_though_workers_and_broker_are_killed(tmp_path: Path) -> None:
-    data, ran = tmp_path / "data", tmp_path / "ran"
-    chance = random.Random(os.environ.get("POSTROAD_SEED", "1"))
+@by_seed
+def test_each_key_is_done_once_though_workers_and_broker_are_killed(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = Chance(seed, "idempotency")
     jobs = [key for key in range(KEYS) for _ in range(chance.choice((2, 3)))]
     chance.shuffle(jobs)
-    served = start(tmp_path / "life", data=data)
-    at = served.endpoints["native"]
-    url = f"postroad://{at}"
-    workers: list[subprocess.Popen[bytes]] = []
-    try:
-        with Broker.connect(url) as broker:
+    with Crew(tmp_path, chance) as crew:
+        with Broker.connect(crew.url) as broker:
             for queue in ("done", "jobs.dead"):
                 broker.declare(queue)
             broker.declare("jobs", **App().worker("jobs", lease_s=1.5)(print).queue_options())
             broker.publish_many("jobs", [str(number).encode() for number in jobs])
-        workers = [begin(url, ran) for _ in range(2)]
-        for kill in range(KILLS):
-            goal = min(len(lines(ran)) + 100 + chance.randrange(200), KEYS)
-            assert until(lambda goal=goal: len(lines(ran)) >= goal, WITHIN_MS)  # type: ignore[misc]
-            if kill % 2:
-                served.stop(signal.SIGKILL)
-                served = start(tmp_path / f"life-{kill}", "--native", at, data=data)
-            else:
-                end(workers.pop(0), signal.SIGKILL)
-                workers.append(begin(url, ran))
-        with Broker.connect(url) as broker:
-
-            def is_over() -> bool:
-                found = broker.describe("jobs")
-                return (found.ready, found.leased, found.delayed) == (0, 0, 0)
-
-            assert until(is_over, WITHIN_MS)
-            for worker in workers:
-                end(worker, signal.SIGTERM)
-                assert worker.returncode == 0
-            workers = []
+        crew.hire(PROGRAM, 2)
+        for point in chance.points(KILLS, KEYS):
+            chance.wait_past(lambda: len(lines(crew.ran)), point)
+            crew.strike()
+        with Broker.connect(crew.url) as broker:
+            assert until(lambda: is_over(broker), WITHIN_MS), broker.describe("jobs")
+            crew.end()
             assert bodies(broker, "jobs.dead") == []
             done = bodies(broker, "done")
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait(20)
-        served.stop()
     assert sorted(done) == list(range(KEYS)), "each key is done exactly once"
-    begun = Counter(lines(ran))
+    begun = Counter(lines(crew.ran))
     assert set(begun) == set(range(KEYS))
     again = [key for key, times in begun.items() if times > 1]
     assert len(again) <= KILLS * OPEN_MAX // 2
-    assert max(begun.values()) <= 1 + KILLS
+    assert max(begun.values()) <= 1 + 2 * KILLS
+
+
+def is_over(broker: Broker) -> bool:
+    found = broker.describe("jobs")
+    return (found.ready, found.leased, found.delayed) == (0, 0, 0)

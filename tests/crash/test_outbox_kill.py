@@ -1,21 +1,17 @@
 """A relay, and the broker in its process, are killed while a shop goes on writing orders."""
 
-import os
-import random
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import pytest
-
 from postroad import Broker
 from postroad.outbox import Outbox, Relay
+from tests.crash.chance import Chance, by_seed, count
 
-LIVES = 8
-ORDERS = 3_000
+LIVES = count(3, 20)
+ORDERS = count(800, 5_000)
 
 RELAY = """
 import sqlite3, sys
@@ -48,7 +44,7 @@ def write_orders(file: Path, stop: threading.Event) -> None:
     db.close()
 
 
-def run_until_killed(data: Path, file: Path, lines: int) -> None:
+def run_until_killed(data: Path, file: Path, chance: Chance) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", RELAY, str(data), str(file)],
         stdout=subprocess.PIPE,
@@ -58,19 +54,19 @@ def run_until_killed(data: Path, file: Path, lines: int) -> None:
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     try:
-        for _ in range(lines):
+        for _ in range(chance.randrange(40)):
             if not process.stdout.readline():
                 break
-        os.kill(process.pid, signal.SIGKILL)
+        chance.let_pass(25)
+        process.kill()
     finally:
         watchdog.cancel()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
 
 
-@pytest.mark.parametrize("seed", [1])
+@by_seed
 def test_every_order_is_published_once_whoever_is_killed(seed: int, tmp_path: Path) -> None:
-    rng = random.Random(seed)
+    chance = Chance(seed, "outbox")
     file, data = tmp_path / "shop.db", tmp_path / "data"
     db = sqlite3.connect(file)
     db.execute("PRAGMA journal_mode = WAL")
@@ -82,7 +78,7 @@ def test_every_order_is_published_once_whoever_is_killed(seed: int, tmp_path: Pa
     shop.start()
     try:
         for _ in range(LIVES):
-            run_until_killed(data, file, rng.randint(1, 40))
+            run_until_killed(data, file, chance)
     finally:
         stop.set()
         shop.join()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from postroad import Broker, RetryPolicy
 from tests.compat.processes import start, until
+from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
 from tests.unit.net.hooks import Hook, hooked
 
-COUNT = 60
-LIVES = 2
-WITHIN_MS = 30_000
+COUNT = count(200, 3_000)
+KILLS = count(2, 8)
 
 
 def answered(number: int) -> int:
@@ -17,8 +17,11 @@ def answered(number: int) -> int:
     return 503 if number % 3 == 0 else 200
 
 
-def test_each_message_arrives_though_the_server_is_killed_while_it_pushes(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+@by_seed
+def test_each_message_arrives_though_the_server_is_killed_while_it_pushes(
+    tmp_path: Path, seed: int
+) -> None:
+    chance, data = Chance(seed, "pushes"), tmp_path / "data"
     bodies = [b"%d" % number for number in range(COUNT)]
     with hooked() as hook:
         hook.answer = answered
@@ -28,9 +31,8 @@ def test_each_message_arrives_though_the_server_is_killed_while_it_pushes(tmp_pa
             broker.declare("orders", retry=RetryPolicy("fixed", 5))
             broker.publish_many("orders", bodies)
             broker.push("orders", hook.url, concurrency=2)
-            for life in range(1, LIVES):
-                killed_at = len(hook.posts) + COUNT // LIVES // 2
-                assert until(lambda at=killed_at: len(hook.posts) >= at, WITHIN_MS)  # type: ignore[misc]
+            for life, point in enumerate(chance.points(KILLS, COUNT), 1):
+                chance.wait_past(lambda: len(hook.posts), point)
                 served.process.send_signal(signal.SIGKILL)
                 served.process.wait()
                 served = start(tmp_path / f"life-{life}", data=data)

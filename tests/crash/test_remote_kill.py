@@ -8,11 +8,12 @@ from pathlib import Path
 from postroad import AsyncBroker, Broker
 from postroad.errors import ConnectionLost, LeaseLost
 from postroad.model.message import Delivery
-from tests.compat.processes import Served, start, until
+from tests.compat.processes import Served, start
+from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
 
-LIVES = (400, 300)
-"""Confirmed publishes after which the server is killed, in each of its first lives."""
-WITHIN_MS = 60_000
+KILLS = count(2, 10)
+CONFIRMED = count(300, 600)
+"""The most confirmed publishes from one kill to the next."""
 
 
 class Ledger:
@@ -52,8 +53,9 @@ class Ledger:
             self.acked |= bodies
 
 
+@by_seed
 def test_connected_programs_survive_a_killed_server_and_nothing_confirmed_is_lost(
-    tmp_path: Path,
+    tmp_path: Path, seed: int
 ) -> None:
     data = tmp_path / "data"
     url = f"postroad+unix://{data}/postroad.sock"
@@ -70,7 +72,7 @@ def test_connected_programs_survive_a_killed_server_and_nothing_confirmed_is_los
         for thread in threads:
             thread.start()
         try:
-            served = killed_and_started(served, tmp_path, data, ledger)
+            served = killed_and_started(served, tmp_path, ledger, Chance(seed, "remote"))
         finally:
             ledger.stop.set()
             for thread in threads:
@@ -84,23 +86,22 @@ def test_connected_programs_survive_a_killed_server_and_nothing_confirmed_is_los
     assert len(ledger.acked) > 50
 
 
-def killed_and_started(served: Served, folder: Path, data: Path, ledger: Ledger) -> Served:
+def killed_and_started(served: Served, folder: Path, ledger: Ledger, chance: Chance) -> Served:
     """The server of the last life, after all others were killed at work; the programs are at work
     again.
     """
-    for life, count in enumerate(LIVES, 1):
-        more(ledger, count)
+    for life in range(1, KILLS + 1):
+        more(ledger, chance, chance.randrange(CONFIRMED))
         served.process.send_signal(signal.SIGKILL)
         served.process.wait()
-        served = start(folder / f"life-{life}", data=data)
-    more(ledger, 100)
+        served = start(folder / f"life-{life}", data=served.data)
+    more(ledger, chance, 100)
     return served
 
 
-def more(ledger: Ledger, count: int) -> None:
+def more(ledger: Ledger, chance: Chance, messages: int) -> None:
     """Wait until so many more are confirmed."""
-    goal = len(ledger.confirmed) + count
-    assert until(lambda: len(ledger.confirmed) >= goal, WITHIN_MS), "the programs do not go on"
+    chance.wait_past(lambda: len(ledger.confirmed), len(ledger.confirmed) + messages)
 
 
 def run_consumer(ledger: Ledger, url: str) -> None:

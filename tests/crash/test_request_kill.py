@@ -6,9 +6,6 @@ known.
 
 import asyncio
 import itertools
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,14 +13,14 @@ from typing import Any
 
 from postroad import App
 from postroad.errors import ConnectionLost, NotConnected, RequestTimeout, TimedOut
-from tests.compat.processes import Served, start, until
+from tests.crash.chance import Chance, by_seed, count
+from tests.crash.crew import Crew
 
-REPLIES = 80
+REPLIES = count(300, 3_000)
 AT_ONCE = 20
-KILLS = 3
+KILLS = count(3, 12)
 TIMEOUT_S = 2.0
 SLACK_S = 3.0
-WITHIN_MS = 60_000
 HONEST = (RequestTimeout, ConnectionLost, NotConnected, TimedOut)
 
 PROGRAM = """
@@ -40,37 +37,6 @@ async def square(number: int) -> int:
 
 work_here(app, None, 5, lambda line: print(line, flush=True))
 """
-
-
-class Life:
-    """A broker and a worker, which are killed in turns."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.served: Served = start(folder / "life", data=folder / "data")
-        self.at = self.served.endpoints["native"]
-        self.worker = self._work()
-        self.kills = 0
-
-    def _work(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-c", PROGRAM, f"postroad://{self.at}"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill_one(self) -> None:
-        self.kills += 1
-        if self.kills % 2:
-            self.worker.kill()
-            self.worker.wait(20)
-            self.worker = self._work()
-        else:
-            self.served.stop(signal.SIGKILL)
-            folder = self._folder / f"life-{self.kills}"
-            self.served = start(folder, "--native", self.at, data=self._folder / "data")
-
-    def end(self) -> None:
-        self.worker.kill()
-        self.worker.wait(20)
-        self.served.stop()
 
 
 class Asking:
@@ -98,30 +64,31 @@ class Asking:
             self.ends["replied"] += 1
         assert time.monotonic() - began_s < TIMEOUT_S + SLACK_S, "it hung"
 
-    def wait_for_replies(self) -> None:
-        goal = self.ends["replied"] + REPLIES
-        assert until(lambda: self.ends["replied"] >= goal, WITHIN_MS), self.ends
+    def replies(self) -> int:
+        """How many came."""
+        return self.ends["replied"]
 
 
-def kill_on(life: Life, asking: Asking) -> None:
-    """Kill, whenever a hundred replies have come."""
+def kill_on(crew: Crew, asking: Asking, chance: Chance) -> None:
+    """Kill somewhere among the replies, and wait for the last of them."""
     try:
-        for _ in range(KILLS):
-            asking.wait_for_replies()
-            life.kill_one()
-        asking.wait_for_replies()
+        for point in chance.points(KILLS, REPLIES):
+            chance.wait_past(asking.replies, point)
+            crew.strike()
+        chance.wait_past(asking.replies, max(REPLIES, asking.replies() + 50))
     finally:
         asking.over = True
 
 
-async def story(life: Life) -> Counter[str]:
-    app = App(f"postroad://{life.at}")
+async def story(crew: Crew, chance: Chance) -> Counter[str]:
+    app = App(crew.url)
     broker = await app.link.serve()
     await broker.declare("squares.dead")
     worker: Any = App().worker("squares", lease_s=0.5)(print)
     await broker.declare("squares", **worker.queue_options())
+    crew.hire(PROGRAM, 1)
     asking = Asking(app)
-    killing = asyncio.to_thread(kill_on, life, asking)
+    killing = asyncio.to_thread(kill_on, crew, asking, chance)
     await asyncio.gather(killing, *(asking.ask_on() for _ in range(AT_ONCE)))
     assert not app.waits._replies
     assert not app.waits._sleepers
@@ -129,11 +96,13 @@ async def story(life: Life) -> Counter[str]:
     return asking.ends
 
 
-def test_each_request_ends_in_time_with_its_reply_or_an_honest_error(tmp_path: Path) -> None:
-    life = Life(tmp_path)
-    try:
-        ends = asyncio.run(story(life))
-    finally:
-        life.end()
-    assert ends["replied"] > KILLS * REPLIES
+@by_seed
+def test_each_request_ends_in_time_with_its_reply_or_an_honest_error(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = Chance(seed, "requests")
+    with Crew(tmp_path, chance) as crew:
+        ends = asyncio.run(story(crew, chance))
+        crew.end()
+    assert ends["replied"] >= REPLIES
     assert sum(ends.values()) - ends["replied"] <= KILLS * AT_ONCE * 20, "few of them were in vain"

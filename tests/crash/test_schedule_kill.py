@@ -6,17 +6,19 @@ from pathlib import Path
 
 from postroad import Broker
 from postroad.limits import SCHEDULE_MISSED_MAX
-from tests.compat.processes import start, until
+from tests.compat.processes import start
+from tests.crash.chance import Chance, by_seed, count
 
-EVERY_MS = 50
-LIVES = 2
-WITHIN_MS = 30_000
+EVERY_MS = count(20, 10)
+KILLS = count(2, 10)
 
 Tick = tuple[int, int]
 """A slot, and when its message was published."""
 
 
-def test_each_slot_comes_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
+@by_seed
+def test_each_slot_comes_once_however_often_the_server_is_killed(tmp_path: Path, seed: int) -> None:
+    chance = Chance(seed, "schedules")
     data = tmp_path / "data"
     url = f"postroad+unix://{data}/postroad.sock"
     served = start(tmp_path / "life-0", data=data)
@@ -27,12 +29,12 @@ def test_each_slot_comes_once_however_often_the_server_is_killed(tmp_path: Path)
             made = broker.schedule(name, queue="ticks", every=EVERY_MS, missed=missed)
             first_ms[name] = made.next_ms
         broker.schedule("cron", queue="ticks", cron="* * * * * *", missed="all")
-        for life in range(1, LIVES + 1):
-            more(broker, 12 + life)
+        for life in range(1, KILLS + 1):
+            more(broker, chance, chance.randrange(100))
             served.process.send_signal(signal.SIGKILL)
             served.process.wait()
             served = start(tmp_path / f"life-{life}", data=data)
-        more(broker, 5)
+        more(broker, chance, 50)
         infos = {one.name: one for one in broker.schedules()}
         slots = slots_of(broker)
         assert {name: len(found) for name, found in slots.items()}.keys() == infos.keys()
@@ -48,10 +50,14 @@ def test_each_slot_comes_once_however_often_the_server_is_killed(tmp_path: Path)
     assert infos["one"].passed > 0, "the server was away for several slots"
 
 
-def more(broker: Broker, count: int) -> None:
+def more(broker: Broker, chance: Chance, messages: int) -> None:
     """Wait until so many more messages are there."""
-    goal = broker.describe("ticks").ready + count
-    assert until(lambda: broker.describe("ticks").ready >= goal, WITHIN_MS), "nothing is fired"
+    chance.wait_past(lambda: ready(broker), ready(broker) + messages)
+
+
+def ready(broker: Broker) -> int:
+    """How many messages are there."""
+    return broker.describe("ticks").ready
 
 
 def left_out(ticks: list[Tick], before: int, every_ms: int) -> list[int]:

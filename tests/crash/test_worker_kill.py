@@ -3,7 +3,6 @@
 None of the jobs may be lost, and one may run twice only where its lease was open at a kill.
 """
 
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -14,9 +13,10 @@ import pytest
 from postroad import Broker
 from postroad.app.app import App
 from postroad.model.replies import PeekedMessage
+from tests.crash.chance import Chance, by_seed, count
 
-JOBS = 2_000
-LIVES = 5
+JOBS = count(500, 4_000)
+LIVES = count(3, 12)
 # What a worker has in hand, and what it did while the sync of the last acks went on: on a slow disk
 # that is some hundred jobs. One that acked nothing would have them all.
 HELD_MAX = 500
@@ -49,47 +49,39 @@ def lines(ran: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@by_seed
 def test_a_killed_worker_loses_no_job_and_repeats_only_what_it_had_leased(
-    tmp_path: Path, form: str
+    tmp_path: Path, form: str, seed: int
 ) -> None:
     data, ran = tmp_path / "data", tmp_path / "ran"
-    kind, slow = FORMS[form]
-    program = PROGRAM.replace("KIND", kind).replace("SLOW", slow)
+    chance = Chance(seed, f"workers of form {form}")
     with Broker.open(data) as broker:
         broker.declare("jobs.dead")
         settings = App().worker("jobs", lease_s=0.4)(print).queue_options()
         broker.declare("jobs", **settings)
         broker.publish_many("jobs", [str(number).encode() for number in range(JOBS)])
     open_at_a_kill: set[int] = set()
-    for life in range(LIVES):
-        worker = subprocess.Popen(
-            [sys.executable, "-c", program, str(data), str(ran)], stdout=subprocess.PIPE
-        )
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == b"working on jobs\n"
-        goal = len(lines(ran)) + 100 + 37 * life
-        while len(lines(ran)) < min(goal, JOBS):
-            assert worker.poll() is None
-        worker.send_signal(signal.SIGKILL)
-        worker.wait(20)
-        worker.stdout.close()
+    for point in chance.points(LIVES, JOBS):
+        worker = begin(form, data, ran)
+        if chance.is_one_in(4):  # as it starts
+            chance.let_pass(600)
+        else:
+            chance.wait_past(lambda: len(lines(ran)), point)
+        worker.kill()
+        worker.communicate(timeout=20)
         begun = set(lines(ran))
         with Broker.open(data) as broker:
             bodies = [one.message.body for one in everything(broker)]
         unacked = begun & {int(body) for body in bodies}
         assert len(unacked) <= HELD_MAX
         open_at_a_kill |= unacked
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, str(data), str(ran)], stdout=subprocess.PIPE
-    )
+    worker = begin(form, data, ran)
     try:
-        while set(lines(ran)) != set(range(JOBS)):
-            assert worker.poll() is None
+        chance.wait_past(lambda: len(set(lines(ran))), JOBS)
+        assert worker.poll() is None
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(20)
-        assert worker.stdout is not None
-        worker.stdout.close()
+        worker.terminate()
+        worker.communicate(timeout=20)
     counts = Counter(lines(ran))
     assert set(counts) == set(range(JOBS))
     assert {number for number, times in counts.items() if times > 1} <= open_at_a_kill
@@ -97,6 +89,15 @@ def test_a_killed_worker_loses_no_job_and_repeats_only_what_it_had_leased(
         found = broker.describe("jobs")
         assert (found.ready, found.leased, found.delayed) == (0, 0, 0)
         assert broker.describe("jobs.dead").ready == 0
+
+
+def begin(form: str, data: Path, ran: Path) -> "subprocess.Popen[bytes]":
+    """A worker with a broker of its own."""
+    kind, slow = FORMS[form]
+    program = PROGRAM.replace("KIND", kind).replace("SLOW", slow)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(data), str(ran)], stdout=subprocess.PIPE
+    )
 
 
 def everything(broker: Broker) -> list[PeekedMessage]:
