@@ -116,27 +116,27 @@ def test_work_waits_for_its_server_and_a_signal_ends_the_wait(tmp_path: Path) ->
 def test_a_process_that_is_killed_is_started_again_and_the_others_go_on(tmp_path: Path) -> None:
     served = serve(tmp_path)
     address = served.endpoints["native"]
-    work = Work(tmp_path, address, "--processes", "3")
+    work = Work(tmp_path, address, "--processes", "2")
     try:
-        assert until(lambda: work.said.count("working on orders") == 3, WITHIN_MS), work.said
+        assert until(lambda: work.said.count("working on orders") == 2, WITHIN_MS), work.said
         before = work.pids()
-        assert len(before) == 3
-        publish(address, range(300))
+        assert len(before) == 2
+        publish(address, range(200))
         assert until(lambda: len(work.lines) >= 50, WITHIN_MS)
         os.kill(before[1], signal.SIGKILL)
-        assert until(lambda: work.has_run(range(300)), WITHIN_MS), "the others go on"
-        assert until(lambda: work.said.count("working on orders") == 4, WITHIN_MS), work.said
+        assert until(lambda: work.has_run(range(200)), WITHIN_MS), "the others go on"
+        assert until(lambda: work.said.count("working on orders") == 3, WITHIN_MS), work.said
         assert f"process {before[1]} was killed by signal 9: starting another" in work.said
         after = work.pids()
-        assert len(after) == 3
+        assert len(after) == 2
         assert set(before) - set(after) == {before[1]}
-        publish(address, range(300, 600))
-        assert until(lambda: work.has_run(range(600)), WITHIN_MS)
+        publish(address, range(200, 400))
+        assert until(lambda: work.has_run(range(400)), WITHIN_MS)
         assert work.stop() == 0
     finally:
         work.end()
         served.stop()
-    again = len(work.lines) - 600
+    again = len(work.lines) - 400
     assert again <= 1, "what the killed one ran, once more"
     assert len({line[1] for line in work.lines}) >= 3
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from postroad import AsyncBroker, BackPressure, Broker, Retry, errors
+from postroad import App, AsyncBroker, BackPressure, Broker, Retry, errors
 from postroad.api.operations import Operations
 from postroad.api.options import BrokerOptions
 from postroad.app.readers import ReadOptions
@@ -112,7 +112,17 @@ def known_names() -> set[str]:
             found.update(getattr(one, "__dataclass_fields__", ()))
     for part in (*parts(), Report):
         found.update(fields_of(part))
-    for face in (Operations, Broker, AsyncBroker, Outbox, Inbox, Relay, ClaimCheck, BackPressure):
+    for face in (
+        Operations,
+        Broker,
+        AsyncBroker,
+        App,
+        Outbox,
+        Inbox,
+        Relay,
+        ClaimCheck,
+        BackPressure,
+    ):
         for method in vars(face).values():
             code = getattr(getattr(method, "__wrapped__", method), "__code__", None)
             found.update(code.co_varnames if code is not None else ())
