@@ -92,7 +92,7 @@ replant: setup
 # Long runs: many seeds, many examples, every planted fault on fresh seeds.
 soak: compiled
 	$(COMPILED) POSTROAD_SOAK_MINUTES=$(SOAK_MINUTES) HYPOTHESIS_PROFILE=soak \
-		$(PYTEST) $(addprefix tests/,$(filter wire model sim crash compat,$(KINDS)))
+		$(PYTEST) $(addprefix tests/,$(filter unit wire model sim crash compat,$(KINDS)))
 
 coverage: setup
 	$(PYTEST) $(SPREAD) --cov --cov-report=term-missing:skip-covered $(addprefix tests/,$(KINDS))

@@ -13,9 +13,12 @@ from postroad.protocols.native import mapping, spec
 from postroad.protocols.native.spec import CommandRow, ReplyRow
 from tests.wire.native.shapes import any_made
 
+EACH = settings().max_examples // 12
+"""Examples for each of some two hundred kinds: few at a time, and hundreds in a soak."""
+
 
 @pytest.mark.parametrize("row", spec.COMMANDS, ids=lambda row: row.cls.__name__)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EACH, deadline=None)
 @given(data=st.data())
 def test_every_command_arrives_as_it_was_sent(row: CommandRow, data: st.DataObject) -> None:
     command = data.draw(any_made(row.cls))
@@ -27,7 +30,7 @@ def test_every_command_arrives_as_it_was_sent(row: CommandRow, data: st.DataObje
 
 
 @pytest.mark.parametrize("row", spec.REPLIES, ids=lambda row: row.cls.__name__)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EACH, deadline=None)
 @given(data=st.data())
 def test_every_reply_arrives_as_it_was_sent(row: ReplyRow, data: st.DataObject) -> None:
     reply = data.draw(any_made(row.cls))
@@ -61,7 +64,7 @@ def test_whatever_comes_is_decoded_or_named_as_bad(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize("row", spec.COMMANDS, ids=lambda row: row.cls.__name__)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EACH, deadline=None)
 @given(data=st.data())
 def test_a_payload_that_was_hurt_is_decoded_or_named_as_bad(
     row: CommandRow, data: st.DataObject
