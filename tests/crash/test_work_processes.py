@@ -13,7 +13,7 @@ from pathlib import Path
 from postroad import Broker
 from tests.compat.processes import Served, start, until
 
-WITHIN_MS = 15_000
+WITHIN_MS = 40_000
 
 SHOP = """
 import os, time
