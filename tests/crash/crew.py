@@ -46,6 +46,7 @@ class Crew:
         self._served = start(folder / "life", data=folder / "data")
         self._at = self._served.endpoints["native"]
         self.url = f"postroad://{self._at}"
+        self.socket = f"postroad+unix://{folder / 'data'}/postroad.sock"
         self.ran = folder / "ran"
         self.ran.touch()
         self._program = ""
@@ -62,12 +63,21 @@ class Crew:
             case "worker":
                 self._replace(self._chance.randrange(len(self._workers)))
             case "broker":
-                self._restart()
+                self.kill_broker()
             case _:
                 for worker in self._workers:
                     worker.kill()
-                self._restart()
+                self.kill_broker()
                 self._workers = [self._hired() for _ in self._workers]
+
+    def kill_broker(self) -> None:
+        """Kill the broker, and have it back."""
+        self._served.stop(signal.SIGKILL)
+        if self._chance.is_one_in(3):  # once more, while it recovers
+            self._served = self._started(wait=False)
+            self._chance.let_pass(900)
+            self._served.stop(signal.SIGKILL)
+        self._served = self._started(wait=True)
 
     def end(self) -> None:
         """Have all workers end their work; what they complained of fails the test."""
@@ -98,14 +108,6 @@ class Crew:
             self._chance.let_pass(600)
             self._workers[at].kill()
             self._workers[at] = self._hired()
-
-    def _restart(self) -> None:
-        self._served.stop(signal.SIGKILL)
-        if self._chance.is_one_in(3):  # once more, while it recovers
-            self._served = self._started(wait=False)
-            self._chance.let_pass(900)
-            self._served.stop(signal.SIGKILL)
-        self._served = self._started(wait=True)
 
     def _started(self, *, wait: bool) -> Served:
         self._starts += 1

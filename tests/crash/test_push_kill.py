@@ -1,11 +1,11 @@
 """A server is killed while it pushes: each message arrives, and none is acked without a 2xx."""
 
-import signal
 from pathlib import Path
 
 from postroad import Broker, RetryPolicy
-from tests.compat.processes import start, until
+from tests.compat.processes import until
 from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
+from tests.crash.crew import Crew
 from tests.unit.net.hooks import Hook, hooked
 
 COUNT = count(200, 3_000)
@@ -21,25 +21,20 @@ def answered(number: int) -> int:
 def test_each_message_arrives_though_the_server_is_killed_while_it_pushes(
     tmp_path: Path, seed: int
 ) -> None:
-    chance, data = Chance(seed, "pushes"), tmp_path / "data"
+    chance = Chance(seed, "pushes")
     bodies = [b"%d" % number for number in range(COUNT)]
-    with hooked() as hook:
+    with hooked() as hook, Crew(tmp_path, chance) as crew:
         hook.answer = answered
-        served = start(tmp_path / "life-0", data=data)
-        url = f"postroad+unix://{data}/postroad.sock"
-        with Broker.connect(url) as broker:
+        with Broker.connect(crew.socket) as broker:
             broker.declare("orders", retry=RetryPolicy("fixed", 5))
             broker.publish_many("orders", bodies)
             broker.push("orders", hook.url, concurrency=2)
-            for life, point in enumerate(chance.points(KILLS, COUNT), 1):
+            for point in chance.points(KILLS, COUNT):
                 chance.wait_past(lambda: len(hook.posts), point)
-                served.process.send_signal(signal.SIGKILL)
-                served.process.wait()
-                served = start(tmp_path / f"life-{life}", data=data)
+                crew.kill_broker()
                 held_to_its_word(broker, hook)
             assert until(lambda: settled(broker), WITHIN_MS)
             held_to_its_word(broker, hook)
-        served.stop()
         taken = taken_by(hook)
     assert taken == set(bodies), "a message is lost, or was acked without a 2xx"
 

@@ -1,15 +1,14 @@
 """A server is killed under the load of connected programs; they go on, and hold it to its word."""
 
 import asyncio
-import signal
 import threading
 from pathlib import Path
 
 from postroad import AsyncBroker, Broker
 from postroad.errors import ConnectionLost, LeaseLost
 from postroad.model.message import Delivery
-from tests.compat.processes import Served, start
 from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
+from tests.crash.crew import Crew
 
 KILLS = count(2, 10)
 CONFIRMED = count(300, 600)
@@ -57,46 +56,34 @@ class Ledger:
 def test_connected_programs_survive_a_killed_server_and_nothing_confirmed_is_lost(
     tmp_path: Path, seed: int
 ) -> None:
-    data = tmp_path / "data"
-    url = f"postroad+unix://{data}/postroad.sock"
-    served = start(tmp_path / "life-0", data=data)
+    chance = Chance(seed, "remote")
     ledger = Ledger()
     broken: list[BaseException] = []
-    with Broker.connect(url) as broker:
+    with Crew(tmp_path, chance) as crew, Broker.connect(crew.socket) as broker:
         broker.declare("mail")
         threads = [
             threading.Thread(target=kept, args=(broken, ledger.publish, broker, who))
             for who in ("a", "b", "c")
         ]
-        threads.append(threading.Thread(target=kept, args=(broken, run_consumer, ledger, url)))
+        consumer = (broken, run_consumer, ledger, crew.socket)
+        threads.append(threading.Thread(target=kept, args=consumer))
         for thread in threads:
             thread.start()
         try:
-            served = killed_and_started(served, tmp_path, ledger, Chance(seed, "remote"))
+            for _ in range(KILLS):
+                more(ledger, chance, chance.randrange(CONFIRMED))
+                crew.kill_broker()
+            more(ledger, chance, 100)
         finally:
             ledger.stop.set()
             for thread in threads:
                 thread.join(WITHIN_MS / 1_000)
         assert not broken, broken
         left = {one.body for one in drained(broker)}
-    served.stop()
     assert not ledger.confirmed - ledger.acking - left, "confirmed and lost"
     assert not left & ledger.acked, "acked and back"
     assert left | ledger.acked <= ledger.confirmed | ledger.unsure, "never published"
     assert len(ledger.acked) > 50
-
-
-def killed_and_started(served: Served, folder: Path, ledger: Ledger, chance: Chance) -> Served:
-    """The server of the last life, after all others were killed at work; the programs are at work
-    again.
-    """
-    for life in range(1, KILLS + 1):
-        more(ledger, chance, chance.randrange(CONFIRMED))
-        served.process.send_signal(signal.SIGKILL)
-        served.process.wait()
-        served = start(folder / f"life-{life}", data=served.data)
-    more(ledger, chance, 100)
-    return served
 
 
 def more(ledger: Ledger, chance: Chance, messages: int) -> None:

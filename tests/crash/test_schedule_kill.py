@@ -1,13 +1,12 @@
 """A server is killed while schedules fire: no slot comes twice, and none is missing that its
 settings do not give up."""
 
-import signal
 from pathlib import Path
 
 from postroad import Broker
 from postroad.limits import SCHEDULE_MISSED_MAX
-from tests.compat.processes import start
 from tests.crash.chance import Chance, by_seed, count
+from tests.crash.crew import Crew
 
 EVERY_MS = count(20, 10)
 KILLS = count(2, 10)
@@ -19,26 +18,20 @@ Tick = tuple[int, int]
 @by_seed
 def test_each_slot_comes_once_however_often_the_server_is_killed(tmp_path: Path, seed: int) -> None:
     chance = Chance(seed, "schedules")
-    data = tmp_path / "data"
-    url = f"postroad+unix://{data}/postroad.sock"
-    served = start(tmp_path / "life-0", data=data)
     first_ms: dict[str, int] = {}
-    with Broker.connect(url) as broker:
+    with Crew(tmp_path, chance) as crew, Broker.connect(crew.socket) as broker:
         broker.declare("ticks")
         for name, missed in (("all", "all"), ("one", "one")):
             made = broker.schedule(name, queue="ticks", every=EVERY_MS, missed=missed)
             first_ms[name] = made.next_ms
         broker.schedule("cron", queue="ticks", cron="* * * * * *", missed="all")
-        for life in range(1, KILLS + 1):
+        for _ in range(KILLS):
             more(broker, chance, chance.randrange(100))
-            served.process.send_signal(signal.SIGKILL)
-            served.process.wait()
-            served = start(tmp_path / f"life-{life}", data=data)
+            crew.kill_broker()
         more(broker, chance, 50)
         infos = {one.name: one for one in broker.schedules()}
         slots = slots_of(broker)
         assert {name: len(found) for name, found in slots.items()}.keys() == infos.keys()
-    served.stop()
     for name, ticks in slots.items():
         found = [slot for slot, _ in ticks]
         assert found == sorted(set(found)), f"{name}: a slot came twice, or before an older one"
