@@ -107,6 +107,7 @@ SETTLED_SAMPLES_MAX = 64  # instants known of 4,096 settled neighbours: 8 bytes 
 LAPSE_SLICE = 1_000  # messages that come back in one turn, but for the last lease's
 FLEETING_QUEUES = 1_000  # in which messages that live for no time are settled in one step
 DUE_SLICES_MAX = 32  # of queues, by time, before all else that time does has a turn
+CLOCK_SLICES_MAX = 8  # of one kind of all else, while the others wait for theirs
 PAGE_SLICE = 8  # pages of 4,096 messages that ripen, age or are swept in one turn
 PURGE_SLICE = 32_768  # messages of one turn that a purge of what is ready drops
 DEAD_SLICE = 500  # dead messages moved to their dead-letter queue in one turn

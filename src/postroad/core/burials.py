@@ -11,6 +11,7 @@ from postroad.core.decide.carry import move_records
 from postroad.core.decision import Missing, World
 from postroad.core.page import Page
 from postroad.core.queue import Queue
+from postroad.core.times import sooner
 from postroad.limits import (
     DEAD_LOOK_MS,
     DEAD_REST_LOOK_MS,
@@ -45,25 +46,28 @@ class Burials:
             self.graves[queue.id] = Grave()
 
     def next_ms(self, world: World) -> int:
-        """When `records` has something to do, in ms; 0 for never."""
+        """When `records` has something to do, in ms; 0 for never. A queue whose dead are gone has
+        no turn any more."""
         next_ms = 0
+        empty: list[int] = []
         for id, grave in self.graves.items():
-            if _can_bury(world, world.state.queues.get(id)):
-                if not grave.held_ms:
-                    return 1
-                next_ms = grave.held_ms if not next_ms else min(next_ms, grave.held_ms)
+            queue = world.state.queues.get(id)
+            if queue is None or not queue.pages.dead:
+                empty.append(id)
+            elif _can_bury(world, queue):
+                next_ms = sooner(next_ms, grave.held_ms or 1)
+                if next_ms == 1:
+                    break
+        for id in empty:
+            del self.graves[id]
         return next_ms
 
     def records(self, world: World, now: int) -> list[facts.Record] | Missing:
         """The next dead messages of the queue whose turn it is; none where none of them, or of any
         queue's, can leave now."""
-        for id in tuple(self.graves):
-            grave = self.graves[id]
+        for id, grave in self.graves.items():
             queue = world.state.queues.get(id)
-            if queue is None or not queue.pages.dead:
-                del self.graves[id]
-                continue
-            if grave.held_ms > now or not _can_bury(world, queue):
+            if queue is None or grave.held_ms > now or not _can_bury(world, queue):
                 continue
             buried = _dead_records(world, queue, grave.after, now)
             if isinstance(buried, Missing):
@@ -94,10 +98,10 @@ def _look_on(queue: Queue, grave: Grave, buried: Buried, now: int) -> None:
         grave.after = grave.looks = 0
 
 
-def _can_bury(world: World, queue: Queue | None) -> bool:
+def _can_bury(world: World, queue: Queue) -> bool:
     """Whether a queue's dead messages have somewhere to go; a dead-letter queue that does not exist
     holds them up."""
-    if queue is None or not queue.pages.dead:
+    if not queue.pages.dead:
         return False
     if queue.settings.dead_letter_exchange is not None:
         return not world.short_of_space

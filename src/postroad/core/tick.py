@@ -1,7 +1,8 @@
 """What time alone makes true, in slices: lapses, delays, ends of life, dead letters, sweeping,
 background moves.
 
-One rule: a slice is small enough for a turn of the loop; what is left is due at once again.
+One rule: a slice is small enough for a turn of the loop; what is left is due at once again, and
+nothing is always served before what waits for its turn.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from postroad.core.schedules.fire import next_schedule_ms, schedule_slice
 from postroad.core.times import sooner
 from postroad.core.topics import cleaner
 from postroad.limits import (
+    CLOCK_SLICES_MAX,
     DUE_SLICES_MAX,
     DUES_MENDED_MAX,
     LAPSE_SLICE,
@@ -47,13 +49,14 @@ CLOCKS = (
     Clock(cleaner.next_cut_ms, cleaner.cut_slice),
     Clock(cleaner.next_feed_ms, cleaner.feed_slice),
 )
-"""Everything but queues that time has something to do with, in order of precedence."""
+"""Moves and realms that time has something to do with."""
 
 
 class Schedule:
     """Which queue has something to do when. `ending`: (queue, holder) whose session is gone;
-    `ended`: queues where one of those is over; `sweeping`: queues with pages to free; `in_a_row`:
-    slices of queues since all else had its turn. All derived."""
+    `ended`: queues where one of those is over; `sweeping`: queues with pages to free. `clocks`: all
+    else that time does, in order of precedence; `had`: slices each of them had while others waited;
+    `in_a_row`: slices of queues since any of them had one. All derived."""
 
     def __init__(self) -> None:
         self.dues: list[tuple[int, int]] = []
@@ -63,7 +66,14 @@ class Schedule:
         self.sweeping: dict[int, None] = {}
         self.in_a_row = 0
         self.cleaner = cleaner.Cleaner()
-        self.clocks = (*CLOCKS, Clock(self.cleaner.next_ms, self.cleaner.slice))
+        self.clocks = (
+            Clock(self._ending_ms, self._end_holders),
+            Clock(self._sweeping_ms, self._sweep),
+            Clock(self.burials.next_ms, self.burials.records),
+            *CLOCKS,
+            Clock(self.cleaner.next_ms, self.cleaner.slice),
+        )
+        self.had = [0] * len(self.clocks)
 
     def look_at(self, queue: Queue) -> None:
         """A queue changed: enter when time has something to do there."""
@@ -78,10 +88,30 @@ class Schedule:
         """When `slice_of_time` has something to do, in ms; 0 for never."""
         if self.ending or self.sweeping:
             return 1
-        next_ms = sooner(self.burials.next_ms(world), self._first_due(world))
+        next_ms = self._first_due(world)
         for clock in self.clocks:
             next_ms = sooner(next_ms, clock.next_ms(world))
         return next_ms
+
+    def all_else(self, world: World, now: int) -> list[facts.Record] | Missing:
+        """The records of a slice of anything but what is due in queues: of what stands first, but
+        where it had its share while others waited these come first."""
+        self.in_a_row = 0
+        due: list[int] = []
+        for at, clock in enumerate(self.clocks):
+            if 0 < clock.next_ms(world) <= now:
+                due.append(at)
+        if not due:
+            return []
+        waiting = [at for at in due if self.had[at] < CLOCK_SLICES_MAX]
+        if not waiting or len(due) == 1:
+            self.had = [0] * len(self.clocks)
+            waiting = due
+        found = self.clocks[waiting[0]].records(world, now)
+        # Whoever lacks bodies keeps the turn, or they would have to be loaded again.
+        if not isinstance(found, Missing):
+            self.had[waiting[0]] += 1
+        return found
 
     def due_queue(self, world: World, now: int) -> Queue | None:
         """A queue where time has something to do now."""
@@ -126,36 +156,44 @@ class Schedule:
                 heappop(self.dues)
         return 0
 
+    def _ending_ms(self, _world: World) -> int:
+        return 1 if self.ending else 0
+
+    def _end_holders(self, world: World, now: int) -> list[facts.Record]:
+        id, holder, counted = self.ending[0]
+        queue = world.state.queues.get(id)
+        if queue is None or not queue.leases.held_by(holder, 1):
+            self.ending.pop(0)
+            self.ended.append(id)
+            if queue is not None:
+                queue.leases.forget_holder(holder)
+            return []
+        return [history.HolderLeft(id, holder, LAPSE_SLICE, counted, now)]
+
+    def _sweeping_ms(self, _world: World) -> int:
+        return 1 if self.sweeping else 0
+
+    def _sweep(self, world: World, _now: int) -> list[facts.Record]:
+        id = next(iter(self.sweeping))
+        queue = world.state.queues.get(id) or world.state.buried.get(id)
+        if queue is None or not queue.swept_next(1):
+            del self.sweeping[id]
+            return []
+        return [facts.Swept(id, PAGE_SLICE)]
+
 
 def slice_of_time(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
     """The records of one slice; none when there is nothing to do now. Where queues always have
     something to do, all else has a turn now and then."""
     if schedule.in_a_row >= DUE_SLICES_MAX:
-        found = _all_else(world, schedule, now)
+        found = schedule.all_else(world, now)
         if isinstance(found, Missing) or found:
             return found
     queue = schedule.due_queue(world, now)
     if queue is not None:
         schedule.in_a_row += 1
         return time_records(queue, now)
-    return _all_else(world, schedule, now)
-
-
-def _all_else(world: World, schedule: Schedule, now: int) -> list[facts.Record] | Missing:
-    """The records of a slice of anything but what is due in queues."""
-    schedule.in_a_row = 0
-    if schedule.ending:
-        return _end_holders(world, schedule, now)
-    if schedule.sweeping:
-        return _sweep(world, schedule)
-    buried = schedule.burials.records(world, now)
-    if isinstance(buried, Missing) or buried:
-        return buried
-    for clock in schedule.clocks:
-        due = clock.next_ms(world)
-        if due and due <= now:
-            return clock.records(world, now)
-    return []
+    return schedule.all_else(world, now)
 
 
 def time_records(queue: Queue, now: int) -> list[facts.Record]:
@@ -191,24 +229,3 @@ def ends_of_life(queue: Queue, now: int) -> list[facts.Record]:
     if expiry and expiry <= now:
         records.append(facts.Expired(queue.id, now, PAGE_SLICE, death))
     return records
-
-
-def _end_holders(world: World, schedule: Schedule, now: int) -> list[facts.Record]:
-    id, holder, counted = schedule.ending[0]
-    queue = world.state.queues.get(id)
-    if queue is None or not queue.leases.held_by(holder, 1):
-        schedule.ending.pop(0)
-        schedule.ended.append(id)
-        if queue is not None:
-            queue.leases.forget_holder(holder)
-        return []
-    return [history.HolderLeft(id, holder, LAPSE_SLICE, counted, now)]
-
-
-def _sweep(world: World, schedule: Schedule) -> list[facts.Record]:
-    id = next(iter(schedule.sweeping))
-    queue = world.state.queues.get(id) or world.state.buried.get(id)
-    if queue is None or not queue.swept_next(1):
-        del schedule.sweeping[id]
-        return []
-    return [facts.Swept(id, PAGE_SLICE)]
