@@ -8,7 +8,7 @@ from tests.crash.chance import WITHIN_MS, Chance, by_seed, count
 from tests.crash.crew import Crew
 from tests.unit.net.hooks import Hook, hooked
 
-COUNT = count(200, 3_000)
+COUNT = count(200, 2_000)
 KILLS = count(2, 8)
 
 
