@@ -176,7 +176,7 @@ def test_a_body_stays_while_its_message_may_come_again(check: ClaimCheck) -> Non
         raise Reject("never")
 
     with app.test(inline=False) as tested:
-        encode.delay(LARGE)
+        encode.delay(LARGE, delay_seconds=0)
         for error in (OSError, Reject):
             with pytest.raises(error):
                 tested.drain()
