@@ -18,6 +18,7 @@ from tests.sim.workloads import (
     schemas,
     ways,
 )
+from tests.sim.workloads.again import AgainWork
 from tests.sim.workloads.batches import next_of_batches
 from tests.sim.workloads.exchanges import next_of_exchanges
 from tests.sim.workloads.fields import FieldWork
@@ -56,7 +57,8 @@ BESIDES = ("batch", "kv")
 THEMES = {
     "batch": Theme(by_chance(next_of_batches), share=SMALL, weight=1),
     "kv": Theme(KvWork, share=SMALL, weight=1),
-    "topics": Theme(TopicWork, (3, 7, 11, 15, 39), share=SMALL, weight=2),
+    "again": Theme(AgainWork, (11,), share=0.5),
+    "topics": Theme(TopicWork, (3, 7, 15, 39), share=SMALL, weight=2),
     "exchanges": Theme(by_chance(next_of_exchanges), (1, 5, 9, 13, 17), share=SMALL, weight=2),
     "past": Theme(past.PastWork, (2, 12, 22, 33), past.NEEDS),
     "schemas": Theme(schemas.SchemaWork, (6, 26), schemas.NEEDS),

@@ -30,15 +30,18 @@ class Program:
 
 def next_of_batches(session: "Session", publish: int) -> Batch | Run:
     """Several things at once, at times acks of what the session holds among them."""
-    acks = None
-    if session.held and session.rng.random() < 0.6:
-        name = session.rng.choice(session.held)[0]
-        picked = [one for queue, one in session.held if queue == name][-4:]
-        taken = {id(one) for one in picked}
-        session.held = [one for one in session.held if id(one[1]) not in taken]
-        offsets, leases = [one.offset for one in picked], [one.lease for one in picked]
-        acks = asks.Settle(name, offsets, leases, [one.delivery_count for one in picked])
+    acks = acks_of(session) if session.held and session.rng.random() < 0.6 else None
     return next_batch(session.rng, publish, acks)
+
+
+def acks_of(session: "Session") -> asks.Settle:
+    """Acks of some of what the session holds, and no longer does."""
+    name = session.rng.choice(session.held)[0]
+    picked = [one for queue, one in session.held if queue == name][-4:]
+    taken = {id(one) for one in picked}
+    session.held = [one for one in session.held if id(one[1]) not in taken]
+    offsets, leases = [one.offset for one in picked], [one.lease for one in picked]
+    return asks.Settle(name, offsets, leases, [one.delivery_count for one in picked])
 
 
 def next_batch(rng: random.Random, publish: int, acks: asks.Settle | None) -> Batch | Run:
