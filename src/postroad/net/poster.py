@@ -76,11 +76,15 @@ class Poster:
         import aiohttp
 
         allowed_s = (timeout_ms or self._timeout_ms) / 1_000
+        heard: list[Answer] = []
         try:
             # All of it, whatever the library waits for: what is not taken of a body, too.
             async with asyncio.timeout(allowed_s):
-                return await _posted(session, url, headers, body)
+                return await _posted(session, url, headers, body, heard)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            if heard:
+                # Only the rest of the answer did not come in time.
+                return heard[0]
             # The library tells of a failed look-up in words of its own.
             told = error.__cause__ if isinstance(error.__cause__, PrivateAddress) else error
             reason = str(told) or f"it took longer than {allowed_s:g} s"
@@ -147,9 +151,13 @@ def check_host(host: str) -> None:
 
 
 async def _posted(
-    session: "aiohttp.ClientSession", url: str, headers: Mapping[str, str], body: bytes
+    session: "aiohttp.ClientSession",
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    heard: list[Answer],
 ) -> Answer:
-    """POST. Raises what the library does."""
+    """POST; `heard` gets the answer before its rest is read. Raises what the library does."""
     import aiohttp
 
     for left in reversed(range(PUSH_STALE_MAX)):
@@ -160,12 +168,13 @@ async def _posted(
             async with session.post(
                 url, headers=headers, data=data, allow_redirects=False, trace_request_ctx=call
             ) as answer:
+                heard.append(Answer(answer.status, "", answer.headers.get("Retry-After", "")))
                 await _read_off(answer)
-                return Answer(answer.status, "", answer.headers.get("Retry-After", ""))
+                return heard[0]
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A connection that was kept may have been closed meanwhile: that is no answer of the
             # far end to this call.
-            if not (call.is_reused and left):
+            if heard or not (call.is_reused and left):
                 raise
     raise AssertionError("the last try returns or raises")
 

@@ -119,6 +119,19 @@ def test_a_status_counts_though_the_rest_of_the_answer_does_not_come(
     run(serve, story)
 
 
+def test_a_status_counts_though_the_time_of_the_call_ends_before_the_rest_is_given_up() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(b"HTTP/1.1 201 Made\r\nContent-Length: 100\r\n\r\nten bytes.")
+        await writer.drain()
+        await reader.read(1)
+
+    async def story(poster: Poster, url: str) -> None:
+        assert (await poster.send(url, {}, b"x", 300)).status == 201
+
+    run(serve, story)
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_answer() -> None:
     came: list[bytes] = []
 
