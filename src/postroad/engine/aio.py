@@ -22,7 +22,7 @@ from postroad.engine.jobs import Job, Lane
 from postroad.engine.pace import Pace
 from postroad.engine.settings import DURABILITY, SYNC_INTERVAL, EngineSettings
 from postroad.engine.sinks import Sinks
-from postroad.engine.stopwatch import Stopwatch
+from postroad.engine.stopwatch import Stopwatch, Watch
 from postroad.errors import BrokerClosed, JournalFailed
 from postroad.model.ask import Ask, Caller
 from postroad.model.commands import Command
@@ -41,26 +41,31 @@ class LaneThread:
         self._lane = lane
         self._done = done
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._running: threading.Thread | None = None
 
     def put(self, job: Job) -> None:
         """Run a job after those before it."""
-        if self._thread is None:
+        if self._running is None:
             name = f"postroad-{self._lane.name.lower()}"
-            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._thread.start()
+            self._running = threading.Thread(target=self._run, name=name, daemon=True)
+            self._running.start()
         self._jobs.put(job)
 
     def stop(self) -> None:
         """End the thread once its jobs are done, and wait for that."""
-        if self._thread is not None:
+        if self._running is not None:
             self._jobs.put(None)
-            self._thread.join()
-            self._thread = None
+            self._running.join()
+            self._running = None
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self._done(job, _outcome(job))
+            result: object
+            try:
+                result = job.run()
+            except BaseException as error:  # noqa: BLE001  (a lane that ended would hang everybody)
+                result = error
+            self._done(job, result)
 
 
 class AsyncDriver:
@@ -83,7 +88,7 @@ class AsyncDriver:
         # With an interval most appends are short, and a few sync all that was written meanwhile.
         spared = settings.sync == SYNC_INTERVAL
         self.pace = Pace(0 if spared else settings.loop_write_us)
-        self._watch = Stopwatch()
+        self._watch: Watch = Stopwatch()
         self._lanes = {lane: LaneThread(lane, self._job_done) for lane in Lane}
         self._kept_busy = 0
         self._sessions = (self.report.epoch << 40) + 1

@@ -7,8 +7,19 @@ does not tell, it is, and a disk seems slower than it is.
 import os
 import time
 from contextlib import suppress
+from typing import Protocol
 
 RUN_DELAYS = "/proc/thread-self/schedstat"  # time run, time ready but not run, in ns; see proc(5)
+
+
+class Watch(Protocol):
+    """What tells how long something took."""
+
+    def seconds(self) -> float:
+        """Seconds so far; only differences mean something."""
+
+    def close(self) -> None:
+        """It is needed no more."""
 
 
 class Stopwatch:

@@ -125,16 +125,22 @@ class BlockingRemote:
         # Nobody waits any more: as soon as whoever leads has seen it, this thread does.
         last = _Call(_now_ms() + NATIVE_CLOSE_MS)
         while not last.is_over():
-            with self._mutex:
-                if self._leader is None:
-                    self._leader = last
-                    break
-                self._follow(last)
+            if self._takes_lead(last):
+                break
             assert last.bell is not None, "a follower has a bell"
             last.bell.wait(NATIVE_CLOSE_MS / 1_000)
         self._let_go()
 
     # Waiting.
+
+    def _takes_lead(self, call: _Call) -> bool:
+        """Whether nobody led, and this thread does now; else it follows."""
+        with self._mutex:
+            if self._leader is None:
+                self._leader = call
+                return True
+            self._follow(call)
+        return False
 
     def _wait(self, call: _Call) -> None:
         """Lead or follow until a call has its outcome. Whoever led and goes, for an interrupt too,

@@ -106,6 +106,9 @@ def test_a_request_that_nobody_takes_ends_with_its_time_and_leaves_nothing() -> 
         with pytest.raises(QueueNotFound):
             await app.request("nowhere", b"", timeout_s=5)
         broker = await app.link.serve()
+        await broker.declare("idle")
+        # The message was published a moment after its caller began to wait, and lives as long.
+        assert await broker.receive("idle", wait_ms=100) == []
         assert await broker.receive("reports", wait_ms=0) == []
         assert not app.waits._sleepers
         await app.aclose()

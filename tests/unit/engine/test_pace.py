@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import postroad
 from postroad.engine.aio import AsyncDriver
 from postroad.engine.jobs import Append, Sync
 from postroad.engine.pace import SMOOTH, Pace
@@ -97,7 +98,7 @@ def publish_many(count: int, **settings: Any) -> tuple[float, float]:
 
     async def body() -> tuple[float, float]:
         driver = await AsyncDriver.open(None, EngineSettings(**settings))
-        driver._watch = Still()  # type: ignore[assignment]
+        driver._watch = Still()
         try:
             await driver.ask(DeclareQueue("q", QueueSettings()))
             for number in range(count):
@@ -121,6 +122,9 @@ def test_the_driver_leaves_every_append_to_a_thread_where_that_is_wanted_or_sync
     assert publish_many(100, sync="interval")[0] == 0
 
 
+@pytest.mark.skipif(
+    postroad.COMPILED, reason="what is compiled has no methods to replace; the plain run shows it"
+)
 def test_an_interrupt_while_the_loop_writes_ends_the_broker_and_hangs_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +139,7 @@ def test_an_interrupt_while_the_loop_writes_ends_the_broker_and_hangs_nobody(
     async def opened() -> AsyncDriver:
         driver = await AsyncDriver.open(tmp_path)
         # On a slow disk a thread would write, which no interrupt comes to.
-        driver._watch = Still()  # type: ignore[assignment]
+        driver._watch = Still()
         return driver
 
     loop = asyncio.new_event_loop()
@@ -150,6 +154,26 @@ def test_an_interrupt_while_the_loop_writes_ends_the_broker_and_hangs_nobody(
         loop.run_until_complete(cut_off)
     loop.run_until_complete(body(driver))
     loop.close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_whatever_a_job_of_a_thread_ends_with_fails_the_calls_that_wait_and_hangs_nobody(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        driver = await AsyncDriver.open(None, EngineSettings(loop_write_us=0))
+        await driver.ask(DeclareQueue("q", QueueSettings()))
+
+        def broken(_group: bytes, _done: object) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(driver.engine.journal, "append", broken)
+            with pytest.raises(JournalFailed):
+                await driver.ask(Publish(("q",), (b"lost",)))
+        await driver.close()
+
+    asyncio.run(body())
 
 
 def test_a_stopwatch_can_be_let_go_and_then_counts_all_time() -> None:

@@ -190,8 +190,8 @@ class NativeSession:
         except UnknownTag as error:
             self._fault(FaultCode.UNKNOWN, str(error), number)
             return
-        except BadPayload as error:
-            self._fault(FaultCode.BAD_PAYLOAD, str(error), number)
+        except BadPayload as bad:
+            self._fault(FaultCode.BAD_PAYLOAD, str(bad), number)
             return
         size = len(one.payload)
         self._waiting[number] = size
