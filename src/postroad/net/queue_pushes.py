@@ -105,21 +105,22 @@ class QueuePusher:
         """Do something beside the loop's other work until the pusher is closed."""
         self._rounds.run(work)
 
-    async def post(
-        self, push: PushSettings, queue: str, message: Delivery, *, doubted: bool
-    ) -> Answer:
-        """POST a message when there is a place for it; what came of it. `doubted`: the endpoint did
-        not answer last, and takes no place of those that do."""
-        async with self._doubted_places if doubted else self._places:
-            self.under_way += 1
-            try:
-                made = webhook_of(push, queue, message, self._site, self.now_ms())
-                answer = await self._poster.send(made.url, made.headers, made.body, push.timeout_ms)
-            except Exception as error:  # noqa: BLE001  (a bug costs this attempt alone)
-                _log.exception("a message of `%s` could not be posted", queue)
-                answer = Answer(NO_ANSWER, f"the request could not be made: {error!r}")
-            finally:
-                self.under_way -= 1
+    def place(self, *, doubted: bool) -> asyncio.Semaphore:
+        """What is held during a request. `doubted`: the endpoint did not answer last, and takes no
+        place of those that do."""
+        return self._doubted_places if doubted else self._places
+
+    async def post(self, push: PushSettings, queue: str, message: Delivery) -> Answer:
+        """POST a message; what came of it."""
+        self.under_way += 1
+        try:
+            made = webhook_of(push, queue, message, self._site, self.now_ms())
+            answer = await self._poster.send(made.url, made.headers, made.body, push.timeout_ms)
+        except Exception as error:  # noqa: BLE001  (a bug costs this attempt alone)
+            _log.exception("a message of `%s` could not be posted", queue)
+            answer = Answer(NO_ANSWER, f"the request could not be made: {error!r}")
+        finally:
+            self.under_way -= 1
         self.posted += 1
         self.failed += not 200 <= answer.status < 300
         return answer
@@ -286,8 +287,12 @@ class QueueFeed:
     async def _attempt(self, message: Delivery, settings: QueueSettings) -> Sequel:
         if not await self._has_turn():
             return Sequel(RELEASE)
-        push = self._push
-        answer = await self._pusher.post(push, self.queue, message, doubted=not self._heard)
+        async with self._pusher.place(doubted=not self._heard):
+            # The push may be stopped, or another one, since it waits for its place.
+            if self._stopped.is_set():
+                return Sequel(RELEASE)
+            push = self._push
+            answer = await self._pusher.post(push, self.queue, message)
         now_ms = self._pusher.now_ms()
         follows = sequel(push, settings, message.delivery_count, answer, now_ms)
         if follows.outcome != ACK:
