@@ -27,7 +27,8 @@ async def pushing(
     """
     driver = broker.driver
     poster = Poster(private, places=WEBHOOKS_MAX + WEBHOOKS_DOUBTED_MAX)
-    pusher = QueuePusher(driver, poster, SystemClock().now_ms, site_of(driver.secret), look_ms)
+    site, most = site_of(driver.secret), driver.settings.pushes_max
+    pusher = QueuePusher(driver, poster, SystemClock().now_ms, site, look_ms, most)
     pusher.start()
     try:
         yield

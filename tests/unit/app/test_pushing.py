@@ -1,6 +1,10 @@
 """An embedded broker pushes while a program wants it to."""
 
 import asyncio
+import logging
+from pathlib import Path
+
+import pytest
 
 from postroad import AsyncBroker
 from postroad.app.pushing import pushing
@@ -46,3 +50,19 @@ def test_private_addresses_can_be_out_of_reach() -> None:
     with hooked() as hook:
         asyncio.run(asyncio.wait_for(story(hook), WITHIN_S))
     assert hook.posts == []
+
+
+def test_so_many_queues_are_pushed_as_the_broker_was_opened_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with AsyncBroker.open(tmp_path) as broker:
+            for queue in ("a", "b"):
+                await broker.declare(queue)
+                await broker.push(queue, "http://127.0.0.1:1/")
+        async with AsyncBroker.open(tmp_path, pushes_max=1) as broker, pushing(broker, look_ms=1):
+            while "1 queues are not pushed: 1 are at most" not in caplog.text:
+                await broker.describe("a")
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(asyncio.wait_for(story(), WITHIN_S))
