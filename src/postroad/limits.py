@@ -325,6 +325,8 @@ FLOW_WAIT_S_MAX = 0.25  # between two of them at most: how late it is seen that 
 CLAIM_ABOVE_BYTES = 256 * 1024  # larger bodies are kept aside: as SQS had it for long
 CLAIM_BYTES_MAX = 4 * 1024 * 1024 * 1024  # of one body that is kept aside
 CLAIMS_DROPPED_MAX = 10_000  # acked bodies that are being forgotten; more are left to a sweep
+CLAIMS_DROPPED_AT_ONCE = 100  # of them by one call of a thread, which a stop cannot end
+CLAIMS_STOP_S = 1.0  # waited for them at a stop, however little time it has
 
 # Workers.
 WORKER_CONCURRENCY_MAX = 10_000  # runs of one task at a time: each a task of the loop, or a thread

@@ -8,7 +8,7 @@ body goes after the ack and never before it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from postroad.app.outcomes import BadBody
 from postroad.claimcheck import CLAIM_HEADER, ClaimCheck
 from postroad.claimcheck.claim import claim_of
 from postroad.errors import ClaimLost
-from postroad.limits import CLAIMS_DROPPED_MAX
+from postroad.limits import CLAIMS_DROPPED_AT_ONCE, CLAIMS_DROPPED_MAX
 from postroad.model.message import HEAD_PLAIN, Delivery
 from postroad.model.policy import QueueSettings
 
@@ -103,34 +103,47 @@ def then(asks: Asks[None], messages: Sequence[Delivery], acked: Acked) -> Asks[N
     acked(messages)
 
 
-def forgetting(
-    check: ClaimCheck | None,
-    settings: QueueSettings,
-    spawn: Callable[[Coroutine[Any, Any, None]], None],
-) -> Acked | None:
-    """Who is to hear of the acks of a queue so that bodies go with them; `None`: nobody, where no
-    body is kept aside, or the queue keeps what was acked for those who want it back. `spawn`: does
-    work beside the acks.
-    """
-    if check is None or settings.keep_settled_ms is not None:
-        return None
-    under_way = 0
+class Forgetting:
+    """The bodies that go with the acks of one worker, beside its other work."""
 
-    async def go(messages: list[Delivery]) -> None:
-        nonlocal under_way
-        under_way += len(messages)
-        try:
-            await let_go(check, messages)
-        finally:
-            under_way -= len(messages)
+    def __init__(self, check: ClaimCheck | None) -> None:
+        self._check = check
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = 0
 
-    def acked(messages: Sequence[Delivery]) -> None:
-        large = [one for one in messages if may_go(check, one)]
+    def hears(self, settings: QueueSettings) -> Acked | None:
+        """Who is to hear of the acks of a queue so that bodies go with them; `None`: nobody, where
+        no body is kept aside, or the queue keeps what was acked for those who want it back.
+        """
+        if self._check is None or settings.keep_settled_ms is not None:
+            return None
+        return self._acked
+
+    async def ended(self, wait_s: float) -> None:
+        """Wait so long for what is under way: a place that hangs holds up no stop."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=wait_s)
+            for task in late:
+                task.cancel()
+            if late:
+                _log.warning("bodies of acked messages are left to a sweep: the worker stops")
+                await asyncio.wait(late)
+
+    def _acked(self, messages: Sequence[Delivery]) -> None:
+        large = [one for one in messages if may_go(self._check, one)]
         # Where the place is slower than the acks a sweep finds the others.
-        if large and under_way < CLAIMS_DROPPED_MAX:
-            spawn(go(large))
+        if large and self._under_way < CLAIMS_DROPPED_MAX:
+            self._under_way += len(large)
+            task = asyncio.get_running_loop().create_task(self._go(large))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    return acked
+    async def _go(self, messages: list[Delivery]) -> None:
+        assert self._check is not None, "without a place nobody hears of acks"
+        try:
+            await let_go(self._check, messages)
+        finally:
+            self._under_way -= len(messages)
 
 
 async def let_go(check: ClaimCheck, messages: Sequence[Delivery]) -> None:
@@ -138,7 +151,10 @@ async def let_go(check: ClaimCheck, messages: Sequence[Delivery]) -> None:
     forgotten now is found by a sweep.
     """
     try:
-        await asyncio.to_thread(check.drop, messages, own=True)
+        # A thread that has begun cannot be ended: it has little to do.
+        for start in range(0, len(messages), CLAIMS_DROPPED_AT_ONCE):
+            part = messages[start : start + CLAIMS_DROPPED_AT_ONCE]
+            await asyncio.to_thread(check.drop, part, own=True)
     except Exception as error:  # noqa: BLE001  (a place out of reach; the messages are done)
         _log.warning("bodies of acked messages are left to a sweep: %r", error)
 

@@ -21,12 +21,13 @@ from postroad.app.gate import Gate, Guard
 from postroad.app.hands import Hands, Run
 from postroad.app.hooks import Hooks
 from postroad.app.jobs import result_of
-from postroad.app.large import fetched, forgetting
+from postroad.app.large import Forgetting, fetched
 from postroad.app.leasing import Leasing
 from postroad.app.settler import Settler
 from postroad.app.slots import Slots
 from postroad.app.worker import Worker
 from postroad.errors import ConnectionLost, LeaseLost, NotConnected, TimedOut
+from postroad.limits import CLAIMS_STOP_S
 from postroad.model.message import Delivery
 from postroad.model.policy import FIFO, QueueSettings
 
@@ -80,6 +81,7 @@ class Shift:
         self.broken: asyncio.Future[BaseException] = self._loop.create_future()
         self._companions = tuple(worker.app.companions)
         self._claim_check = worker.app.claim_check
+        self._forgetting = Forgetting(self._claim_check)
         self._settler = Settler(broker, worker.queue, self)
         self._settler.broken = self.broken
 
@@ -103,7 +105,7 @@ class Shift:
             )
             self._gate = Gate(guard, self)
             self._plain = False
-        self._settler.acked = forgetting(self._claim_check, settings, self._spawn)
+        self._settler.acked = self._forgetting.hears(settings)
         name = f"work {worker.queue}"
         self._slots = Slots(self, options.concurrency, options.timeout_s, name)
         self._leasing.start(described.queue)
@@ -127,6 +129,7 @@ class Shift:
         """Lease nothing more, give back what was not begun, and wait so long for what runs; then
         that goes back, too.
         """
+        until_s = self._loop.time() + stop_s
         await self._leasing.stop()
         if self._gate is not None:
             self._gate.close()
@@ -139,6 +142,7 @@ class Shift:
         await self._settler.settled()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._forgetting.ended(max(CLAIMS_STOP_S, until_s - self._loop.time()))
 
     def hurry(self) -> None:
         """End what runs at once: a stop that waits for it is over soon."""
@@ -216,7 +220,7 @@ class Shift:
         """This is how the queue is now. Nothing of it is in hand."""
         self._attempts = settings.deliveries_max or self._attempts
         self.hands.adopt(settings.lease_ms, ordered=settings.kind == FIFO)
-        self._settler.acked = forgetting(self._claim_check, settings, self._spawn)
+        self._settler.acked = self._forgetting.hears(settings)
         if self._gate is not None:
             self._gate.adopt(settings.kind == FIFO)
 

@@ -1,6 +1,7 @@
 """Large bodies of calls: kept aside where the call is made, and fetched before the task runs."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from postroad import App, AsyncBroker, Context, Message, Retry
 from postroad.api.operations import Operations
+from postroad.app import shift
 from postroad.app.large import then
 from postroad.app.outcomes import BadBody, Reject
 from postroad.claimcheck import CLAIM_HEADER, ClaimCheck
@@ -243,6 +245,37 @@ def test_bodies_that_cannot_be_forgotten_are_left_to_a_sweep(
 
     run(story, check)
     assert "left to a sweep" in caplog.text
+
+
+def test_a_place_that_hangs_holds_up_no_stop(
+    check: ClaimCheck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def drop(*_: object, **__: object) -> None:
+        begun.set()
+        goes_on.wait(WITHIN_S)
+
+    monkeypatch.setattr(check, "drop", drop)
+    monkeypatch.setattr(shift, "CLAIMS_STOP_S", 0.0)
+
+    async def story(broker: AsyncBroker, app: App) -> None:
+        @app.worker("videos")
+        async def encode(body: bytes) -> None:
+            assert body == LARGE
+
+        await encode.adelay(LARGE)
+        work = asyncio.create_task(app.serve(stop_s=0.0))
+        await asyncio.to_thread(begun.wait, WITHIN_S)
+        work.cancel()
+        await asyncio.wait((work,), timeout=WITHIN_S / 4)
+        is_over = work.done()
+        goes_on.set()
+        assert is_over
+        assert (await broker.describe("videos")).leased == 0
+
+    run(story, check)
+    assert "the worker stops" in caplog.text
 
 
 def test_who_waits_for_an_ack_hears_of_none_that_was_refused() -> None:
