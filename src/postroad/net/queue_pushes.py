@@ -173,19 +173,19 @@ class QueuePusher:
                 self._feeds[queue].change(wanted[queue])
             else:
                 self._feeds[queue].stop()
-        begun = 0
-        for queue in wanted.keys() - self._feeds.keys():
-            # The others are begun at the next looks, so that no turn of the loop is long.
-            if begun < WEBHOOKS_BEGUN_MAX and self._is_due(queue):
-                begun += 1
-                self._feeds[queue] = QueueFeed(self, queue, wanted[queue])
+        for queue in self._due(wanted.keys() - self._feeds.keys()):
+            self._feeds[queue] = QueueFeed(self, queue, wanted[queue])
 
-    def _is_due(self, queue: str) -> bool:
-        """Whether a queue is tried now: one that was not there is tried again after some looks."""
-        left = self._missing.get(queue, 0)
-        if left:
-            self._missing[queue] = left - 1
-        return left <= 1
+    def _due(self, waiting: set[str]) -> list[str]:
+        """The queues that are tried now: one that was not there is tried again after some looks.
+        The others wait for the next looks, so that no turn of the loop is long.
+        """
+        for queue in waiting & self._missing.keys():
+            self._missing[queue] -= 1
+        due = [queue for queue in waiting if self._missing.get(queue, 0) <= 0]
+        # Those that were not there wait behind the others, and none of them for ever.
+        due.sort(key=lambda queue: (queue in self._missing, self._missing.get(queue, 0)))
+        return due[:WEBHOOKS_BEGUN_MAX]
 
 
 class QueueFeed:

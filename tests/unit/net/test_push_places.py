@@ -58,3 +58,29 @@ def test_a_push_that_was_changed_meanwhile_sends_as_it_is_now(
     hook = run(story)
     assert hook.bodies == [b"one", b"two"]
     assert "webhook-signature" in hook.posts[1][0]
+
+
+def test_queues_that_are_not_there_keep_none_waiting_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_pushes, "WEBHOOKS_BEGUN_MAX", 1)
+    monkeypatch.setattr(queue_pushes, "WEBHOOK_MISSING_LOOKS", 1)
+
+    async def story(it: Story) -> None:
+        gone = [f"gone{number}" for number in range(20)]
+        for queue in gone:
+            await it.broker.declare(queue)
+            await it.broker.push(queue, it.hook.url)
+        await it.until_feeds(20)
+        for queue in gone:
+            await it.broker.delete(queue)
+        await it.until_feeds(0)
+        await it.broker.push("orders", it.hook.url)
+        await it.broker.publish("orders", b"one")
+        await it.until_held(0)
+        for queue in gone:
+            # Each has its turn, too.
+            await it.broker.declare(queue)
+        await it.until_feeds(21)
+
+    assert run(story).bodies == [b"one"]
