@@ -351,6 +351,7 @@ IDEMPOTENCY_WAITING_MAX = 1_000  # duplicates that wait in a worker; with more i
 COMPANY_TRIES_MAX = 20  # a companion is asked anew so often: each time another was there first
 CHILD_LIVES_S = 2.0  # a process that ends sooner would end again
 CHILD_LOOK_S = 0.25  # processes, and files with --reload, are looked at so often
+CHILD_END_LOOK_S = 0.05  # and so often while they come to their end
 HEARTBEAT_SHARE = 3  # leases are extended after one part in so many of their time
 JOBS_PUBLISH = 500  # of a bulk call, published at once: some tens of KiB of small arguments
 RESULT_BYTES_MAX = 1024 * 1024  # of one result, which stays in memory; larger ones go elsewhere

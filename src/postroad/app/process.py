@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
 from postroad.app.app import App
 from postroad.errors import BadWorker
-from postroad.limits import CHILD_LIVES_S, CHILD_LOOK_S
+from postroad.limits import CHILD_END_LOOK_S, CHILD_LIVES_S, CHILD_LOOK_S
 
 _log = logging.getLogger("postroad.app")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -76,14 +77,15 @@ class Family:
         self._command = list(command)
         self._count = count
         self._children: list[tuple[subprocess.Popen[bytes], float]] = []
-        self._told = 0
+        self._told: deque[int] = deque()
+        self._is_stopping = False
         self._ended: set[int] = set()
 
     def run(self, watched: Path | None) -> int:
         """Keep them running until a signal comes; the exit code. With `watched` they are started
         anew when a Python file below that folder changed.
         """
-        before = {number: signal.signal(number, self._pass_on) for number in _SIGNALS}
+        before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
         try:
             return self._keep(watched)
         finally:
@@ -95,13 +97,16 @@ class Family:
         seen = _stamps(watched)
         while True:
             time.sleep(CHILD_LOOK_S)
-            if self._told:
+            self._pass_on()
+            if self._is_stopping:
                 return self._end()
             if watched is not None and (fresh := _stamps(watched)) != seen:
                 seen = fresh
                 _log.info("a file changed: starting anew")
                 self._signal(signal.SIGTERM)
-                self._end()
+                code = self._end()
+                if self._is_stopping:
+                    return code
                 self._start()
             elif watched is not None:
                 self._tell_ended()
@@ -140,9 +145,15 @@ class Family:
                 what = (child.pid, _end_of(code))
                 _log.error("process %d %s: it is started again when a file changes", *what)
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        self._told += 1
-        self._signal(number)
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        # Nothing more: a child may just be starting, which nobody could tell yet.
+        self._told.append(number)
+
+    def _pass_on(self) -> None:
+        """Tell the children what this process was told."""
+        while self._told:
+            self._is_stopping = True
+            self._signal(self._told.popleft())
 
     def _signal(self, number: int) -> None:
         for child, _ in self._children:
@@ -151,6 +162,9 @@ class Family:
 
     def _end(self) -> int:
         """Wait for all; one that was told to stop before it could hear that has not failed."""
+        while any(child.poll() is None for child, _ in self._children):
+            self._pass_on()
+            time.sleep(CHILD_END_LOOK_S)
         codes = [child.wait() for child, _ in self._children]
         told = [-number for number in _SIGNALS]
         return max(0 if code in told else abs(code) for code in codes)

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,44 @@ def test_a_child_that_is_told_to_stop_before_it_can_hear_has_not_failed() -> Non
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     assert family.run(None) == 0
+
+
+class Told(Family):
+    """One that is told to stop while a child of it is being started."""
+
+    def _child(self) -> tuple[subprocess.Popen[bytes], float]:
+        child = super()._child()
+        if not self._children:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return child
+
+
+def test_a_child_that_is_just_being_started_is_told_to_stop_too() -> None:
+    family = Told([sys.executable, "-c", "import time; time.sleep(9)"], 1)
+    begun_s = time.monotonic()
+    assert family.run(None) == 0
+    assert time.monotonic() - begun_s < 7
+
+
+class Changed(Family):
+    """One that is told to stop, once, while children end because a file changed."""
+
+    was_told = False
+
+    def _end(self) -> int:
+        if not self.was_told:
+            self.was_told = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super()._end()
+
+
+def test_a_stop_while_children_start_anew_starts_none_again(tmp_path: Path) -> None:
+    family = Changed([sys.executable, "-c", "import time; time.sleep(9)"], 1)
+    change = threading.Timer(0.4, (tmp_path / "changed.py").touch)
+    change.start()
+    begun_s = time.monotonic()
+    assert family.run(tmp_path) == 0
+    assert time.monotonic() - begun_s < 7
 
 
 def test_a_plain_function_may_run_in_a_process(shop: str, tmp_path: Path) -> None:
