@@ -62,7 +62,15 @@ SIZES = bytes([1, 0, 0, 0, 2, 0, 0, 0])
 U64S = bytes([5, 0, 0, 0, 0, 0, 0, 0]) + b"\xff" * 8
 NIGHTLY = ScheduleSettings(
     *("orders", "exchange", "paid.eu", b"body", plain_head({"a": 1}), "k", "0 3 * * *"),
-    *("Europe/Paris", 0, 5, NOW, "all", 60_000, 30_000, 5_000, 7),
+    zone="Europe/Paris",
+    every_ms=0,
+    anchor_ms=5,
+    until_ms=NOW,
+    missed="all",
+    late_ms=60_000,
+    jitter_ms=30_000,
+    ttl_ms=5_000,
+    priority=7,
 )
 ROUTING = ExchangeSettings("consistent-hash", True, True, True, "rest", "who")
 EXAMPLES: list[facts.Record] = [
