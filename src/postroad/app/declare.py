@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
-from postroad.errors import SettingsDiffer
+from postroad.errors import QueueNotFound, SettingsDiffer
+from postroad.model.replies import Described
 
 if TYPE_CHECKING:
     from postroad.app.worker import Worker
@@ -30,3 +31,14 @@ def declaring(later: Operations, worker: "Worker[Any, Any]") -> Asks[None]:
                 worker.queue,
             ) from None
         yield from later.change(worker.queue, **options)
+
+
+def describing(later: Operations, worker: "Worker[Any, Any]") -> Asks[Described]:
+    """How a worker's queue is; made again where somebody deleted it since it was declared. Raises
+    as `declaring`.
+    """
+    try:
+        return (yield from later.describe(worker.queue))
+    except QueueNotFound:
+        yield from declaring(later, worker)
+        return (yield from later.describe(worker.queue))

@@ -15,6 +15,7 @@ from postroad.api.operations import Operations
 from postroad.app.claims import Claim
 from postroad.app.company import Companion, Ending, asking
 from postroad.app.context import Context
+from postroad.app.declare import describing
 from postroad.app.failing import failing_of, is_final
 from postroad.app.functions import NeverEnded
 from postroad.app.gate import Gate, Guard
@@ -86,9 +87,9 @@ class Shift:
         self._settler.broken = self.broken
 
     async def start(self) -> None:
-        """Begin. Raises `QueueNotFound` where somebody deleted the queue."""
+        """Begin."""
         worker, options = self.worker, self.worker.options
-        described = await self._broker.describe(worker.queue)
+        described = await self._broker.do(describing(self._broker.later, worker))
         settings = described.settings
         self.hands = Hands(
             options.concurrency,
@@ -352,6 +353,7 @@ class Shift:
                 if isinstance(result, LeaseLost):
                     raise result
         except LeaseLost as error:
+            self._settler.also(renewing)  # nothing was asked where the queue is known to be gone
             self._lose([one for one in error.failed if isinstance(one, Delivery)])
         except _AGAIN as error:
             _log.warning("queue `%s`: leases were not extended: %s", self.worker.queue, error)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -207,5 +209,49 @@ def test_a_stop_while_the_queue_is_away_ends_the_run() -> None:
             while not running.shifts[0].counts.gone:
                 await turns()
         assert running.shifts[0].counts.gone == 1
+
+    on_a_loop(story)
+
+
+def test_a_queue_that_is_deleted_before_its_worker_has_begun_is_declared_anew() -> None:
+    async def story(shop: Shop) -> None:
+        done = asyncio.Event()
+
+        @shop.app.worker("orders")
+        async def charge(number: int) -> None:
+            done.set()
+
+        @shop.app.lifespan
+        @asynccontextmanager
+        async def deleting() -> AsyncIterator[None]:
+            await shop.broker.delete("orders")
+            yield
+
+        async with shop.at_work():
+            await charge.adelay(1)
+            await done.wait()
+
+    on_a_loop(story)
+
+
+def test_a_run_that_leaves_no_room_to_lease_keeps_its_key_when_its_queue_is_gone() -> None:
+    async def story(shop: Shop) -> None:
+        began, go_on = asyncio.Event(), asyncio.Event()
+
+        @shop.app.worker("orders", idempotency_key="number", concurrency=1, prefetch=0)
+        async def charge(number: int) -> None:
+            began.set()
+            await go_on.wait()
+
+        await charge.adelay(1)
+        async with shop.at_work() as running:
+            await began.wait()
+            await shop.broker.delete("orders")
+            for _ in range(6):
+                shop.clock.advance(10_000)
+                running.shifts[0].tick()
+                await turns()
+                assert await shop.broker.kv("idempotency").get("orders:1") is not None
+            go_on.set()
 
     on_a_loop(story)
