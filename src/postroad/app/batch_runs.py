@@ -19,7 +19,13 @@ from postroad.app.failing import told
 from postroad.app.hooks import Hooks
 from postroad.app.outcomes import JobTimedOut, Reject
 from postroad.app.readers import SKIP, STOP, TopicReader
-from postroad.errors import PostroadError, Refusal
+from postroad.errors import (
+    GroupNotFound,
+    PartitionNotFound,
+    PostroadError,
+    Refusal,
+    TopicNotFound,
+)
 from postroad.model.commands import Command
 
 _log = logging.getLogger("postroad.app")
@@ -198,6 +204,9 @@ class BatchRuns:
         while True:
             try:
                 return await self._commits.bury(message, failure)
+            except (TopicNotFound, PartitionNotFound, GroupNotFound):
+                # The message is gone, and no waiting brings back what was to be committed.
+                raise
             except Refusal as error:
                 self.counts.refused += 1
                 place = f"`{message.topic}` {message.partition}:{message.offset}"

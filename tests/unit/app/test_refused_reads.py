@@ -231,3 +231,32 @@ def test_a_reader_that_stops_at_what_fails_ends_with_a_refusal_that_its_function
                 await asyncio.wait_for(asyncio.shield(running.readings[0].broken), 10)
 
     on_a_loop(story)
+
+
+def test_a_topic_that_goes_while_a_message_of_it_fails_holds_nothing_up() -> None:
+    async def story(shop: Shop) -> None:
+        read: list[int] = []
+        began, go_on, more = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        @shop.app.reader("events", group="sums", retry=NO_WAIT)
+        async def add(numbers: list[int]) -> None:
+            if 0 in numbers:
+                began.set()
+                await go_on.wait()
+                raise ValueError("not this one")
+            read.extend(numbers)
+            more.set()
+
+        await shop.broker.topic("events").declare()
+        async with shop.at_work():
+            await publish(shop, range(1))
+            await began.wait()
+            await shop.broker.topic("events").delete()
+            go_on.set()
+            while "events" not in await shop.broker.topics():
+                await turns()
+            await publish(shop, range(10, 13))
+            await more.wait()
+        assert read == [10, 11, 12]
+
+    on_a_loop(story)
