@@ -59,7 +59,7 @@ def test_what_fails_for_good_is_a_dead_letter_and_reaches_the_test_when_the_rest
         assert lag(tested.broker) == 0
         (dead,) = tested.broker.receive("sums.dead")
         assert dead.body == b"3"
-        assert "ValueError: not this one" in dead.headers["postroad-failure"]
+        assert "ValueError: not this one" in str(dead.headers["postroad-failure"])
 
 
 def test_a_reader_that_stops_at_what_fails_stands_there() -> None:
