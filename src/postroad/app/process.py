@@ -97,15 +97,14 @@ class Family:
         seen = _stamps(watched)
         while True:
             time.sleep(CHILD_LOOK_S)
-            self._pass_on()
-            if self._is_stopping:
+            if self._is_told():
                 return self._end()
             if watched is not None and (fresh := _stamps(watched)) != seen:
                 seen = fresh
                 _log.info("a file changed: starting anew")
                 self._signal(signal.SIGTERM)
                 code = self._end()
-                if self._is_stopping:
+                if self._is_told():
                     return code
                 self._start()
             elif watched is not None:
@@ -149,11 +148,12 @@ class Family:
         # Nothing more: a child may just be starting, which nobody could tell yet.
         self._told.append(number)
 
-    def _pass_on(self) -> None:
-        """Tell the children what this process was told."""
+    def _is_told(self) -> bool:
+        """Whether this process was told to stop; the children are, too."""
         while self._told:
             self._is_stopping = True
             self._signal(self._told.popleft())
+        return self._is_stopping
 
     def _signal(self, number: int) -> None:
         for child, _ in self._children:
@@ -163,7 +163,7 @@ class Family:
     def _end(self) -> int:
         """Wait for all; one that was told to stop before it could hear that has not failed."""
         while any(child.poll() is None for child, _ in self._children):
-            self._pass_on()
+            self._is_told()
             time.sleep(CHILD_END_LOOK_S)
         codes = [child.wait() for child, _ in self._children]
         told = [-number for number in _SIGNALS]
