@@ -50,6 +50,8 @@ async def _work(app: App, queues: Sequence[str] | None, stop_s: float, say: Say)
         running.stop()
 
     for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # whoever started this process looks after it
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, told)
     work = asyncio.create_task(running.run())
@@ -119,7 +121,9 @@ class Family:
         self._children = [self._child() for _ in range(self._count)]
 
     def _child(self) -> tuple[subprocess.Popen[bytes], float]:
-        return subprocess.Popen(self._command), time.monotonic()  # noqa: S603  (our own command)
+        before = None if sys.platform == "win32" else _leave_interrupts
+        begun = subprocess.Popen(self._command, preexec_fn=before)  # noqa: PLW1509, S603
+        return begun, time.monotonic()
 
     def _start_again(self) -> bool:
         """Put a new child in the place of each that ended; false where one could not begin."""
@@ -151,8 +155,9 @@ class Family:
     def _is_told(self) -> bool:
         """Whether this process was told to stop; the children are, too."""
         while self._told:
+            self._told.popleft()
             self._is_stopping = True
-            self._signal(self._told.popleft())
+            self._signal(signal.SIGTERM)
         return self._is_stopping
 
     def _signal(self, number: int) -> None:
@@ -168,6 +173,12 @@ class Family:
         codes = [child.wait() for child, _ in self._children]
         told = [-number for number in _SIGNALS]
         return max(0 if code in told else abs(code) for code in codes)
+
+
+def _leave_interrupts() -> None:
+    """A terminal interrupts all that runs in it: a child that is told by its parent as well would
+    take that for the second signal."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_of(code: int) -> str:

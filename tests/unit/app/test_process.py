@@ -72,6 +72,32 @@ def test_a_child_that_is_told_to_stop_before_it_can_hear_has_not_failed() -> Non
     assert family.run(None) == 0
 
 
+FAMILY = """
+import sys
+from postroad.app.process import Family
+
+child = 'import signal, sys, time; heard = []\\n' \\
+    'for one in (signal.SIGINT, signal.SIGTERM):\\n' \\
+    '    if signal.getsignal(one) is not signal.SIG_IGN:\\n' \\
+    '        signal.signal(one, lambda *_: heard.append(1))\\n' \\
+    'print("up", flush=True)\\n' \\
+    'while not heard: time.sleep(0.01)\\n' \\
+    'time.sleep(0.6)\\n' \\
+    'print(len(heard), flush=True)'
+sys.exit(Family([sys.executable, "-c", child], 1).run(None))
+"""
+
+
+def test_an_interrupt_of_a_terminal_which_all_hear_is_one_signal_to_each_child() -> None:
+    command = [sys.executable, "-c", FAMILY]
+    family = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert family.stdout is not None
+    assert family.stdout.readline() == "up\n"
+    os.killpg(family.pid, signal.SIGINT)
+    assert family.communicate(timeout=20)[0] == "1\n"
+    assert family.returncode == 0
+
+
 class Told(Family):
     """One that is told to stop while a child of it is being started."""
 
