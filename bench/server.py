@@ -37,7 +37,8 @@ def figure(listening: dict[str, str], name: str) -> float:
 
 @contextmanager
 def serving() -> Iterator[tuple[dict[str, str], int]]:
-    """`postroad serve` with its defaults: protocol -> host:port, and its process id."""
+    """`postroad serve` with its defaults: protocol -> host:port, `data` -> its data directory; and
+    its process id."""
     with scratch() as path:
         endpoints = path / "endpoints.json"
         command = [sys.executable, "-m", "postroad", "serve", str(path / "data")]
@@ -53,7 +54,8 @@ def serving() -> Iterator[tuple[dict[str, str], int]]:
         ]
         with _process(command) as process:
             _until(endpoints.exists, process)
-            yield json.loads(endpoints.read_text(encoding="utf-8")), process.pid
+            listening = json.loads(endpoints.read_text(encoding="utf-8"))
+            yield listening | {"data": str(path / "data")}, process.pid
 
 
 @contextmanager

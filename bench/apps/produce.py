@@ -1,8 +1,8 @@
 """`python -m bench.apps.produce MODULE COUNT WAY`: enqueue jobs as users of a framework do.
 
-WAY is `one` (one after another), `hundred` (100 callers at once: tasks of a loop where the
-framework has them, else threads) or `bulk` (its own call for many). Prints when it began and the
-median of one enqueue, as JSON.
+WAY is `one` (one after another; `one-blocking`: not on a loop), `hundred` (100 callers at once:
+tasks of a loop where the framework has them, else threads) or `bulk` (its own call for many).
+Prints when it began and the median of one enqueue, as JSON.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ BODY = "x" * 100
 def main(module: str, count: int, way: str) -> None:
     """Enqueue one job, which connects, and then those that count."""
     framework = import_module(module)
-    if hasattr(framework, "asend") and way != "bulk":
+    if hasattr(framework, "asend") and way not in ("bulk", "one-blocking"):
         asyncio.run(_on_loop(framework, count, way))
         return
     framework.send(BODY)
@@ -34,7 +34,7 @@ def main(module: str, count: int, way: str) -> None:
         for _ in range(count // BULK):
             framework.send_many([BODY] * BULK)
         took = [0.0]
-    elif way == "one":
+    elif way in ("one", "one-blocking"):
         took = _timed(framework.send, count)
     else:
         with ThreadPoolExecutor(CALLERS) as pool:

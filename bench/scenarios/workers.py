@@ -21,7 +21,7 @@ from bench import rabbit, redis_server
 from bench.apps.mark import MARK_BYTES
 from bench.broker import scratch
 from bench.figures import Figure
-from bench.server import postroad
+from bench.server import postroad, serving
 
 ROUNDS = 3
 SINGLES = 300
@@ -102,6 +102,7 @@ def run(scale: float) -> list[Figure]:
                 one, rate = _measured(ours, way, f"postroad://{host}:{port}", count)
             rates.setdefault(name, []).append(rate)
             singles.setdefault("postroad served", []).append(one)
+        _our_singles(ours, singles)
         for name, way in EMBEDDED.items():
             count = _count(OUR_JOBS if way == "bulk" else OUR_CALLS, scale)
             rates.setdefault(name, []).append(_embedded(way, count))
@@ -117,14 +118,16 @@ def _figures(rates: dict[str, list[float]], singles: dict[str, list[float]]) -> 
         text = f"{name}: times the fastest peer ({best})"
         figures.append(Figure(text, "times", ratios, at_least=5.0))
     quickest = min(theirs, key=lambda name: median(singles[name]))
-    figures.append(
+    figures += [
         Figure(
-            f"postroad served: one enqueue, p50 (best peer: {quickest})",
+            f"{name}: one enqueue, p50 (best peer: {quickest})",
             "us",
-            singles["postroad served"],
+            singles[name],
             at_most=median(singles[quickest]),
         )
-    )
+        for name in singles
+        if name not in PEERS
+    ]
     figures += [Figure(f"{name}: end to end", "jobs/s", runs) for name, runs in rates.items()]
     figures += [Figure(f"{name}: one enqueue, p50", "us", singles[name]) for name in theirs]
     return figures
@@ -188,6 +191,22 @@ def _measured(peer: Peer, way: str, url: str, count: int) -> tuple[float, float]
         finally:
             _ended(worker)
         return single, count / (_last(marks) - begin)
+
+
+def _our_singles(ours: Peer, singles: dict[str, list[float]]) -> None:
+    """One enqueue of a program without a loop: over TCP, by the data directory that the server
+    holds, as huey's with SQLite is by its file, and in process."""
+    with serving() as (listening, _):
+        urls = {
+            "postroad served, blocking": f"postroad://{listening['native']}",
+            "postroad served, blocking, by its directory": listening["data"],
+            "postroad embedded, blocking": "",
+        }
+        for name, url in urls.items():
+            with scratch() as folder:
+                environment = {**os.environ, "BENCH_URL": url, "BENCH_FOLDER": str(folder)}
+                took = _produced(ours, SINGLES, "one-blocking", environment)["p50_us"]
+            singles.setdefault(name, []).append(took)
 
 
 def _embedded(way: str, count: int) -> float:
