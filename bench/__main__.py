@@ -15,8 +15,9 @@ from pathlib import Path
 
 from bench.figures import Figure, from_json
 from bench.machine import commit, machine
+from bench.plain import plain_drivers
 from bench.report import save, table
-from bench.scenarios import FULL_ONLY, LIMIT_S, PURE_TOO, SCENARIOS
+from bench.scenarios import FULL_ONLY, LIMIT_S, PURE_TOO, SCENARIOS, TIMES_TURNS
 
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = "default settings, sync=always"
@@ -62,6 +63,8 @@ def _options() -> argparse.Namespace:
 
 def _one(name: str, scale: float) -> int:
     """In the process of a scenario: figures as JSON on the last line."""
+    if name in TIMES_TURNS:
+        plain_drivers()
     found = import_module(SCENARIOS[name]).run(scale)
     print(json.dumps([asdict(one) for one in found]))
     return 0

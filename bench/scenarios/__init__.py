@@ -32,6 +32,9 @@ PURE_TOO = ("embedded", "publishers")
 FULL_ONLY = ("soak",)
 """Scenarios that run only when named: an hour at full scale."""
 
+TIMES_TURNS = ("turns", "exchanges", "topics")
+"""Scenarios whose drivers have a stopwatch for an engine."""
+
 LIMIT_S = {
     "memory": 1_800,
     "soak": 4_500,
