@@ -14,7 +14,12 @@ FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 MARKS = FOLDER / "marks"
 MARK_BYTES = 8
 
-_file = os.open(MARKS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+# Whoever only asks how long a mark is leaves no file behind.
+_file = os.open(
+    MARKS if "BENCH_FOLDER" in os.environ else os.devnull,
+    os.O_WRONLY | os.O_APPEND | os.O_CREAT,
+    0o600,
+)
 _pack = struct.Struct("d").pack
 
 
