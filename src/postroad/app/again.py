@@ -6,8 +6,13 @@ of it, so that what failed together does not come back together.
 
 import asyncio
 from random import uniform
+from typing import Final
 
+from postroad.errors import ConnectionLost, NotConnected, TimedOut
 from postroad.limits import WORKER_AGAIN_MS, WORKER_AGAIN_MS_MAX
+
+CUT_OFF: Final = (ConnectionLost, NotConnected, TimedOut)
+"""The broker is not reached, or did not answer: the same may be tried again once it is there."""
 
 
 class Again:

@@ -15,16 +15,13 @@ from postroad.api.asks import Asks
 from postroad.api.operations import Operations
 from postroad.api.readers import Reader
 from postroad.api.topics import TopicMessage, TopicOperations
-from postroad.app.again import passed
+from postroad.app.again import CUT_OFF, passed
 from postroad.app.company import asking, commands_of
 from postroad.app.readers import TopicReader
 from postroad.errors import (
-    ConnectionLost,
     Fenced,
     MemberNotFound,
     MessageTooLarge,
-    NotConnected,
-    TimedOut,
 )
 from postroad.limits import WORKER_AGAIN_MS
 from postroad.model.commands import Command
@@ -33,7 +30,6 @@ from postroad.model.message import FAILURE, HeaderValue
 R = TypeVar("R")
 
 _log = logging.getLogger("postroad.app")
-_AGAIN = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Does(Protocol):
@@ -78,7 +74,7 @@ class Commits:
             except (Fenced, MemberNotFound):
                 self._member.forget()
                 return False
-            except _AGAIN as error:
+            except CUT_OFF as error:
                 _log.warning("group `%s`: committing again: %s", self._reader.group, error)
                 await passed(asyncio.get_running_loop(), WORKER_AGAIN_MS)
                 if await self._is_done(messages[-1]):
@@ -129,7 +125,7 @@ class Commits:
         operations = TopicOperations(message.topic, self._broker.later.learn)
         try:
             parts = (await self._broker.do(operations.group(self._reader.group))).parts
-        except _AGAIN:
+        except CUT_OFF:
             return False
         place = (message.topic, message.partition)
         return any(

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from postroad.api.aio import AsyncBroker
-from postroad.app.again import passed
+from postroad.app.again import CUT_OFF, passed
 from postroad.app.claims import Claims
 from postroad.app.company import asking
 from postroad.app.hands import Hands
 from postroad.app.large import told_keys
-from postroad.errors import ConnectionLost, NotConnected, TimedOut
 from postroad.limits import BATCH_COMMANDS_MAX, IDEMPOTENCY_LOOK_MS, WORKER_AGAIN_MS
 from postroad.model.commands import Command
 from postroad.model.message import Delivery
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from postroad.claimcheck import ClaimCheck
 
 _log = logging.getLogger("postroad.app")
-_AGAIN = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Admits(Protocol):
@@ -121,7 +119,7 @@ class Gate:
             try:
                 operations = list(map(asking, part))
                 replies.extend(await self._guard.broker.batch(operations, all_or_nothing=False))
-            except _AGAIN as error:
+            except CUT_OFF as error:
                 _log.warning("queue `%s`: claiming again: %s", self._guard.queue, error)
                 await passed(self._loop, WORKER_AGAIN_MS)
         return replies

@@ -9,21 +9,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from postroad.api.aio import AsyncBroker
-from postroad.app.again import Again, passed
+from postroad.app.again import CUT_OFF, Again, passed
 from postroad.app.declare import declaring
 from postroad.app.hands import Hands
 from postroad.app.rate import Bucket, per_second_of
 from postroad.app.worker import Worker
-from postroad.errors import ConnectionLost, NotConnected, QueueNotFound, Refusal, TimedOut
+from postroad.errors import QueueNotFound, Refusal
 from postroad.limits import WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
 from postroad.model.policy import QueueSettings
 
 _log = logging.getLogger("postroad.app")
-_AGAIN: Final = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Takes(Protocol):
@@ -115,7 +114,7 @@ class Leasing:
             if self._is_gone:
                 await self._come_back()
             messages = await self._broker.receive(self._queue, count, wait_ms=WORKER_WAIT_MS)
-        except _AGAIN as error:
+        except CUT_OFF as error:
             _log.warning("queue `%s`: leasing again: %s", self._queue, error)
             await passed(self._loop, WORKER_AGAIN_MS)
         except QueueNotFound as error:

@@ -12,26 +12,22 @@ from typing import Any
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.topics import TopicMessage
-from postroad.app.again import Again
+from postroad.app.again import CUT_OFF, Again
 from postroad.app.batch_runs import BatchRuns, Ends
 from postroad.app.hooks import Hooks
 from postroad.app.readers import TopicReader, declaring_topics
 from postroad.app.threads import Threads
 from postroad.errors import (
     BadWorker,
-    ConnectionLost,
     Fenced,
     MemberNotFound,
-    NotConnected,
     PostroadError,
     QueueNotFound,
     Refusal,
-    TimedOut,
 )
 from postroad.limits import HEARTBEAT_SHARE, READER_LEAVE_S, READER_WAIT_MS, WORKER_AGAIN_MS
 
 _log = logging.getLogger("postroad.app")
-_AGAIN = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Stopped(Exception):  # noqa: N818  (no error: it was told to stop)
@@ -182,7 +178,7 @@ class ReadShift:
         """Make topics and the dead-letter queue exist as at the start of the run."""
         try:
             await self._broker.do(declaring_topics(self._broker.later, self.reader))
-        except (*_AGAIN, Refusal) as error:
+        except (*CUT_OFF, Refusal) as error:
             if again.is_news(error):
                 _log.error("group `%s`: declaring again: %s", self.reader.group, error)
 
@@ -196,7 +192,7 @@ class ReadShift:
             _log.warning("group `%s`: joining again: %s", self.reader.group, error)
             self._member.forget()
             return []
-        except _AGAIN as error:
+        except CUT_OFF as error:
             _log.warning("group `%s`: reading again: %s", self.reader.group, error)
             await self.pause(WORKER_AGAIN_MS / 1_000)
             return []
@@ -213,7 +209,7 @@ class ReadShift:
             try:
                 async with self._lock:
                     found.extend(await self._broker.do(more))
-            except _AGAIN as error:
+            except CUT_OFF as error:
                 # The member stands behind what it has read: who forgets that passes it over.
                 _log.warning("group `%s`: reading no more: %s", self.reader.group, error)
                 break

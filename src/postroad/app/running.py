@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postroad.api.aio import AsyncBroker
-from postroad.app.again import Again, passed
+from postroad.app.again import CUT_OFF, Again, passed
 from postroad.app.declare import declaring
 from postroad.app.flows.working import Joins
 from postroad.app.functions import Functions
@@ -22,7 +22,7 @@ from postroad.app.readers import TopicReader, declaring_topics
 from postroad.app.schedules import scheduling
 from postroad.app.shift import Shift
 from postroad.app.worker import Worker
-from postroad.errors import BadWorker, ConnectionLost, NotConnected, TimedOut
+from postroad.errors import BadWorker
 from postroad.limits import WORKER_STOP_S
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Running:
         while True:
             try:
                 return await call()
-            except (ConnectionLost, NotConnected, TimedOut) as error:
+            except CUT_OFF as error:
                 _log.warning("starting again: %s", error)
                 await passed(asyncio.get_running_loop(), again.next_ms())
 

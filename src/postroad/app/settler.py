@@ -13,17 +13,14 @@ from typing import Any, Protocol
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
-from postroad.app.again import passed
+from postroad.app.again import CUT_OFF, passed
 from postroad.app.company import Ending, Party, asking, bytes_of, party_of
 from postroad.app.large import Acked, then
 from postroad.app.outcomes import Failing
 from postroad.errors import (
     Changed,
-    ConnectionLost,
     LeaseLost,
-    NotConnected,
     Refusal,
-    TimedOut,
 )
 from postroad.limits import BATCH_COMMANDS_MAX, COMPANY_BYTES, COMPANY_TRIES_MAX, WORKER_AGAIN_MS
 from postroad.model.commands import Command
@@ -32,7 +29,6 @@ from postroad.model.replies import Refused, Why
 from postroad.model.value import value
 
 _log = logging.getLogger("postroad.app")
-_AGAIN = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Hears(Protocol):
@@ -164,7 +160,7 @@ class Settler:
     async def _party(self, ending: Ending) -> Party | None:
         try:
             return await party_of(ending)
-        except _AGAIN as error:
+        except CUT_OFF as error:
             self._say_again(error)
             self._endings.append(ending)
         except Exception as error:  # noqa: BLE001  (a companion is code of others)
@@ -186,7 +182,7 @@ class Settler:
             # The queue is gone, and all leases with it; what else there is to do stands.
             self._hears.lost([*alone.acks, *(one.message for one in alone.failing)])
             self.also(alone.besides)
-        except _AGAIN as error:
+        except CUT_OFF as error:
             self._say_again(error)
             self._acks[:0], self._failing[:0] = alone.acks, alone.failing
             self._released[:0], self._besides[:0] = alone.released, alone.besides
@@ -203,7 +199,7 @@ class Settler:
             try:
                 operations = self._operations_of(part)
                 self._tell(await self._broker.batch(operations, all_or_nothing=False))
-            except _AGAIN as error:
+            except CUT_OFF as error:
                 self._say_again(error)
                 self._endings.extend(party.ending for party in part)
             except LeaseLost:
@@ -237,7 +233,7 @@ class Settler:
     async def _together(self, part: list[Party]) -> bool:
         try:
             await self._broker.batch(self._operations_of(part))
-        except _AGAIN as error:
+        except CUT_OFF as error:
             self._say_again(error)
             self._endings.extend(party.ending for party in part)
         except Refusal:
@@ -261,7 +257,7 @@ class Settler:
         try:
             if not await self._whole(party, [*party.with_ack, *party.beside]):
                 await self._without_others(party)
-        except _AGAIN as error:
+        except CUT_OFF as error:
             self._say_again(error)
             self._endings.append(ending)
         except LeaseLost:

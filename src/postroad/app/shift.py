@@ -7,11 +7,12 @@ task returned and at no other time; what was not begun goes back.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from postroad.api.aio import AsyncBroker
 from postroad.api.asks import Asks
 from postroad.api.operations import Operations
+from postroad.app.again import CUT_OFF
 from postroad.app.claims import Claim
 from postroad.app.company import Companion, Ending, asking
 from postroad.app.context import Context
@@ -27,13 +28,12 @@ from postroad.app.leasing import Leasing
 from postroad.app.settler import Settler
 from postroad.app.slots import Slots
 from postroad.app.worker import Worker
-from postroad.errors import ConnectionLost, LeaseLost, NotConnected, TimedOut
+from postroad.errors import LeaseLost
 from postroad.limits import CLAIMS_STOP_S
 from postroad.model.message import Delivery
 from postroad.model.policy import FIFO, QueueSettings
 
 _log = logging.getLogger("postroad.app")
-_AGAIN: Final = (ConnectionLost, NotConnected, TimedOut)
 
 Function = Callable[..., Any]
 """A task as a coroutine function, wherever it runs."""
@@ -355,7 +355,7 @@ class Shift:
         except LeaseLost as error:
             self._settler.also(renewing)  # nothing was asked where the queue is known to be gone
             self._lose([one for one in error.failed if isinstance(one, Delivery)])
-        except _AGAIN as error:
+        except CUT_OFF as error:
             _log.warning("queue `%s`: leases were not extended: %s", self.worker.queue, error)
 
     def _lose(self, lost: Sequence[Delivery]) -> None:

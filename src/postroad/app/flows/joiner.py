@@ -7,19 +7,17 @@ told comes again; a flow that cannot go on holds up no other.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 
 from postroad.api.aio import AsyncBroker
-from postroad.app.again import passed
+from postroad.app.again import CUT_OFF, passed
 from postroad.app.flows.graves import Graves
 from postroad.app.flows.joins import PASSING, declaring_flows, joining, receiving, ringing
 from postroad.app.flows.names import alarms_of
-from postroad.errors import ConnectionLost, NotConnected, QueueNotFound, TimedOut
+from postroad.errors import QueueNotFound
 from postroad.limits import FLOW_LOOK_MS, FLOW_LOT, WORKER_AGAIN_MS, WORKER_WAIT_MS
 from postroad.model.message import Delivery
 
 _log = logging.getLogger("postroad.app")
-_AGAIN: Final = (ConnectionLost, NotConnected, TimedOut)
 
 
 class Joiner:
@@ -45,7 +43,7 @@ class Joiner:
         """Begin."""
         try:
             await self._broker.do(declaring_flows(self._broker.later, self.workflow))
-        except _AGAIN as error:
+        except CUT_OFF as error:
             _log.warning("workflow `%s`: declaring again: %s", self.workflow, error)
             self._is_gone = True
         for work in (self._join, self._ring, self._look):
@@ -73,7 +71,7 @@ class Joiner:
                     await self._broker.do(declaring_flows(self._broker.later, self.workflow))
                     is_gone = False
                 await work()
-            except (*_AGAIN, *PASSING) as error:
+            except (*CUT_OFF, *PASSING) as error:
                 _log.warning("workflow `%s`: joining again: %s", self.workflow, error)
                 await passed(self._loop, WORKER_AGAIN_MS)
             except QueueNotFound:
