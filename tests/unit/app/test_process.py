@@ -60,13 +60,17 @@ def test_the_command_line_says_what_is_wrong_in_one_line(
     assert "queue `flims` has no worker in this app; it has `films`" in capsys.readouterr().err
 
 
+# It waits for a signal that ends it; a minute at most.
+IDLE = [sys.executable, "-c", "import signal; signal.sigtimedwait({signal.SIGUSR1}, 60)"]
+
+
 def test_a_child_that_ends_at_once_ends_the_family() -> None:
     family = Family([sys.executable, "-c", "raise SystemExit(3)"], 2)
     assert family.run(None) == 1
 
 
 def test_a_child_that_is_told_to_stop_before_it_can_hear_has_not_failed() -> None:
-    family = Family([sys.executable, "-c", "import time; time.sleep(60)"], 2)
+    family = Family(IDLE, 2)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     assert family.run(None) == 0
@@ -76,14 +80,13 @@ FAMILY = """
 import sys
 from postroad.app.process import Family
 
-child = 'import signal, sys, time; heard = []\\n' \\
-    'for one in (signal.SIGINT, signal.SIGTERM):\\n' \\
-    '    if signal.getsignal(one) is not signal.SIG_IGN:\\n' \\
-    '        signal.signal(one, lambda *_: heard.append(1))\\n' \\
+child = 'import signal; heard = []\\n' \\
+    'signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\\n' \\
+    'if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:\\n' \\
+    '    signal.signal(signal.SIGINT, lambda *_: heard.append(1))\\n' \\
     'print("up", flush=True)\\n' \\
-    'while not heard: time.sleep(0.01)\\n' \\
-    'time.sleep(0.6)\\n' \\
-    'print(len(heard), flush=True)'
+    'signal.sigwait({signal.SIGTERM})\\n' \\
+    'print(1 + len(heard), flush=True)'
 sys.exit(Family([sys.executable, "-c", child], 1).run(None))
 """
 
@@ -109,7 +112,7 @@ class Told(Family):
 
 
 def test_a_child_that_is_just_being_started_is_told_to_stop_too() -> None:
-    family = Told([sys.executable, "-c", "import time; time.sleep(9)"], 1)
+    family = Told(IDLE, 1)
     begun_s = time.monotonic()
     assert family.run(None) == 0
     assert time.monotonic() - begun_s < 7
@@ -128,7 +131,7 @@ class Changed(Family):
 
 
 def test_a_stop_while_children_start_anew_starts_none_again(tmp_path: Path) -> None:
-    family = Changed([sys.executable, "-c", "import time; time.sleep(9)"], 1)
+    family = Changed(IDLE, 1)
     change = threading.Timer(0.4, (tmp_path / "changed.py").touch)
     change.start()
     begun_s = time.monotonic()
